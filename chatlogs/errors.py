@@ -1,0 +1,44 @@
+"""What can go wrong, in the caller's words: exceptions, exit codes and reject reasons.
+
+A bad line is never an exception: it becomes a row of `rejects` with one of REJECT_REASONS.
+Exceptions are for the caller's mistakes and for broken stores; each message is one sentence
+that says what, where, and what to do next.
+"""
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_REJECTS = 3
+EXIT_GATE = 4
+
+
+class ChatlogsError(Exception):
+    """Something the user can act on; the command line prints it as one sentence and exits 1."""
+
+    exit_code = EXIT_FAILED
+
+
+class SourceError(ChatlogsError):
+    """A log cannot be found, opened or decompressed."""
+
+
+class StoreError(ChatlogsError):
+    """A store is missing, damaged, locked, or of a newer format."""
+
+
+class QueryError(ChatlogsError):
+    """A question cannot be asked as written: unknown column, bad SQL, bad value."""
+
+    exit_code = EXIT_USAGE
+
+
+REJECT_REASONS: dict[str, str] = {
+    "not_json": "The line is not JSON, and no harmless repair makes it JSON.",
+    "not_utf8": "The line holds bytes that are not UTF-8 and cannot be read as text.",
+    "not_an_object": "The line is JSON, but a bare number, string or list that holds no record.",
+    "unknown_shape": "The line is a JSON object, but neither a completion, a chunk, nor a known wrapper.",
+    "truncated_line": "The last line of the source has no line end and stops in the middle of a record.",
+    "too_deep": "The line nests deeper than any API object does.",
+    "too_large": "The line is longer than the limit for one record.",
+    "corrupt_source": "The compressed source ends or breaks here; what came before is kept.",
+}
