@@ -1,0 +1,211 @@
+"""Logs of any size for measuring: interleaved chunk streams, or stored completions.
+
+The same arguments give the same bytes on any machine. Field order, ids and texts follow what OpenAI
+sends, so that a reader tuned on these files is tuned on real ones.
+
+    python benchmarks/generate.py chunks -o chunks.jsonl               2,000,000 lines, about 600 MB
+    python benchmarks/generate.py completions -o completions.jsonl       400,000 lines, about 500 MB
+    python benchmarks/generate.py chunks --scale 0.1 --obfuscation --odd 0.01 -o odd.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from vocabulary import json_bytes, tokens, weighted
+
+CHUNK_LINES = 2_000_000
+COMPLETION_LINES = 400_000
+START = 1_790_553_600  # 2026-09-28 00:00 UTC
+STREAMS_PER_SECOND = 6
+LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+LETTER_BYTES = LETTERS.encode() * 4 + LETTERS.encode()[:8]  # 256 of them, to translate random bytes
+MODELS = {  # model: (how often, its backends)
+    "gpt-4o-mini-2024-07-18": (50, ["fp_560af6e559", "fp_34a54ae93c", "fp_a7d06e42a7"]),
+    "gpt-4o-2024-08-06": (25, ["fp_cbf1785567", "fp_f33640a400"]),
+    "gpt-4.1-2025-04-14": (15, ["fp_8b22347a3e", "fp_daf5fcc80a"]),
+    "gpt-5-mini-2025-08-07": (10, ["fp_2c1a60d8f1"]),
+}
+FINISH = [b"stop"] * 94 + [b"length"] * 5 + [b"content_filter"]
+
+
+@dataclass
+class Texts:
+    """A seeded source of everything random in a log."""
+
+    rng: random.Random
+    raw: list[bytes]
+    escaped: list[bytes]
+
+    @classmethod
+    def seeded(cls, seed: int) -> Texts:
+        table = weighted(tokens())
+        return cls(random.Random(seed), json_bytes(table, ascii_only=False), json_bytes(table, ascii_only=True))
+
+    def answer(self, *, mean: float, spread: float = 0.55) -> list[bytes]:
+        """The tokens of one answer, ready for a JSON string; one in twenty is written with \\u escapes."""
+        count = max(4, min(4000, int(self.rng.lognormvariate(0.0, spread) * mean * 0.86)))
+        table = self.escaped if self.rng.random() < 0.05 else self.raw
+        return list(map(table.__getitem__, array("H", self.rng.randbytes(2 * count))))
+
+    def letters(self, count: int) -> bytes:
+        return self.rng.randbytes(count).translate(LETTER_BYTES)
+
+    def response_id(self, created: int) -> bytes:
+        """An id as OpenAI makes it: five base-62 digits that tell the second, then 24 random ones."""
+        left, digits = created - 1_576_800_000, ""
+        for _ in range(5):
+            left, digit = divmod(left, 62)
+            digits = LETTERS[digit] + digits
+        return b"chatcmpl-" + digits.encode() + self.letters(24)
+
+    def backend(self) -> tuple[bytes, bytes]:
+        """A model and one of its fingerprints."""
+        model = self.rng.choices(list(MODELS), [often for often, _ in MODELS.values()])[0]
+        return model.encode(), self.rng.choice(MODELS[model][1]).encode()
+
+    def usage(self, completion_tokens: int) -> bytes:
+        prompt = 40 + int(self.rng.expovariate(1 / 600))
+        cached = prompt // 128 * 128 if prompt > 1024 and self.rng.random() < 0.5 else 0
+        return (
+            b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
+            b'"prompt_tokens_details":{"cached_tokens":%d,"audio_tokens":0},'
+            b'"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,'
+            b'"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
+            % (prompt, completion_tokens, prompt + completion_tokens, cached)
+        )
+
+
+def stream(texts: Texts, created: int, *, obfuscation: bool = False) -> Iterator[bytes]:
+    """The chunk lines of one answer: role, content, finish, usage."""
+    model, fingerprint = texts.backend()
+    answer = texts.answer(mean=100)
+    head = (
+        b'{"id":"%s","object":"chat.completion.chunk","created":%d,"model":"%s","service_tier":"default",'
+        b'"system_fingerprint":"%s","choices":[' % (texts.response_id(created), created, model, fingerprint)
+    )
+    content, tail = head + b'{"index":0,"delta":{"content":"', b'"},"logprobs":null,"finish_reason":null}],"usage":null'
+    finish = texts.rng.choice(FINISH)
+    lines = [
+        head + b'{"index":0,"delta":{"role":"assistant","content":"","refusal":null},'
+        b'"logprobs":null,"finish_reason":null}],"usage":null',
+        *[content + token + tail for token in answer],
+        head + b'{"index":0,"delta":{},"logprobs":null,"finish_reason":"%s"}],"usage":null' % finish,
+        head + b'],"usage":' + texts.usage(len(answer) + 1),
+    ]
+    if not obfuscation:
+        return iter([line + b"}\n" for line in lines])
+    pad, lengths = texts.letters(len(lines) + 16), texts.rng.randbytes(len(lines))
+    return iter(
+        [line + b',"obfuscation":"%s"}\n' % pad[at : at + 1 + (lengths[at] & 15)] for at, line in enumerate(lines)]
+    )
+
+
+def chunk_lines(texts: Texts, *, open_streams: int = 50, obfuscation: bool = False) -> Iterator[bytes]:
+    """Chunk lines without end, `open_streams` answers being written at any time."""
+    begun = open_streams
+
+    def begin() -> Callable[[], bytes]:
+        return stream(texts, START + begun // STREAMS_PER_SECOND, obfuscation=obfuscation).__next__
+
+    streams = [begin() for _ in range(open_streams)]
+    while True:
+        for slot in texts.rng.choices(range(open_streams), k=4096):
+            try:
+                yield streams[slot]()
+            except StopIteration:
+                begun += 1
+                streams[slot] = begin()
+
+
+def completion_lines(texts: Texts) -> Iterator[bytes]:
+    """Stored completions without end, as the API returns them to a client that does not stream."""
+    created = float(START)
+    while True:
+        created += texts.rng.expovariate(STREAMS_PER_SECOND)
+        second = int(created)
+        model, fingerprint = texts.backend()
+        answer = texts.answer(mean=120)
+        yield (
+            b'{"id":"%s","object":"chat.completion","created":%d,"model":"%s","choices":[{"index":0,"message":'
+            b'{"role":"assistant","content":"%s","refusal":null,"annotations":[]},"logprobs":null,'
+            b'"finish_reason":"%s"}],"usage":%s,"service_tier":"default","system_fingerprint":"%s"}\n'
+            % (
+                texts.response_id(second), second, model, b"".join(answer), texts.rng.choice(FINISH),
+                texts.usage(len(answer) + 1), fingerprint,
+            )
+        )  # fmt: skip
+
+
+ODD_KINDS: tuple[Callable[[bytes], bytes], ...] = (
+    lambda line: b'{"x_trace":"%d",' % len(line) + line[1:],  # an unknown field
+    lambda line: line.replace(b'"index":0,', b'"index":0,"native_finish_reason":null,', 1),  # one level down
+    lambda line: b"data: " + line,  # an SSE event pasted in
+    lambda line: b'{"id":"batch_req_%d","custom_id":"r-%d","response":{"status_code":200,"request_id":"req_1",'
+    b'"body":%s},"error":null}\n' % (len(line), len(line), line[:-1]),  # wrapped as a batch result
+    lambda line: line[:-2] + b",}\n",  # a comma too many
+    lambda line: line[: len(line) // 2] + b"\n",  # cut off
+    lambda line: line.replace(b'"content":"', b'"content":"\xff', 1),  # a byte that is not UTF-8
+    lambda line: b"INFO: 10.0.0.7 - POST /v1/chat/completions 200 OK\n",  # another program's output
+)
+
+
+def with_odd(lines: Iterator[bytes], rng: random.Random, share: float) -> Iterator[bytes]:
+    """The same lines, about `share` of them made odd: unknown fields, wrapped, or broken, in equal parts."""
+    for line in lines:
+        yield rng.choice(ODD_KINDS)(line) if rng.random() < share else line
+
+
+def write(
+    kind: str, path: str | Path, *, lines: int, seed: int = 7, obfuscation: bool = False, odd: float = 0.0,
+    open_streams: int = 50,
+) -> int:  # fmt: skip
+    """Write `lines` lines of `kind` ("chunks" or "completions") to `path`; gives back the bytes written.
+
+    A chunk log ends where its lines end, so the streams still open there stay unfinished.
+    """
+    texts = Texts.seeded(seed)
+    if kind == "chunks":
+        made = chunk_lines(texts, open_streams=open_streams, obfuscation=obfuscation)
+    else:
+        made = completion_lines(texts)
+    if odd:
+        made = with_odd(made, random.Random(seed + 1), odd)
+    size, left = 0, lines
+    with Path(path).open("wb") as out:
+        while left:
+            block = b"".join(islice(made, min(left, 20_000)))
+            size += out.write(block)
+            left -= min(left, 20_000)
+    return size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["chunks", "completions"])
+    parser.add_argument("-o", "--output", required=True, type=Path)
+    parser.add_argument("--scale", type=float, default=1.0, help="1.0 = 2,000,000 chunks or 400,000 completions")
+    parser.add_argument("--lines", type=int, help="exactly so many lines, instead of --scale")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--obfuscation", action="store_true", help='add "obfuscation" to each chunk, as OpenAI does')
+    parser.add_argument("--odd", type=float, default=0.0, metavar="SHARE", help="share of lines made odd, 0 to 1")
+    parser.add_argument("--open", type=int, default=50, metavar="N", help="streams being written at once")
+    options = parser.parse_args()
+    whole = CHUNK_LINES if options.kind == "chunks" else COMPLETION_LINES
+    lines = options.lines if options.lines is not None else round(whole * options.scale)
+    size = write(
+        options.kind, options.output, lines=lines, seed=options.seed, obfuscation=options.obfuscation,
+        odd=options.odd, open_streams=options.open,
+    )  # fmt: skip
+    print(f"{options.output}: {lines:,} lines, {size / 1e6:,.1f} MB", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
