@@ -18,6 +18,7 @@ from conformance.suite import HERE, TABLES, Case, differences, load_cases, row_d
 
 CASES = load_cases()
 EDGES = [f"5.{number}" for number in range(1, 41)] + [f"B{number}" for number in range(1, 17)]
+OWN_EDGES = ["C1", "C2", "C3", "C4"]
 ORDER = {
     "completions": "source_order(source), line_number, byte_offset, created",
     "rejects": "source_order(source), line_number, byte_offset",
@@ -80,11 +81,11 @@ def test_case_is_well_formed(case: Case) -> None:
     assert re.fullmatch(r"[a-z0-9-]+", case.name)
     assert all(case.about[key].strip() for key in ("title", "why", "seen"))
     assert case.about["kind"] in ("stream", "log")
-    assert case.edges and set(case.edges) <= set(EDGES)
-    assert set(case.expected) <= {*TABLES, "nowhere"}
-    for table in set(case.expected) - {"nowhere"}:
+    assert case.edges and set(case.edges) <= {*EDGES, *OWN_EDGES}
+    assert set(case.expected) <= {*TABLES, "counts", "every", "nowhere"}
+    for table in TABLES:
         empty = dict.fromkeys(DECLARED[table].names)
-        for row in case.expected[table]:
+        for row in [*case.expected.get(table, []), case.expected.get("every", {}).get(table, {})]:
             assert not [text for text in row_differences(row, empty) if text.endswith("no such column")]
             assert {*row.get("flags", []), *row.get("flags_include", []), *row.get("flags_exclude", [])} <= set(FLAGS)
     for run in case.runs:
@@ -98,6 +99,11 @@ def test_stream_case_is_one_stream(case: Case) -> None:
     assert len(case.chunks()) > 1
     assert len(case.expected["completions"]) == 1
     assert case.expected.get("rejects", []) == []
+
+
+def test_every_edge_has_a_case() -> None:
+    """All 40 edges and B1 to B16 are covered."""
+    assert set(EDGES) - {edge for case in CASES for edge in case.edges} == set()
 
 
 def test_readme_lists_every_case() -> None:

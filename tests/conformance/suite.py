@@ -120,6 +120,13 @@ def differences(expected: Mapping[str, Any], tables: Mapping[str, Sequence[Row]]
             found.append(f"{table}: {len(wanted)} rows expected, {len(rows)} found")
         for number, (want, row) in enumerate(zip(wanted, rows, strict=False)):
             found += [f"{table}[{number}].{text}" for text in row_differences(want, row)]
+    for table, count in expected.get("counts", {}).items():
+        if len(tables[table]) != count:
+            found.append(f"{table}: {count} rows expected, {len(tables[table])} found")
+    for table, want in expected.get("every", {}).items():
+        found += [f"{table}[{n}].{text}" for n, row in enumerate(tables[table]) for text in row_differences(want, row)][
+            :10
+        ]
     for text in expected.get("nowhere", []):
         found += [f"{table} holds {text!r}" for table in TABLES for row in tables[table] if _holds(row, text)]
     return found
