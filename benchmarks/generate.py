@@ -148,8 +148,10 @@ ODD_KINDS: tuple[Callable[[bytes], bytes], ...] = (
     lambda line: b'{"x_trace":"%d",' % len(line) + line[1:],  # an unknown field
     lambda line: line.replace(b'"index":0,', b'"index":0,"native_finish_reason":null,', 1),  # one level down
     lambda line: b"data: " + line,  # an SSE event pasted in
-    lambda line: b'{"id":"batch_req_%d","custom_id":"r-%d","response":{"status_code":200,"request_id":"req_1",'
-    b'"body":%s},"error":null}\n' % (len(line), len(line), line[:-1]),  # wrapped as a batch result
+    lambda line: (
+        b'{"id":"batch_req_%d","custom_id":"r-%d","response":{"status_code":200,"request_id":"req_1",'
+        b'"body":%s},"error":null}\n' % (len(line), len(line), line[:-1])
+    ),  # wrapped as a batch result
     lambda line: line[:-2] + b",}\n",  # a comma too many
     lambda line: line[: len(line) // 2] + b"\n",  # cut off
     lambda line: line.replace(b'"content":"', b'"content":"\xff', 1),  # a byte that is not UTF-8

@@ -89,6 +89,12 @@ def machine() -> str:
     return f"{_processor()}, {cores} cores, {memory:.0f} GiB RAM, {_system()}, Python {platform.python_version()}"
 
 
+def busy() -> str:
+    """A warning when other programs kept this machine busy in the last minute; "" when it was quiet."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return f"Other programs kept {load:.1f} cores busy before the start, so times are too long. " if load > 0.5 else ""
+
+
 def versions(python: str, names: Sequence[str]) -> dict[str, str]:
     """Which of the packages `names` that interpreter has, and in which version."""
     told = subprocess.run([python, "-c", VERSIONS, *names], capture_output=True, text=True, check=True).stdout

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from measure import Failed, Measurement, machine, measure, median, scaled, size_on_disk, versions
+from measure import Failed, Measurement, busy, machine, measure, median, scaled, size_on_disk, versions
 
 HERE = Path(__file__).resolve().parent
 LINES = {"chunks": 2_000_000, "completions": 400_000}
@@ -52,7 +52,9 @@ PEERS = (
     Contender("duckdb_copy", "DuckDB `copy` to Parquet, nothing folded", ("duckdb",), "copied"),
     Contender("orjson_loop", "orjson loop that folds, pyarrow", ("orjson", "pyarrow"), "rows"),
     Contender("openai_state", "openai `ChatCompletionStreamState`", ("openai",), "objects", sample=20_000),
-    Contender("litellm_builder", "litellm `stream_chunk_builder`", ("litellm", "orjson"), "objects", ("chunks",), 20_000),
+    Contender(
+        "litellm_builder", "litellm `stream_chunk_builder`", ("litellm", "orjson"), "objects", ("chunks",), 20_000
+    ),
 )
 
 
@@ -256,12 +258,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0, help="1.0 = 2,000,000 chunk lines, 400,000 completions")
     parser.add_argument("--runs", type=int, default=3, help="turns; the table shows medians")
-    parser.add_argument("--peers", nargs="*", choices=[c.name for c in (CHATLOGS, *PEERS)], help="only these contenders")
+    parser.add_argument(
+        "--peers", nargs="*", choices=[c.name for c in (CHATLOGS, *PEERS)], help="only these contenders"
+    )
     parser.add_argument("--kinds", nargs="*", choices=list(LINES), default=list(LINES), help="only these logs")
     parser.add_argument("--peer-python", metavar="PATH", help="interpreter for peers that this one does not have")
     parser.add_argument("--data", type=Path, help="folder for logs and outputs, kept and used again")
     parser.add_argument("--no-memory", action="store_true", help="leave out the rows with a log four times as long")
     options = parser.parse_args()
+    warning = busy()
     contenders = [c for c in (CHATLOGS, *PEERS) if options.peers is None or c.name in options.peers]
     pythons, used = find_pythons(contenders, options.peer_python)
     folder = options.data or Path(tempfile.mkdtemp(prefix="chatlogs-bench-"))
@@ -269,7 +274,7 @@ def main() -> None:
     bench = Bench(folder, pythons, options.runs, options.scale)
     try:
         print(f"{machine()}; {', '.join(f'{name} {version}' for name, version in sorted(used.items()))}.")
-        print(f"Medians of {options.runs} runs, taking turns.\n", flush=True)
+        print(f"{warning}Medians of {options.runs} runs, taking turns.\n", flush=True)
         for kind in options.kinds:
             print(*table(compare(bench, contenders, kind), contenders, kind, bench), sep="\n", flush=True)
         if pythons.get("chatlogs"):

@@ -19,16 +19,19 @@ small large change point line long high low part step start end world day week m
 service customer account price rate total average report query column row field object index message memory
 """
 
-ONSETS = ["b", "br", "c", "cl", "d", "dr", "f", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "qu", "r", "s", "st",
-          "str", "t", "tr", "v", "w", "z"]
+# fmt: off
+ONSETS = ["b", "br", "c", "cl", "d", "dr", "f", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "qu", "r", "s",
+          "st", "str", "t", "tr", "v", "w", "z"]
 NUCLEI = ["a", "e", "i", "o", "u", "ai", "ea", "io", "ou", "y"]
 CODAS = ["", "", "l", "n", "r", "s", "t", "nd", "rt", "ck", "st", "ng"]
 
 # What an answer holds beside English words. Quotes, line ends and backslashes are there for their JSON escapes.
 MARKS = [".", ",", ",", ".", "\n", "\n\n", ":", "(", ")", "'s", '"', " \"", "\",", "-", "`", " **", "**", "```", "\t",
          "\\n", "();\n", " =", " {", "}\n", "    ", "#", " |", "/", "%", "!", "?"]
-OTHER_SCRIPTS = ["é", " naïve", " café", "ü", " façade", " señor", "你好", "世界", "数据", "の", "です", "あり", " привет",
-                 " мир", "안녕", " γειά", " مرحبا", " €", "…", " —", " “", "”", "’s", "°", "²", "😀", " 🚀", "🎉", " 👩‍💻", " ✅"]
+OTHER_SCRIPTS = ["é", " naïve", " café", "ü", " façade", " señor", "你好", "世界", "数据", "の", "です", "あり",
+                 " привет", " мир", "안녕", " γειά", " مرحبا", " €", "…", " —", " “", "”", "’s", "°", "²",
+                 "😀", " 🚀", "🎉", " 👩‍💻", " ✅"]
+# fmt: on
 ENDINGS = ["ing", "ed", "s", "ly", "er", "ation", "ment", "al", "ize", "1", "2", "0", "20", "500", "3.5"]
 
 
