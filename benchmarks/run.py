@@ -174,11 +174,11 @@ def table(results: dict[str, Result], contenders: Sequence[Contender], kind: str
         if contender.sample is not None:
             middle = scaled(middle, median(result.empty), factor)
         about = "~" if factor > 1 else ""
-        responses = f"{result.counts[0] * factor:,.0f}" if result.counts else "?"
+        responses = f"{result.counts[0]:,}" if result.counts else "?"
         rows.append(
             f"| {contender.title} | {about}{middle.wall:.2f} | {about}{middle.cpu:.2f} | {middle.memory / 2**20:,.0f} "
             f"| {about}{result.output * factor / 1e6:.1f} | {about}{result.output * factor / size:.1%} "
-            f"| {about}{responses} | {ratio(own_wall, middle.wall, contender)} |"
+            f"| {responses}{' in the sample' if about else ''} | {ratio(own_wall, middle.wall, contender)} |"
         )
     return [*rows, "", *contradictions(results, contenders)]
 
