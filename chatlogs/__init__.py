@@ -1,0 +1,87 @@
+"""Log analytics for OpenAI-compatible chat APIs: raw logs in, Parquet tables and answers out, offline.
+
+    report = chatlogs.ingest("logs/*.jsonl.gz", "store")
+    logs = chatlogs.open("store")            # or chatlogs.read("logs/*.jsonl") without a store
+    logs.usage(by=["day", "model"])
+
+Names are loaded when first used, so that `import chatlogs` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chatlogs.errors import ChatlogsError, QueryError, SourceError, StoreError
+    from chatlogs.ingest import ingest
+    from chatlogs.logs import Logs
+    from chatlogs.pieces import merge_chunks
+    from chatlogs.reporting import IngestReport
+
+    open = Logs.open
+    read = Logs.read
+    __version__: str
+
+__all__ = [
+    "ChatlogsError",
+    "IngestReport",
+    "Logs",
+    "QueryError",
+    "SourceError",
+    "StoreError",
+    "__version__",
+    "ingest",
+    "merge_chunks",
+    "open",
+    "read",
+]
+
+_HOMES = {
+    "ChatlogsError": "errors",
+    "IngestReport": "reporting",
+    "Logs": "logs",
+    "QueryError": "errors",
+    "SourceError": "errors",
+    "StoreError": "errors",
+    "ingest": "ingest",
+    "merge_chunks": "pieces",
+}
+
+
+def __getattr__(name: str) -> Any:
+    value: Any
+    if name == "__version__":
+        value = _version()
+    elif name in ("open", "read"):
+        value = getattr(importlib.import_module("chatlogs.logs").Logs, name)
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(f"chatlogs.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'chatlogs' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("chatlogs")
+    except metadata.PackageNotFoundError:
+        return "0+source"
+
+
+class _Package(types.ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Importing the module chatlogs.ingest sets it here; `chatlogs.ingest` has to stay the function.
+        super().__setattr__(name, value.ingest if name == "ingest" and isinstance(value, types.ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Package

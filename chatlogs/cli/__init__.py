@@ -1,0 +1,132 @@
+"""The command line: parse, call one public function, print its result.
+
+The rule: stdout is data, stderr is for people; nothing asks back; an error is one sentence. A command's
+module is imported when the command is asked for, heavy packages inside its function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from chatlogs.cli.options import common_options
+from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError
+
+EXIT_INTERRUPTED = 130
+
+# Section of the help -> command -> module of chatlogs.cli that defines it under the same name.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Start": {"demo": "demo", "ingest": "stores", "summary": "reports"},
+    "Ask": {
+        "usage": "reports",
+        "finish": "reports",
+        "flags": "reports",
+        "sql": "ask",
+        "show": "ask",
+        "rejects": "reports",
+    },
+    "Look after a store": {"verify": "stores", "compact": "stores"},
+    "Reference": {"schema": "reference", "completion": "reference"},
+}
+
+
+class Commands(click.Group):
+    """Commands in sections, imported when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for section in SECTIONS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for section in SECTIONS.values():
+            if cmd_name in section:
+                module = importlib.import_module(f"chatlogs.cli.{section[cmd_name]}")
+                command: click.Command = module.COMMANDS[cmd_name]
+                return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, section in SECTIONS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in section]
+            with formatter.section(title):
+                formatter.write_dl([(name, command.get_short_help_str(100)) for name, command in commands if command])
+
+
+def show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """What a bug report needs."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    import platform
+    from importlib import metadata
+
+    from chatlogs import __version__
+
+    parts = [f"{name} {metadata.version(name)}" for name in ("duckdb", "polars", "pyarrow", "deltalake")]
+    click.echo(f"chatlogs {__version__} (Python {platform.python_version()}, {', '.join(parts)})")
+    ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "CHATLOGS",
+        "max_content_width": 100,
+    },
+    epilog="PATH is a store, or raw logs: files, globs, folders, - for stdin. `chatlogs COMMAND -h` tells more.",
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=show_versions, help="Show versions."
+)
+@common_options
+def cli() -> None:
+    """Log analytics for OpenAI-compatible chat APIs: files in, Parquet and SQL out, offline.
+
+    \b
+      chatlogs demo                                      try it on built-in sample logs
+      chatlogs usage 'logs/*.jsonl.gz' --by day,model    ask raw logs
+      chatlogs ingest logs/ -o store                     read once, then ask the store:
+      chatlogs finish store --by model,system_fingerprint
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    arguments = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in arguments or os.environ.get("CHATLOGS_DEBUG", "") not in ("", "0")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(arguments, debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    try:
+        result: Any = cli.main(arguments, prog_name="chatlogs", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else EXIT_DONE
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough; Python's own flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as error:
+        if debug:
+            raise
+        if isinstance(error, ChatlogsError):
+            click.echo(f"Error: {error}", err=True)
+            return error.exit_code
+        kind = type(error).__name__
+        click.echo(
+            f"Error: chatlogs failed unexpectedly ({kind}: {error}); --debug shows where. Please report it.", err=True
+        )
+        return EXIT_FAILED

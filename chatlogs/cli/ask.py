@@ -1,0 +1,99 @@
+"""Commands for one's own questions: sql, and show for a single exchange."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chatlogs.cli.inputs import opened
+from chatlogs.cli.options import Command, Option, Output, common_options, output_options, paths_argument, setting, tell
+from chatlogs.errors import QueryError
+
+
+@click.command(cls=Command, name="sql", epilog="Python: chatlogs.open(STORE).sql('select …', name=value)")
+@click.argument("words", metavar="QUERY PATH...", nargs=-1, required=True)
+@click.option(
+    "-F", "--file", "file", cls=Option, metavar="FILE", help="Read the query from a file; then give PATHs only."
+)
+@click.option("-p", "--param", "params", cls=Option, multiple=True, metavar="NAME=VALUE", help="A value for $NAME.")
+@click.option(
+    "--timeout", cls=Option, type=float, default=300, show_default=True, metavar="SECONDS", help="Stop after; 0: never."
+)
+@output_options
+@common_options
+def sql(words: tuple[str, ...], file: str | None, params: tuple[str, ...], timeout: float, output: Output) -> None:
+    """SQL over the tables, by their names.
+
+    \b
+      chatlogs sql "select model, count(*) n from completions group by all" store
+      chatlogs sql "from choices where finish_reason = \\$r limit 5" store -p r=length
+      chatlogs sql --file query.sql logs/*.jsonl --json
+      chatlogs sql - store < query.sql
+
+    It is DuckDB's SQL and can only read. A VALUE that is a JSON number, true, false or null is one; anything
+    else is text, and so is what stands in double quotes. `chatlogs schema` lists tables and columns.
+    """
+    query, paths = (None, words) if file else (words[0], words[1:])
+    if not paths:
+        raise click.UsageError("Missing argument 'PATH...': which store or logs?")
+    output.chosen  # noqa: B018
+    text = _query_text(query, file)
+    with opened(paths) as logs:
+        output.write(logs.sql(text, timeout=timeout or None, **dict(map(_param, params))), _plain_look())
+
+
+@click.command(cls=Command, name="show", epilog="Python: chatlogs.open(STORE).show(id)")
+@click.argument("id", metavar="ID")
+@paths_argument
+@click.option("--json", "as_json", cls=Option, is_flag=True, help="The rows, each with the name of its table.")
+@common_options
+def show(id: str, paths: tuple[str, ...], as_json: bool) -> None:
+    """One exchange, readable: messages, answers, tokens, and where it stood in the logs.
+
+    ID is a response's id; a completion_key, request_id or custom_id will do too.
+    """
+    from chatlogs.cli import screens
+
+    with opened(paths) as logs:
+        tables = logs.show(id)
+        if as_json:
+            screens.exchange_json(tables, sys.stdout)
+            return
+        screens.exchange(tables, sys.stdout, str(setting("color") or "auto"))
+        if tables["completions"].height > 1:
+            tell(f"{tables['completions'].height} responses go by '{id}': servers reuse ids")
+
+
+COMMANDS: Mapping[str, click.Command] = {"sql": sql, "show": show}
+
+
+def _query_text(query: str | None, file: str | None) -> str:
+    if query is not None and query != "-":
+        return query
+    try:
+        return sys.stdin.read() if file in (None, "-") else Path(str(file)).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"cannot read {file or 'stdin'}: {error}.") from error
+
+
+def _param(text: str) -> tuple[str, Any]:
+    """A parameter's name and value: a JSON scalar where it is one, else text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise click.UsageError(f"'{text}' is no parameter; write -p name=value.")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return name, value
+    return name, value if isinstance(parsed, (list, dict)) else parsed
+
+
+def _plain_look() -> Any:
+    from chatlogs.tables import Look
+
+    return Look(color=str(setting("color") or "auto"), nulls={})

@@ -1,0 +1,77 @@
+"""PATH, opened: a store as it is, raw logs through a temporary store.
+
+The rule: a command does not know which of the two it was given.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chatlogs.cli.options import setting, tell
+from chatlogs.errors import SourceError
+
+if TYPE_CHECKING:
+    from chatlogs.logs import Logs
+    from chatlogs.reporting import IngestReport
+
+
+@contextmanager
+def opened(paths: Sequence[str], **options: Any) -> Iterator[Logs]:
+    """The logs at `paths`; what was read of raw logs is told on stderr."""
+    from chatlogs.logs import Logs
+
+    stores = [path for path in paths if is_store(path)]
+    if stores and len(paths) > 1:
+        raise SourceError(f"{stores[0]} is a store: ask one store at a time, without other paths beside it.")
+    if stores:
+        with Logs.open(stores[0]) as logs:
+            yield logs
+        return
+    with progress() as step:
+        logs = Logs.read(list(paths), progress=step, **options)
+    with logs:
+        if logs.report_of_ingest is not None:
+            tell(_told(logs.report_of_ingest, paths))
+        yield logs
+
+
+def is_store(path: str) -> bool:
+    """Whether a store lies there: a folder with a ledger."""
+    return path != "-" and (Path(path) / "sources" / "_delta_log").is_dir()
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int | None], None] | None]:
+    """A step(done_bytes, total_bytes) that draws a bar on stderr; None where nobody watches."""
+    if setting("quiet") or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _told(report: IngestReport, paths: Sequence[str]) -> str:
+    """One line: what was read, and where to look at what was not."""
+    size = sum(source.size for source in report.sources) / 1e6
+    files = f"{len(report.sources)} file{'s' if len(report.sources) != 1 else ''}"
+    line = f"read {files}, {size:,.1f} MB, {report.lines:,} lines in {report.seconds:.1f} s"
+    if report.rejects:
+        line += f" · {report.rejects:,} lines could not be read: {command('rejects', *paths)}"
+    return click.style(line, dim=True)
+
+
+def command(*words: str) -> str:
+    """A command as one would type it."""
+    return shlex.join(("chatlogs", *words))

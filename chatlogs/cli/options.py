@@ -1,0 +1,204 @@
+"""What commands share: their options, declared once, and where answers go.
+
+The rule: options with one meaning are gathered into one value, so that a command's function takes `filters`
+and `output`, not twenty names.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chatlogs.errors import QueryError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from chatlogs.tables import Look
+
+Function = Callable[..., Any]
+
+
+class Option(click.Option):
+    """An option with a place in the help."""
+
+    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+class Command(click.Command):
+    """A command whose help shows its options in sections, its own first."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                section = "General" if "help" in param.opts[0] else getattr(param, "section", "Options")
+                sections.setdefault(section, []).append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where an answer goes and in which format; `format` None means: by the file's suffix, else a table."""
+
+    format: str | None
+    path: str | None
+
+    @property
+    def chosen(self) -> str:
+        from chatlogs.report import SUFFIXES
+
+        if self.format or self.to_stdout:
+            return self.format or "table"
+        suffix = os.path.splitext(str(self.path))[1].lower()
+        if suffix not in SUFFIXES:
+            raise QueryError(f"cannot tell the format of {self.path} by its suffix; name one with --format.")
+        return SUFFIXES[suffix]
+
+    @property
+    def to_stdout(self) -> bool:
+        return self.path in (None, "-")
+
+    @property
+    def for_people(self) -> bool:
+        return self.chosen in ("table", "markdown")
+
+    def write(self, frame: pl.DataFrame, look: Look | None = None) -> None:
+        """The frame, to where it was asked for."""
+        from chatlogs import report
+
+        format = self.chosen
+        if not self.to_stdout:
+            report.save(frame, str(self.path), format, look)
+        elif format != "parquet":
+            report.render(frame, format, sys.stdout, look)
+        elif sys.stdout.isatty():
+            raise QueryError("Parquet is not for terminals; write it to a file with -o FILE.")
+        else:
+            frame.write_parquet(sys.stdout.buffer)
+
+
+def common_options(function: Function) -> Function:
+    """--quiet, --color, --debug: they work before and after the command's name."""
+    general = functools.partial(click.option, cls=Option, section="General", expose_value=False)
+    for option in (
+        general("--debug", is_flag=True, help="Show tracebacks."),
+        general(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            callback=_remember("color"),
+            help="Colour on stdout; auto heeds NO_COLOR, FORCE_COLOR and TERM.",
+        ),
+        general("-q", "--quiet", is_flag=True, callback=_remember("quiet"), help="Nothing on stderr but errors."),
+    ):
+        function = option(function)
+    return function
+
+
+def paths_argument(function: Function) -> Function:
+    """PATH...: a store or raw logs."""
+    return click.argument("paths", metavar="PATH...", nargs=-1, required=True)(function)
+
+
+def output_options(function: Function) -> Function:
+    """--format and its short forms, and -o; the command takes them as `output`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, format: str | None, path: str | None, **kwargs: Any) -> Any:
+        return function(*args, output=Output(format, path), **kwargs)
+
+    from chatlogs.cli.formats import FORMATS, SHORT
+
+    option = functools.partial(click.option, cls=Option, section="Output")
+    wrapped: Function = wrapper
+    wrapped = option("-o", "--output", "path", metavar="FILE", help="Write to a file; its suffix names the format.")(
+        wrapped
+    )
+    for flag, format in reversed(SHORT.items()):
+        wrapped = option(f"--{flag}", "format", flag_value=format, help=f"The same as --format {format}.")(wrapped)
+    return option("-f", "--format", type=click.Choice(FORMATS), help="How to write the answer [default: table].")(
+        wrapped
+    )
+
+
+def filter_options(*, keys: bool) -> Callable[[Function], Function]:
+    """Which responses, by what, in which order; the command takes them as `filters`, and `show_sql`."""
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            from chatlogs.queries import Filters
+
+            names = [name for name in Filters.__dataclass_fields__ if name in kwargs]
+            return function(*args, filters=Filters(**{name: kwargs.pop(name) for name in names}), **kwargs)
+
+        wrapped: Function = wrapper
+        for option in reversed(_filters() + (_order() if keys else [])):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return decorate
+
+
+def _filters() -> list[Callable[[Function], Function]]:
+    option = functools.partial(click.option, cls=Option, section="Which responses")
+    return [
+        option(
+            "--since", metavar="WHEN", help="From here on: 2026-11-01, 2026-11, 2026-11-01T14:30, 7d, 24h, yesterday."
+        ),
+        option("--until", metavar="WHEN", help="Up to here: a date or month is included, a time is not."),
+        option(
+            "--tz", default="UTC", show_default=True, metavar="ZONE", help="Where days begin, such as Europe/Berlin."
+        ),
+        option(
+            "-m",
+            "--model",
+            multiple=True,
+            metavar="GLOB",
+            help="Only these models, such as 'gpt-4o*'; may be repeated.",
+        ),
+        option("--where", metavar="SQL", help="Any condition in SQL on the report's columns."),
+        option(
+            "--show-sql", is_flag=True, help="Print the query instead: it runs as it is in DuckDB, without chatlogs."
+        ),
+    ]
+
+
+def _order() -> list[Callable[[Function], Function]]:
+    option = functools.partial(click.option, cls=Option, section="Grouping and order")
+    return [
+        option("--by", metavar="KEY,...", help="Any columns, hour, day, week, month, metadata.KEY; '' for one total."),
+        option("--sort", default="", metavar="COL,...", help="COL, COL:asc or COL:desc; numbers come largest first."),
+        option("-n", "--limit", default=0, metavar="N", help="The first N rows; 0 is all of them."),
+    ]
+
+
+def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            ctx.meta[f"chatlogs.{name}"] = value
+
+    return callback
+
+
+def setting(name: str) -> Any:
+    """What --color or --quiet said; None when nothing."""
+    return click.get_current_context().meta.get(f"chatlogs.{name}")
+
+
+def tell(text: str) -> None:
+    """A line for people, on stderr, unless they asked for quiet."""
+    if not setting("quiet"):
+        click.echo(text, err=True)

@@ -1,0 +1,191 @@
+"""Commands that answer a named question: usage, finish, flags, summary, rejects.
+
+The rule: what a report is stands in queries.REPORTS; here is how it is asked for and shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from chatlogs.cli.inputs import opened
+from chatlogs.cli.options import (
+    Command,
+    Option,
+    Output,
+    common_options,
+    filter_options,
+    output_options,
+    paths_argument,
+    setting,
+    tell,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from chatlogs.logs import Logs
+    from chatlogs.queries import Filters
+    from chatlogs.tables import Look
+
+Notes = Callable[["Logs", "pl.DataFrame", "Filters"], list[str]]
+
+
+@click.command(cls=Command, name="usage", epilog="Python: chatlogs.open(STORE).usage(by=['day', 'model'])")
+@paths_argument
+@filter_options(keys=True)
+@output_options
+@common_options
+def usage(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
+    """Tokens used, by model or any other key.
+
+    \b
+      chatlogs usage store --by day,model --since 7d
+      chatlogs usage logs/*.jsonl --by metadata.project --json
+    """
+    answer("usage", paths, filters, show_sql, output, _usage_notes)
+
+
+@click.command(cls=Command, name="finish", epilog="Python: chatlogs.open(STORE).finish_reasons(by='model')")
+@paths_argument
+@filter_options(keys=True)
+@output_options
+@common_options
+def finish(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
+    """Why answers stopped: finish_reason, with shares.
+
+    \b
+      chatlogs finish store --by model,system_fingerprint
+      chatlogs finish store --by week -m 'gpt-4o*' --where "finish_class = 'length'"
+    """
+    answer("finish", paths, filters, show_sql, output, _finish_notes)
+
+
+@click.command(cls=Command, name="flags")
+@paths_argument
+@filter_options(keys=True)
+@output_options
+@common_options
+def flags(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
+    """What a careful reader should know: flags, counted.
+
+    `chatlogs schema flags` says what each of them means.
+    """
+    answer("flags", paths, filters, show_sql, output)
+
+
+@click.command(cls=Command, name="summary", epilog="Python: chatlogs.open(STORE).summary()")
+@paths_argument
+@filter_options(keys=False)
+@output_options
+@common_options
+def summary(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
+    """What is in these logs, on one screen."""
+    from chatlogs.cli import screens
+
+    if show_sql or not output.for_people:
+        return answer("summary", paths, filters, show_sql, output)
+    with opened(paths) as logs:
+        screens.summary(logs, filters, output, str(setting("color") or "auto"))
+        tell(screens.next_steps(logs, paths))
+
+
+@click.command(cls=Command, name="rejects")
+@paths_argument
+@click.option("--where", cls=Option, metavar="SQL", help="Only these, such as \"reason = 'not_json'\".")
+@click.option("-n", "--limit", cls=Option, default=100, show_default=True, metavar="N", help="The first N; 0 is all.")
+@click.option("--show-sql", cls=Option, is_flag=True, help="Print the query instead.")
+@output_options
+@common_options
+def rejects(paths: tuple[str, ...], where: str | None, limit: int, show_sql: bool, output: Output) -> None:
+    """Lines that could not be read, each with its reason.
+
+    Every one of them is kept whole; on a terminal it is cut to the window.
+    """
+    from chatlogs.queries import Filters
+
+    def notes(logs: Logs, frame: pl.DataFrame, _: Filters) -> list[str]:
+        total = int(logs.sql("select count(*) as n from rejects").item())
+        if not total:
+            return ["no line was rejected"]
+        cut = limit and frame.height == limit and total > limit
+        return [f"{frame.height:,} of {total:,} rejected lines shown; -n 0 shows all"] if cut else []
+
+    answer("rejects", paths, Filters(where=where, limit=limit), show_sql, output, notes)
+
+
+COMMANDS: Mapping[str, click.Command] = {c.name: c for c in (usage, finish, flags, summary, rejects) if c.name}
+
+
+def answer(
+    name: str, paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output, notes: Notes | None = None
+) -> None:
+    """Ask a report and write its answer; below a table, what it does not show."""
+    output.chosen  # noqa: B018  A format that cannot be is told before hours of reading.
+    with opened(paths) as logs:
+        if show_sql:
+            click.echo(logs.show_sql(name, filters) + ";")
+            if logs.report_of_ingest is not None:
+                tell("this reads a temporary store that is gone by now; ingest the logs with -o STORE and ask again")
+            return
+        frame = logs.ask(name, filters)
+        output.write(frame, _look(name, logs, filters, output))
+        for note in notes(logs, frame, filters) if notes else []:
+            tell(note)
+        for note in _filter_notes(logs, frame, filters):
+            tell(note)
+
+
+def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | None:
+    from chatlogs.queries import REPORTS, build
+    from chatlogs.tables import Look
+
+    if not output.for_people:
+        return None
+    report = REPORTS[name]
+    keys = build(name, filters).keys
+    total = logs.ask(name, dataclasses.replace(filters, by=[], sort=(), limit=0)) if report.total and keys else None
+    return Look(
+        units={measure.name: measure.unit for measure in report.measures},
+        hidden=frozenset(measure.name for measure in report.measures if not measure.shown),
+        nulls=dict.fromkeys(keys, "(none)") | {"finish_reason": "(none seen)"},
+        bar="share" if name == "finish" else None,
+        grouped=keys if name == "finish" else (),
+        total=total,
+        color=str(setting("color") or "auto"),
+    )
+
+
+def _usage_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+    """What the sums leave out."""
+    missing = int(frame["no_usage"].sum() or 0)
+    if not missing:
+        return []
+    total = int(frame["responses"].sum())
+    cut = dataclasses.replace(filters, by=["status"], sort=(), limit=0)
+    statuses = logs.ask("usage", cut).select("status", "no_usage").rows()
+    why = ", ".join(f"{count:,} {status}" for status, count in statuses if count and status != "complete")
+    return [f"{missing:,} of {total:,} responses report no usage{f' ({why})' if why else ''}: the sums leave them out"]
+
+
+def _finish_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+    unseen = frame.filter(frame["finish_reason"].is_null())["choices"].sum() or 0
+    return [f"{unseen:,} choices never got a finish_reason: their stream was cut off, or they failed"] if unseen else []
+
+
+def _filter_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+    """Why an answer may be smaller than expected."""
+    notes = []
+    if filters.since is not None or filters.until is not None:
+        timeless = int(logs.sql("select count(*) as n from completions where created is null").item())
+        if timeless:
+            notes.append(f"{timeless:,} responses carry no time: --since and --until leave them out")
+    if not frame.height and filters.model:
+        models = logs.sql("select model from completions group by all order by count(*) desc, model limit 8")
+        notes.append(f"no model matches; these logs hold: {', '.join(map(str, models['model'].to_list()))}")
+    elif not frame.height:
+        notes.append("nothing matches")
+    return notes

@@ -1,0 +1,109 @@
+"""A DuckDB connection that sees the tables by their names, and nothing else.
+
+The rule: whoever writes SQL here, chatlogs or a user, can read the store's files and no other, can write
+nothing, and cannot change that. Times are shown in UTC, whatever the machine's clock says.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import duckdb
+
+from chatlogs.errors import EXIT_FAILED, QueryError
+
+Files = Mapping[str, Sequence[str]]
+
+_READING = re.compile(
+    r"(\(|\b(select|from|with|values|table|describe|desc|show|summarize|pivot|unpivot|explain)\b)", re.I
+)
+_COMMENTS = re.compile(r"(\s+|--[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
+_EXPLAIN = re.compile(r"explain(\s+analyze)?(\s*\([^)]*\))?", re.I)
+
+
+class SqlError(QueryError):
+    """DuckDB refused or failed a query; the message is DuckDB's."""
+
+    exit_code = EXIT_FAILED
+
+
+def connect(files: Files, *, timeout: float | None = None) -> duckdb.DuckDBPyConnection:
+    """A locked connection over these files, by table; ask through a cursor() of it, one for each question.
+
+    A query that runs longer than `timeout` seconds is stopped.
+    """
+    connection = duckdb.connect()
+    try:
+        for table in files:
+            connection.execute(f"create view {table} as from {relation(files[table])}")
+        folders = sorted({os.path.dirname(path) for paths in files.values() for path in paths})
+        connection.execute(f"set allowed_directories = {_texts(folders)}")
+        connection.execute(
+            f"set temp_directory = {_text(os.path.join(tempfile.gettempdir(), f'chatlogs-{os.getpid()}'))}"
+        )
+        connection.execute("set global TimeZone = 'UTC'")
+        if timeout:
+            connection.execute(f"set global max_execution_time = {max(1, round(timeout * 1000))}")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def relation(paths: Sequence[str], *, short: bool = False) -> str:
+    """SQL that reads these files; `short` writes them as one pattern where that means the same files just now."""
+    folders = {os.path.dirname(path) for path in paths}
+    if short and len(folders) == 1:
+        pattern = os.path.join(glob.escape(folders.pop()), "*.parquet")
+        if sorted(glob.glob(pattern)) == sorted(paths):
+            return f"read_parquet({_text(pattern)})"
+    return f"read_parquet({_texts([glob.escape(path) for path in paths])})"
+
+
+def check_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    """QueryError unless `query` is one statement that only reads."""
+    with said_plainly():
+        statements = connection.extract_statements(query)
+    if len(statements) != 1:
+        count = len(statements) or "no"
+        raise QueryError(f"one statement at a time: this text holds {count} statements.")
+    kind = statements[0].type.name
+    body = query[_COMMENTS.match(query).end() :]  # type: ignore[union-attr]
+    # A statement's type alone does not tell: EXPLAIN ANALYZE COPY runs the copy, and MULTI is PIVOT or more.
+    if kind not in ("SELECT", "EXPLAIN", "MULTI") or not _READING.match(body):
+        raise QueryError(f"only queries that read are allowed here; this is a {kind} statement.")
+    if explained := _EXPLAIN.match(body):
+        check_reading(connection, body[explained.end() :])
+
+
+@contextmanager
+def said_plainly(timeout: float | None = None) -> Iterator[None]:
+    """DuckDB's errors as one sentence."""
+    try:
+        yield
+    except duckdb.InterruptException:
+        limit = f" of {timeout:g} seconds" if timeout else ""
+        raise SqlError(f"the query was stopped: it reached the time limit{limit}.") from None
+    except duckdb.Error as error:
+        raise SqlError(_sentence(str(error))) from error
+
+
+def _sentence(message: str) -> str:
+    """The message without the echo of the query, on one line."""
+    told, _, _ = message.partition("\n\nLINE ")
+    return " ".join(told.split()) or "DuckDB could not run the query."
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _texts(values: Sequence[str]) -> str:
+    return "[" + ", ".join(map(_text, values)) + "]"

@@ -1,0 +1,5 @@
+-- Which responses go by this id?
+select *
+from completions
+where {where}
+order by created nulls last, completion_key

@@ -1,0 +1,19 @@
+-- How many tokens were used, by model or any other key?
+-- Sums are over the responses that report the number: a group where none does has null, not 0.
+select
+    {by}
+    count(*) as responses,
+    count(*) filter (where usage_source = 'reported') as with_usage,
+    count(*) filter (where usage_source is distinct from 'reported') as no_usage,
+    cast(sum(prompt_tokens) as bigint) as prompt_tokens,
+    cast(sum(cached_tokens) as bigint) as cached_tokens,
+    cast(sum(completion_tokens) as bigint) as completion_tokens,
+    cast(sum(reasoning_tokens) as bigint) as reasoning_tokens,
+    cast(sum(total_tokens) as bigint) as total_tokens,
+    sum(cached_tokens) / nullif(sum(prompt_tokens) filter (where cached_tokens is not null), 0) as cached_share,
+    sum(reasoning_tokens) / nullif(sum(completion_tokens) filter (where reasoning_tokens is not null), 0) as reasoning_share
+from completions
+where {where}
+group by all
+order by {sort}
+{limit}
