@@ -1,0 +1,145 @@
+"""Odd records in, pieces out: the careful path of a block, one record at a time.
+
+Reads what SQL may not: unknown shapes and fields, broken lines, wrappers, and whole streams that need
+judgement. It fills the same columns; that both paths agree is a law of the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from chatlogs.fold import Careful
+from chatlogs.lines import NO_TRANSCRIPT, OBJECT, Lines
+from chatlogs.oddlines import Records, Reject, read_text
+from chatlogs.piece import STREAM, Piece
+from chatlogs.pieces import finished, fold
+
+
+@dataclass
+class Placed:
+    """A piece and the body it stands in, or NO_TRANSCRIPT. closed: whole by itself, so nothing continues it."""
+
+    piece: Piece
+    transcript: int = NO_TRANSCRIPT
+    closed: bool = False
+    run: Careful | None = None
+
+    @property
+    def stream(self) -> str:
+        """The stream it is a part of, as sql/block_facts.sql names it."""
+        return f"body {self.transcript}" if self.transcript != NO_TRANSCRIPT else f"id {self.piece.id or ''}"
+
+
+@dataclass
+class Found:
+    """What the careful path read, beside the pieces: rejects by line, and counts for the ledger."""
+
+    pieces: list[Placed] = field(default_factory=list)
+    rejects: dict[int, Reject] = field(default_factory=dict)
+    ignorable: set[int] = field(default_factory=set)
+    repaired: int = 0
+
+    @property
+    def streams(self) -> list[str]:
+        """The streams that these pieces are parts of; SQL must leave them alone."""
+        return sorted({placed.stream for placed in self.pieces if not placed.closed})
+
+
+def read(lines: Lines, records: Iterable[Careful], found: Found) -> None:
+    """Read the records; a run of lines alike is one piece, unless its text must be seen fragment by fragment."""
+    for record in records:
+        if not _read_run(lines, record, found):
+            for line in record.lines:
+                read_line(lines, line, found)
+
+
+def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
+    """A run is one chunk with the joined text, sent as often as it has lines."""
+    if record.text is None or record.chunks == 1:
+        return False
+    first = record.first_line
+    result = read_text(record.text, line_number=first, byte_offset=_offset(lines, first))
+    if isinstance(result, Reject) or result.closed or len(result.pieces) != 1 or result.repaired:
+        return False
+    piece = result.pieces[0]
+    alone = read_text(lines.text(first), line_number=first, byte_offset=_offset(lines, first))
+    for index, choice in piece.choices.items():
+        head = alone.pieces[0].choices[index].content if isinstance(alone, Records) else None
+        if head and str(choice.content).startswith(str(head) * 2):
+            return False  # each fragment may repeat all text so far
+        choice.growth = None
+    piece.chunk_count = record.chunks
+    piece.last_line, piece.last_offset = record.last_line, _offset(lines, record.last_line)
+    piece.role_repeats = any(choice.role for choice in piece.choices.values())
+    found.pieces.append(Placed(piece, int(lines.transcript[first]), run=record))
+    return True
+
+
+def untangle(lines: Lines, found: Found) -> None:
+    """Read streams whose runs overlap line by line: only so is their order known."""
+    tangled = set()
+    reach: dict[str, int] = {}
+    for placed in sorted(found.pieces, key=lambda p: p.piece.line_number):
+        if placed.piece.line_number < reach.get(placed.stream, -1):
+            tangled.add(placed.stream)
+        reach[placed.stream] = max(reach.get(placed.stream, -1), placed.piece.last_line)
+    again = [p for p in found.pieces if p.run is not None and p.stream in tangled]
+    if again:
+        dropped = set(map(id, again))
+        found.pieces = [p for p in found.pieces if id(p) not in dropped]
+        for placed in again:
+            for line in placed.run.lines if placed.run else ():
+                read_line(lines, line, found)
+
+
+def read_line(lines: Lines, line: int, found: Found) -> None:
+    """Read one line into pieces, a reject, or the ignorable ones."""
+    result = read_text(lines.text(line), line_number=line, byte_offset=_offset(lines, line))
+    if isinstance(result, Reject):
+        found.rejects[line] = result
+        return
+    if not result.pieces:
+        found.ignorable.add(line)
+    found.repaired += result.repaired
+    transcript = int(lines.transcript[line])
+    found.pieces += [Placed(piece, transcript, result.closed) for piece in result.pieces]
+
+
+def _offset(lines: Lines, line: int) -> int:
+    return lines.block.offset + int(lines.begin[line])
+
+
+def folded(lines: Lines, placed: list[Placed]) -> Iterator[Placed]:
+    """The responses of these pieces, finished: bodies and bare lines each by their own rule."""
+    placed = sorted(placed, key=lambda p: (p.piece.line_number, p.piece.part))
+    bare = [p for p in placed if p.closed or (p.transcript == NO_TRANSCRIPT and p.piece.form != STREAM)]
+    yield from (Placed(finished(p.piece), closed=True) for p in bare)
+    streamed = [p for p in placed if not p.closed and (p.transcript != NO_TRANSCRIPT or p.piece.form == STREAM)]
+    bodies = sorted((p for p in streamed if p.transcript != NO_TRANSCRIPT), key=lambda p: p.transcript)
+    for transcript, members in groupby(bodies, key=lambda p: p.transcript):
+        for piece in fold([p.piece for p in members], transcript=True):
+            yield Placed(finished(piece), transcript)
+    loose = [p.piece for p in streamed if p.transcript == NO_TRANSCRIPT]
+    for piece in fold([p for p in loose if p.id is not None], transcript=False):
+        yield Placed(finished(piece))
+    for neighbours in _neighbours(lines, [p for p in loose if p.id is None]):
+        for piece in fold(neighbours, transcript=False):
+            yield Placed(finished(piece))
+
+
+def _neighbours(lines: Lines, anonymous: list[Piece]) -> Iterator[list[Piece]]:
+    """Chunks without an id, split where another record stands between them."""
+    if not anonymous:
+        return
+    ordinals = np.cumsum(lines.kind == OBJECT)
+    group = anonymous[:1]
+    for before, piece in zip(anonymous, anonymous[1:], strict=False):
+        if ordinals[piece.line_number] - ordinals[before.last_line] > 1:
+            yield group
+            group = []
+        group.append(piece)
+    yield group

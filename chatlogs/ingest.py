@@ -1,0 +1,253 @@
+"""Logs in, a store out: finds what is new, reads it block by block, and commits it whole or not at all.
+
+The driver reads and orders; the work on a block is a pure function that a pool of threads runs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from chatlogs import ledger, resolve
+from chatlogs.assemble import Assembler
+from chatlogs.errors import SourceError
+from chatlogs.ledger import Known
+from chatlogs.lines import Block
+from chatlogs.normalize import is_document, normalize
+from chatlogs.partials import Partials
+from chatlogs.sources import BLOCK_BYTES, HEAD_BYTES, Opened, Reader, Source, find, open_source, spooled
+from chatlogs.staging import Staging
+from chatlogs.store import Store
+from chatlogs.tally import Counts, IngestReport, SourceCount
+from chatlogs.writer import Writer
+
+Row = dict[str, Any]
+Progress = Callable[[int, int | None], None]
+_TRIES = 5
+
+
+@dataclass
+class _Reading:
+    """One source while it is read."""
+
+    source: Source
+    known: Known | None
+    source_key: int
+    head_hash: str
+    opened: Opened | None = None
+    reader: Reader | None = None
+    assembler: Assembler = field(default_factory=Assembler)
+    counts: Counts = field(default_factory=Counts)
+    container: str = "jsonl"
+    line_base: int = 0
+    start: int = 0
+    end: int = 0
+    unfinished: int | None = None
+    responses: int = 0
+    is_known: bool = False
+    rejects: list[pa.Table] = field(default_factory=list)
+
+
+def ingest(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    store: str | Path,
+    *,
+    content: str = "keep",
+    logprobs: bool = False,
+    chunks: bool = False,
+    block_bytes: int = BLOCK_BYTES,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Read the logs into the store, which is made when it is not there; only what is new in them is added.
+
+    paths: files, folders, globs, or "-" for standard input. content: "keep", "hash" or "none" of the texts.
+    logprobs, chunks: fill these tables too. progress: called with bytes read and their total, where known.
+    Raises SourceError or StoreError, and then the store is as it was. Bad lines do not raise: see the
+    report's `rejects`, and its `balanced`.
+    """
+    started = time.monotonic()
+    found = find(paths)
+    target = Store.create(store)
+    options = _Options(content, logprobs, chunks, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
+    for _ in range(_TRIES):
+        ingest_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        with target.staging(ingest_id) as staging, spooled(found, staging.folder) as sources:
+            run = _Run(target, staging, sources, options)
+            run.read()
+            if run.commit():
+                return run.report(time.monotonic() - started)
+    raise SourceError("other ingests of the same logs kept changing the store; try again")
+
+
+@dataclass(frozen=True)
+class _Options:
+    content: str
+    logprobs: bool
+    chunks: bool
+    block_bytes: int
+    threads: int
+    progress: Progress | None
+
+
+class _Run:
+    """One attempt: read everything that is new into staging, then commit under the lock."""
+
+    def __init__(self, store: Store, staging: Staging, sources: Sequence[Source], options: _Options) -> None:
+        self.store, self.staging, self.sources, self.options = store, staging, sources, options
+        self.seen = resolve.read_ledger(store.snapshot())
+        self.readings: list[_Reading] = []
+        self.now = datetime.now(UTC)
+        self.committed = False
+        sizes = [source.stored_size for source in sources]
+        self.total = None if None in sizes else sum(size or 0 for size in sizes)
+        self.done = 0
+
+    def read(self) -> None:
+        """Everything that is new, as staged files."""
+        options = self.options
+        with ThreadPoolExecutor(options.threads, thread_name_prefix="chatlogs") as pool:
+            self.writer = Writer(self.staging, pool, self.now, logprobs=options.logprobs, chunks=options.chunks)
+            pending: deque[tuple[_Reading, Block, Future[Partials]]] = deque()
+            try:
+                for reading, block in self._blocks():
+                    while len(pending) > options.threads:
+                        self._take(*pending.popleft())
+                    pending.append((reading, block, pool.submit(normalize, block)))
+                while pending:
+                    self._take(*pending.popleft())
+                self.staged = self.writer.finish()
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _blocks(self) -> Iterator[tuple[_Reading, Block]]:
+        known = [resolve.known(row) for row in self.seen.values()]
+        buffers: list[bytearray] = []
+        for source in self.sources:
+            head = ledger.head_hash(source)
+            match, is_known = ledger.look_up(source, head, known)
+            taken = (k.source_key for k in known)
+            reading = _Reading(source, match, match.source_key if match else ledger.key_of(head, taken), head)
+            self.readings.append(reading)
+            if is_known:
+                reading.is_known = True
+                self._progress(source.stored_size or 0)
+                continue
+            reading.opened = open_source(source)
+            reading.reader = Reader(reading.opened, block_bytes=self.options.block_bytes, buffers=buffers)
+            reading.start = reading.end = match.resume_offset if match else 0
+            reading.reader.skip(reading.start)
+            reading.line_base = reading.reader.lines_skipped
+            for block in reading.reader.blocks(is_document=is_document):
+                yield reading, block
+            reading.opened.close()
+            known.append(self._known(reading))
+
+    def _known(self, reading: _Reading) -> Known:
+        assert reading.opened is not None and reading.reader is not None
+        digest = reading.opened.digests.content.hexdigest()
+        size = reading.reader.position
+        return Known(reading.source.name, reading.source_key, size, size, digest, reading.head_hash)
+
+    def _take(self, reading: _Reading, block: Block, future: Future[Partials]) -> None:
+        partials = future.result()
+        settled = reading.assembler.add(partials, line_base=reading.line_base, end=block.offset + block.size)
+        self._write(reading, settled)
+        if block.last:
+            self._write(reading, reading.assembler.rest())
+            reading.unfinished = partials.unfinished
+        self.writer.add_rejects(reading.source.name, partials.rejects, reading.line_base)
+        reading.counts += partials.counts
+        reading.line_base += partials.physical_lines
+        if partials.counts.records:
+            reading.container = partials.container
+        reading.end = block.offset + block.size
+        self._progress(block.size)
+        assert reading.reader is not None
+        reading.reader.release(block)
+
+    def _write(self, reading: _Reading, pieces: dict[str, pa.Table]) -> None:
+        reading.responses += len(pieces["completions"])
+        self.writer.add(reading.source.name, reading.source_key, pieces)
+
+    def _progress(self, count: int) -> None:
+        self.done += count
+        if self.options.progress is not None:
+            self.options.progress(self.done, self.total)
+
+    def commit(self) -> bool:
+        """Commit what was staged; False when another ingest changed what this one relied on."""
+        fresh = [reading for reading in self.readings if not reading.is_known]
+        self.duplicates: dict[str, int] = {}
+        if not fresh:
+            return True
+        with self.store.lock():
+            snapshot = self.store.snapshot()
+            if self._overtaken(resolve.read_ledger(snapshot), fresh):
+                return False
+            changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, now=self.now)
+            self.duplicates = changes.duplicates
+            rows = [self._ledger_row(reading) for reading in fresh]
+            resolve.replace_ledger(self.store, snapshot, self.staging, changes, rows)
+            self.store.commit(self.staging.ingest_id, changes.add, changes.remove)
+            self.committed = True
+        return True
+
+    def _overtaken(self, ledger_now: Mapping[int, Row], fresh: Sequence[_Reading]) -> bool:
+        """Whether another ingest has meanwhile read a log that one of ours might be, or begin with."""
+        heads = {reading.head_hash for reading in fresh}
+        keys = {reading.source_key for reading in fresh}
+        changed = [row for key, row in ledger_now.items() if self.seen.get(key) != row]
+        return any(
+            row["head_hash"] in heads or row["source_key"] in keys or row["size"] < HEAD_BYTES for row in changed
+        )
+
+    def _ledger_row(self, reading: _Reading) -> Row:
+        assert reading.opened is not None
+        digests = reading.opened.digests
+        row = {
+            "source": reading.source.name,
+            "source_key": reading.source_key,
+            "size": reading.end,
+            "resume_offset": reading.end if reading.unfinished is None else reading.unfinished,
+            "content_hash": digests.content.hexdigest(),
+            "stored_hash": digests.stored.hexdigest(),
+            "head_hash": reading.head_hash,
+            "compression": reading.opened.compression,
+            "container": reading.container,
+            **vars(reading.counts),
+            "duplicates": self.duplicates.get(reading.source.name, 0),
+            "responses": reading.responses,
+            "ingest_id": self.staging.ingest_id,
+            "ingested_at": self.now,
+        }
+        return resolve.grown(self.seen[reading.source_key], row) if reading.known else row
+
+    def report(self, seconds: float) -> IngestReport:
+        counts = [
+            SourceCount(
+                source=reading.source.name,
+                size=reading.end if not reading.is_known or reading.known is None else reading.known.size,
+                new_bytes=reading.end - reading.start,
+                container=reading.container,
+                compression=reading.opened.compression if reading.opened else "none",
+                known=reading.is_known,
+                duplicates=self.duplicates.get(reading.source.name, 0),
+                responses=reading.responses,
+                **vars(reading.counts),
+            )
+            for reading in self.readings
+        ]
+        return IngestReport(self.store.path, self.staging.ingest_id if self.committed else None, counts, seconds)
+

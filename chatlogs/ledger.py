@@ -1,0 +1,81 @@
+"""What has been read already: logs are known by their bytes, not by their names.
+
+A log read again, under another name, compressed, or after it grew, is found here by the hash of the bytes
+it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import xxhash
+
+from chatlogs.sources import HEAD_BYTES, Reader, Source, open_source
+
+_STEP = 4 << 20
+
+
+@dataclass(frozen=True)
+class Known:
+    """How far a log has been read: its first `size` bytes hash to `content_hash`."""
+
+    source: str
+    source_key: int
+    size: int
+    resume_offset: int
+    content_hash: str
+    head_hash: str
+
+
+def key_of(head_hash: str, taken: Iterable[int]) -> int:
+    """The identity of a log that is new: from its first bytes, and apart from the logs in `taken`."""
+    salt = 0
+    used = set(taken)
+    while True:
+        key = xxhash.xxh3_64_intdigest(f"{head_hash} {salt}".encode()) - (1 << 63)
+        if key not in used:
+            return key
+        salt += 1
+
+
+def head_hash(source: Source) -> str:
+    """The hash of the source's first decompressed bytes."""
+    opened = open_source(source)
+    try:
+        buffer = memoryview(bytearray(HEAD_BYTES))
+        filled = 0
+        while filled < HEAD_BYTES and (got := opened.stream.readinto(buffer[filled:])):
+            filled += got
+        return xxhash.xxh3_128_hexdigest(buffer[:filled])
+    finally:
+        opened.close()
+
+
+def look_up(source: Source, head: str, ledger: Sequence[Known]) -> tuple[Known | None, bool]:
+    """The longest known log that this source begins with, and whether the source is nothing more than that.
+
+    Reads the source as far as a candidate reaches; without a candidate it reads nothing.
+    """
+    sizes: dict[int, list[Known]] = {}
+    for known in ledger:
+        if known.head_hash == head or known.size < HEAD_BYTES:
+            sizes.setdefault(known.size, []).append(known)
+    if not sizes:
+        return None, False
+    opened = open_source(source)
+    reader = Reader(opened, block_bytes=_STEP)
+    found: Known | None = None
+    at_end = False
+    try:
+        for size in sorted(sizes):
+            if not reader.skip(size):
+                break
+            digest = opened.digests.content.hexdigest()
+            for known in sizes[size]:
+                if known.content_hash == digest:
+                    found = known
+        at_end = found is not None and reader.position == found.size and not reader.skip(found.size + 1)
+    finally:
+        opened.close()
+    return found, at_end

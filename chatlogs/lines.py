@@ -1,0 +1,175 @@
+"""A block of bytes in, the borders of its lines out.
+
+Pure: what a line is depends on its own bytes only (and, for an SSE body, on the lines since its border),
+never on where a block was cut. Lines end at LF only; a CR before it is white space to JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+PADDING = 16  # bytes kept free behind a block, so that eight bytes can be read at any of its offsets
+
+BLANK, IGNORABLE, OBJECT, ODD = 0, 1, 2, 3
+NO_TRANSCRIPT = -1
+
+_LF, _CR, _BRACE, _D, _SPACE = 0x0A, 0x0D, 0x7B, 0x64, 0x20
+_NEWLINE_WINDOW = 1 << 16  # compares within the cache
+_DATA = b"data:"
+_DONE = b"[DONE]"
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass
+class Block:
+    """Whole lines of one source: the unit of work.
+
+    data: the bytes, followed by at least PADDING bytes of room. size: how many of them count.
+    offset: where the block begins in the decompressed source. last: nothing follows.
+    """
+
+    source: str
+    data: bytes | bytearray
+    size: int
+    offset: int = 0
+    last: bool = True
+
+    @classmethod
+    def of(cls, data: bytes, *, source: str = "-", offset: int = 0, last: bool = True) -> Block:
+        """A block with its own copy of the bytes."""
+        return cls(source, bytes(data) + bytes(PADDING), len(data), offset, last)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        data = bytes(memoryview(self.data)[: self.size]) + bytes(PADDING)
+        return (Block, (self.source, data, self.size, self.offset, self.last))
+
+
+@dataclass
+class Lines:
+    """The lines of a block, as parallel arrays of one entry per line.
+
+    start, end: where the line's JSON text begins and ends in the block (behind `data:`, before LF).
+    begin: where the whole line begins. kind: BLANK, IGNORABLE, OBJECT (begins with a brace) or ODD.
+    transcript: number of the SSE body the line belongs to, counted from 0 in this block, or NO_TRANSCRIPT.
+    bodies_closed: how many bodies ended with [DONE] in this block.
+    """
+
+    block: Block
+    begin: Ints
+    start: Ints
+    end: Ints
+    kind: npt.NDArray[np.uint8]
+    transcript: npt.NDArray[np.int32]
+    bodies_closed: int
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+    def text(self, index: int) -> bytes:
+        """The line's JSON text."""
+        return bytes(self.block.data[self.start[index] : self.end[index]])
+
+    def raw(self, index: int) -> bytes:
+        """The whole line as it stands in the log, without its line end."""
+        return bytes(self.block.data[self.begin[index] : self.end[index]])
+
+
+def scan(block: Block) -> Lines:
+    """The lines of a block, told apart by their first bytes."""
+    data = np.frombuffer(block.data, np.uint8)
+    ends = _line_ends(data, block.size)
+    begin = np.empty(len(ends), np.int64)
+    begin[:1] = 0
+    begin[1:] = ends[:-1] + 1
+    first = data[np.minimum(begin, max(block.size - 1, 0))]
+    kind = np.full(len(begin), ODD, np.uint8)
+    kind[first == _BRACE] = OBJECT
+    kind[begin == ends] = BLANK
+    start = begin.copy()
+    transcript = np.full(len(begin), NO_TRANSCRIPT, np.int32)
+    lines = Lines(block, begin, start, ends, kind, transcript, 0)
+    odd = np.flatnonzero(kind == ODD)
+    if len(odd):
+        _read_sse(lines, data, odd)
+        _read_white_space(lines)
+        _mark_invalid(lines)
+    elif not _is_utf8(block.data, block.size):
+        _mark_invalid(lines)
+    return lines
+
+
+def _line_ends(data: npt.NDArray[np.uint8], size: int) -> Ints:
+    mask = np.empty(_NEWLINE_WINDOW, bool)
+    found = []
+    for offset in range(0, size, _NEWLINE_WINDOW):
+        window = data[offset : min(offset + _NEWLINE_WINDOW, size)]
+        np.equal(window, _LF, out=mask[: len(window)])
+        found.append(np.flatnonzero(mask[: len(window)]) + offset)
+    if size and data[size - 1] != _LF:
+        found.append(np.array([size], np.int64))
+    return np.concatenate(found).astype(np.int64) if found else np.empty(0, np.int64)
+
+
+def _read_sse(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) -> None:
+    """Find `data:` lines; each [DONE] closes a body, and what follows belongs to the next."""
+    block = lines.block.data
+    candidates = odd[data[lines.begin[odd]] == _D]
+    is_data = np.ones(len(candidates), bool)
+    for place, byte in enumerate(_DATA):
+        is_data &= data[np.minimum(lines.begin[candidates] + place, len(data) - 1)] == byte
+    found = candidates[is_data]
+    if not len(found):
+        return
+    start = lines.begin[found] + len(_DATA)
+    start += data[start] == _SPACE
+    lines.start[found] = np.minimum(start, lines.end[found])
+    lines.kind[found] = np.where(data[lines.start[found]] == _BRACE, OBJECT, ODD)
+    bracket = found[data[lines.start[found]] == _DONE[0]]
+    done = [i for i in bracket.tolist() if bytes(block[lines.start[i] : lines.end[i]]).strip() == _DONE]
+    lines.kind[done] = IGNORABLE
+    closed = np.zeros(len(lines), np.int32)
+    closed[done] = 1
+    before = np.cumsum(closed, dtype=np.int32) - closed
+    lines.transcript[found] = before[found]
+    lines.bodies_closed = len(done)
+
+
+def _read_white_space(lines: Lines) -> None:
+    """Lines of white space are blank; white space before a record is skipped."""
+    block = lines.block.data
+    for i in np.flatnonzero(lines.kind == ODD).tolist():
+        start, end = int(lines.start[i]), int(lines.end[i])
+        if end - start <= 1 or block[start] in b" \t\r":
+            text = bytes(block[start:end])
+            stripped = text.strip(b" \t\r")
+            if not stripped:
+                lines.kind[i] = BLANK if lines.transcript[i] == NO_TRANSCRIPT else IGNORABLE
+            elif stripped[:1] == b"{":
+                lines.start[i] = start + text.index(b"{")
+                lines.kind[i] = OBJECT
+
+
+def _is_utf8(data: bytes | bytearray, size: int) -> bool:
+    offsets = pa.py_buffer(np.array([0, size], np.int32))
+    whole = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data))
+    try:
+        whole.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _mark_invalid(lines: Lines) -> None:
+    """Lines that are not UTF-8 are odd; a decoder of bytes looks at each of them alone."""
+    if _is_utf8(lines.block.data, lines.block.size):
+        return
+    for i in np.flatnonzero(lines.kind == OBJECT).tolist():
+        try:
+            lines.text(i).decode()
+        except UnicodeDecodeError:
+            lines.kind[i] = ODD

@@ -1,0 +1,142 @@
+"""A block of bytes in, Arrow tables of pieces out.
+
+Pure and picklable: the same bytes give the same tables in any thread, process or machine.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlogs import careful, columns, fold
+from chatlogs.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
+from chatlogs.partials import PIECES, REJECTS, Counts, Partials
+from chatlogs.schema import arrow_schema
+
+_worker = threading.local()
+
+
+def normalize(block: Block, *, fast: bool = True) -> Partials:
+    """What the block's lines say of each response, what they could not say, and the count of both.
+
+    fast=False sends every record down the careful path; the yield is the same.
+    """
+    lines = scan(block)
+    found = careful.Found()
+    if fast and bool(np.any(lines.kind == OBJECT)):
+        tables = _read_fast(lines, found)
+    else:
+        for line in np.flatnonzero(lines.kind == OBJECT).tolist():
+            careful.read_line(lines, line, found)
+        _read_odd(lines, found)
+        tables = {name: table.arrow().empty_table() for name, table in PIECES.items()}
+    slow = list(careful.folded(lines, found.pieces))
+    if slow:
+        transcripts = {i: _body_offset(lines, p.transcript) for i, p in enumerate(slow) if p.transcript != NO_TRANSCRIPT}
+        added = columns.tables((p.piece for p in slow), first=len(lines), transcripts=transcripts)
+        tables = {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
+    return _partials(lines, tables, found)
+
+
+def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
+    con = _connection()
+    for line in fold.read(con, lines):
+        careful.read_line(lines, line, found)
+    _read_odd(lines, found)
+    careful.read(lines, fold.odd_records(con), found)
+    streams = pa.table({"stream": pa.array(found.streams, pa.string())})
+    careful.read(lines, fold.rest_of_streams(con, streams), found)
+    careful.untangle(lines, found)
+    return {name: _conform(name, table, lines) for name, table in fold.pieces(con).items()} | {
+        name: PIECES[name].arrow().empty_table() for name in ("messages", "logprobs", "chunks")
+    }
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    if not hasattr(_worker, "con"):
+        _worker.con = fold.connect()
+    con: duckdb.DuckDBPyConnection = _worker.con
+    return con
+
+
+def _read_odd(lines: Lines, found: careful.Found) -> None:
+    for line in np.flatnonzero(lines.kind == ODD).tolist():
+        careful.read_line(lines, line, found)
+
+
+def _conform(name: str, table: pa.Table, lines: Lines) -> pa.Table:
+    """The table with all declared columns: places in the source, keys of the piece, nulls for what SQL never fills."""
+    first = table["line_number"].combine_chunks()
+    given: dict[str, pa.Array | pa.ChunkedArray] = {column: table[column] for column in table.column_names}
+    given["piece"] = first
+    if name == "completions":
+        offsets = lines.block.offset + lines.begin
+        given["byte_offset"] = pa.array(offsets).take(first)
+        given["last_offset"] = pa.array(offsets).take(table["last_line"].combine_chunks())
+        given["part"] = pa.nulls(len(table), pa.int64()).fill_null(0)
+        given["created"] = pc.multiply(table["created"], 1_000_000).cast(pa.int64())
+        given["transcript"] = _body_offsets(lines, table["transcript"].combine_chunks())
+    schema = PIECES[name].arrow()
+    return pa.table([_column(given.get(f.name), f.type, len(table)) for f in schema], schema=schema)
+
+
+def _column(values: pa.Array | pa.ChunkedArray | None, type_: pa.DataType, length: int) -> pa.Array | pa.ChunkedArray:
+    if values is None:
+        return pa.nulls(length, type_)
+    return values if values.type == type_ else values.cast(type_)
+
+
+def _body_offset(lines: Lines, transcript: int) -> int:
+    return lines.block.offset + int(lines.begin[np.argmax(lines.transcript == transcript)])
+
+
+def _body_offsets(lines: Lines, transcripts: pa.Array) -> pa.Array:
+    if transcripts.null_count == len(transcripts):
+        return pa.nulls(len(transcripts), pa.int64())
+    seen, first = np.unique(lines.transcript, return_index=True)
+    offsets = pa.array(lines.block.offset + lines.begin[first])
+    return offsets.take(pc.index_in(transcripts.cast(pa.int32()), pa.array(seen)))
+
+
+def _partials(lines: Lines, tables: dict[str, pa.Table], found: careful.Found) -> Partials:
+    kinds = np.bincount(lines.kind, minlength=4)
+    ignorable = int(kinds[IGNORABLE]) + len(found.ignorable)
+    records = int(kinds[OBJECT] + kinds[ODD]) - len(found.rejects) - len(found.ignorable)
+    counts = Counts(len(lines), int(kinds[BLANK]), ignorable, records, len(found.rejects), found.repaired)
+    rejects = [
+        {
+            "line_number": line,
+            "byte_offset": lines.block.offset + int(lines.begin[line]),
+            "reason": reject.reason,
+            "detail": reject.detail,
+            "raw": lines.raw(line).decode("utf-8", "backslashreplace"),
+        }
+        for line, reject in sorted(found.rejects.items())
+    ]
+    bodies = lines.transcript[lines.transcript != NO_TRANSCRIPT]
+    last_open = len(bodies) > 0 and int(bodies[-1]) == lines.bodies_closed
+    holding = np.flatnonzero(lines.kind == OBJECT)
+    return Partials(
+        tables=tables,
+        rejects=pa.Table.from_pylist(rejects, schema=arrow_schema(REJECTS)),
+        counts=counts,
+        physical_lines=len(lines),
+        open_body=_body_offset(lines, int(bodies[-1])) if last_open else None,
+        first_body=_body_offset(lines, 0) if len(bodies) and int(bodies[0]) == 0 else None,
+        bodies_closed=lines.bodies_closed,
+        first_record=int(holding[0]) if len(holding) else None,
+        last_record=int(holding[-1]) if len(holding) else None,
+        container="sse" if len(bodies) else "jsonl",
+    )
+
+
+
+
+def is_document(head: memoryview) -> bool:
+    """Whether a source that begins so is one JSON text laid out over many lines, to be read whole."""
+    first = bytes(head[: 1 << 16]).lstrip(b" \t\r\n\xef\xbb\xbf")
+    return first[:1] == b"[" or (first[:1] == b"{" and first.split(b"\n", 1)[0].strip() in (b"{", b'{"'))

@@ -1,0 +1,73 @@
+-- What would make two responses of one id the same, or twins, or one the continuation of the other?
+with involved as (
+    select *, true as is_new from read_parquet($new_completions) where id in (select id from suspects)
+    union all by name
+    select *, false as is_new from read_parquet($stored_completions) where id in (select id from suspects)
+),
+all_choices as (
+    select * from read_parquet($new_choices) where id in (select id from suspects)
+    union all by name
+    select * from read_parquet($stored_choices) where id in (select id from suspects)
+),
+all_calls as (
+    select * from read_parquet($new_tool_calls) where id in (select id from suspects)
+    union all by name
+    select * from read_parquet($stored_tool_calls) where id in (select id from suspects)
+),
+calls as (
+    select
+        completion_key,
+        choice_index,
+        md5(string_agg(to_json([call_id, kind, name, arguments])::varchar, ',' order by tool_call_index)) as digest
+    from all_calls
+    group by completion_key, choice_index
+),
+choices as (
+    select
+        completion_key,
+        md5(string_agg(
+            to_json([c.choice_index::varchar, c.content, c.reasoning, c.refusal, c.finish_reason, t.digest])::varchar,
+            ',' order by c.choice_index
+        )) as folded,
+        md5(string_agg(
+            to_json([c.role, c.content_filter, c.annotations, c.audio, c.extra, c.mean_logprob::varchar])::varchar,
+            ',' order by c.choice_index
+        )) as beside,
+        list(c.choice_index) filter (c.finish_reason is not null) as ended,
+        list(c.choice_index) filter (
+            c.content <> '' or c.reasoning <> '' or c.refusal <> '' or c.tool_call_count > 0 or c.audio is not null
+        ) as speaking,
+        list(c.choice_index) as indexes,
+        count(c.role) > 0 as has_role
+    from all_choices as c left join calls as t using (completion_key, choice_index)
+    group by completion_key
+)
+select
+    i.id,
+    i.completion_key,
+    i.is_new,
+    i.source,
+    i.line_number,
+    i.byte_offset,
+    i.form,
+    i.status,
+    i.model,
+    i.created,
+    i.system_fingerprint,
+    i.usage,
+    i.prompt_tokens,
+    i.completion_tokens,
+    i.total_tokens,
+    i.metadata,
+    i.flags,
+    i.duplicates,
+    md5(to_json([
+        i.usage, i.extra, i.service_tier, i.error_code, i.error_message, i.chunk_count::varchar, c.folded, c.beside
+    ])::varchar) as body,
+    c.folded,
+    coalesce(c.ended, []) as ended,
+    coalesce(c.speaking, []) as speaking,
+    coalesce(c.indexes, []) as indexes,
+    coalesce(c.has_role, false) as has_role
+from involved as i left join choices as c using (completion_key)
+order by i.id, i.is_new, i.completion_key
