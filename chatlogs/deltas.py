@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -29,7 +31,7 @@ SCHEMA_FILE = "00000-schema.parquet"
 
 _FORMAT = "chatlogs.format"
 _MADE = "made"
-_CHECKPOINT_EVERY = 20
+_CHECKPOINT_EVERY = 10
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -60,7 +62,7 @@ def open_table(store: str, table: str, version: int | None = None) -> DeltaTable
     from deltalake import DeltaTable
 
     try:
-        return DeltaTable(os.path.join(store, table), version=version)
+        return DeltaTable(_uri(store, table), version=version)
     except failures() + (ValueError,) as error:
         raise StoreError(f"the {table} table of {store} cannot be read: {reason(error)}.") from error
 
@@ -70,10 +72,9 @@ def make_tables(store: str) -> None:
     from deltalake import DeltaTable
 
     for name, table in TABLES.items():
-        folder = os.path.join(store, name)
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(os.path.join(store, name), exist_ok=True)
         DeltaTable.create(
-            folder,
+            _uri(store, name),
             table.arrow(),
             mode="ignore",
             name=name,
@@ -147,15 +148,15 @@ def commit(
         _actions(change),
         "append",
         handle.schema(),
-        commit_properties=CommitProperties(custom_metadata={"chatlogs": dict(info)}, app_transactions=marks),
+        # No retries: under the lock nobody is there to lose against, and the new version is known.
+        commit_properties=CommitProperties({"chatlogs": dict(info)}, max_commit_retries=0, app_transactions=marks),
         # Checkpoints are made apart, where a full disk cannot make a commit that has landed look failed.
         post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
     )
-    handle.update_incremental()
     log = os.path.join(store, table, "_delta_log")
-    parquet.sync(os.path.join(log, f"{handle.version():020d}.json"))
+    parquet.sync(os.path.join(log, f"{handle.version() + 1:020d}.json"))
     parquet.sync(log)
-    return handle.version()
+    return handle.version() + 1
 
 
 def checkpoint(store: str, table: str, version: int) -> None:
@@ -167,11 +168,15 @@ def checkpoint(store: str, table: str, version: int) -> None:
             pass
 
 
-def _exists(store: str, table: str) -> bool:
-    from deltalake import DeltaTable
+def _uri(store: str, table: str) -> str:
+    # delta-rs unescapes twice: it would take a folder named `a%20b` for `a b`, and write there.
+    if unquote(store) != store:
+        raise StoreError(f"{store} cannot hold a store, as its path has an escape such as %20 in it: rename it.")
+    return Path(store, table).as_uri()
 
-    folder = os.path.join(store, table)
-    return os.path.isdir(folder) and DeltaTable.is_deltatable(folder)
+
+def _exists(store: str, table: str) -> bool:
+    return os.path.isdir(os.path.join(store, table, "_delta_log"))
 
 
 def _write_schema_file(store: str, table: str) -> Added:

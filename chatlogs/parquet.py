@@ -37,6 +37,7 @@ ROW_GROUP_BYTES = 128 << 20
 # Text that hardly repeats: a dictionary of it is wasted work, and its smallest and largest value say nothing.
 _FREE_TEXT = {"content", "reasoning", "refusal", "arguments", "raw", "detail", "error_message"}
 _MANY_ROWS_A_RESPONSE = {"logprobs", "chunks"}
+_TIMES = ("created", "started_at", "ingested_at", "arrived_at")
 _LONGEST_STATISTIC = 100
 _INF = float("inf")
 
@@ -121,13 +122,17 @@ def write(
 
 
 def delta_stats(table: str, footer: pq.FileMetaData) -> str:
-    """Row count, null counts and bounds of a file as the JSON that a Delta log keeps with it."""
+    """Row count, null counts and bounds of a file as the JSON that a Delta log keeps with it.
+
+    Only for columns that files are searched by: each opening of the table reads these again.
+    """
     stats: dict[str, Any] = {"numRecords": footer.num_rows, "minValues": {}, "maxValues": {}, "nullCount": {}}
+    bounded_columns = {*LOOK_UPS, *ORDER[table], *_TIMES}
     groups = [footer.row_group(g) for g in range(footer.num_row_groups)]
     for position in range(footer.num_columns):
         name = footer.schema.column(position).path
         found = [group.column(position).statistics for group in groups]
-        if name not in TABLES[table].names or not found or any(s is None or not s.has_null_count for s in found):
+        if name not in bounded_columns or not found or any(s is None or not s.has_null_count for s in found):
             continue
         stats["nullCount"][name] = sum(s.null_count for s in found)
         bounded = [s for s in found if s.has_min_max]

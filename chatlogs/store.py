@@ -80,6 +80,14 @@ class Snapshot:
         """Whether every file of this snapshot is still there."""
         return all(os.path.exists(path) for table in TABLES for path in self.files(table))
 
+    def disturbed(self, table: str) -> bool:
+        """Whether the table has other files than the last whole ingest left; only ask under the lock."""
+        newest = deltas.open_table(self.path, table)
+        if newest.version() == self.version_of(table):
+            self._handles[table] = newest
+            return False
+        return deltas.file_names(newest) != deltas.file_names(self._handle(table))
+
     def _handle(self, table: str) -> DeltaTable:
         if table not in self._handles:
             self._handles[table] = deltas.open_table(self.path, table, self.version_of(table))
@@ -261,12 +269,11 @@ class Store:
         gone = {os.path.basename(path) for path in remove.get(table, ())}
         if not staged and not gone:
             return Change()
-        live = {os.path.basename(path): size for path, (_, size) in snapshot.sizes(table).items()}
+        if snapshot.disturbed(table):
+            raise StoreError(f"another program changed {table} of {self.path}: see chatlogs verify.")
+        live = {os.path.basename(path): size for path, (_, size) in snapshot.sizes(table).items()} if gone else {}
         if not gone <= live.keys() - {deltas.SCHEMA_FILE}:
             raise StoreError(f"files of {table} in {self.path} were replaced by another ingest: begin again.")
-        newest = deltas.open_table(self.path, table)
-        if newest.version() != snapshot.version_of(table) and set(deltas.file_names(newest)) != live.keys():
-            raise StoreError(f"another program changed {table} of {self.path}: see chatlogs verify.")
         adds = [Added(os.path.basename(f.path), os.path.relpath(f.path, self.path), f.size, f.stats) for f in staged]
         return Change(adds, {name: live[name] for name in gone})
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from chatlogs import deltas, recovery
+from chatlogs import recovery
 from chatlogs.schema import TABLES
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ def problems(snapshot: Snapshot) -> list[str]:
 def _of_files(snapshot: Snapshot, table: str) -> Iterator[str]:
     folder = os.path.join(snapshot.path, table)
     live = snapshot.sizes(table)
-    newest = deltas.open_table(snapshot.path, table)
-    if set(deltas.file_names(newest)) != {os.path.basename(path) for path in live}:
-        known = snapshot.version_of(table)
-        yield f"Another program has changed {table}: it is at version {newest.version()}, the ledger knows {known}."
+    if snapshot.disturbed(table):
+        yield f"Another program has changed {table} since the last ingest."
     for name in sorted(os.listdir(folder)):
         if name.endswith(".parquet") and os.path.join(folder, name) not in live:
             yield f"{table}/{name} is not part of the table, but a plain reader of the folder would read it."
