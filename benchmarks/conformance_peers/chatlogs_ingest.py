@@ -12,6 +12,7 @@ from common import Answer, Chunks, serve, sse
 def merge(chunks: Chunks) -> Answer:
     """Read with plain DuckDB, as any user would."""
     import duckdb
+
     from chatlogs.ingest import ingest
 
     with tempfile.TemporaryDirectory() as folder:

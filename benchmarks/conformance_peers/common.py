@@ -42,7 +42,7 @@ def _attempt(merge: Callable[[Chunks], Answer], chunks: Chunks) -> Answer:
     """The peer's answer, or what it raised: a failure is an answer too."""
     try:
         return merge(chunks)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         return {"error": type(error).__name__}
 
 
