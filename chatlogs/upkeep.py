@@ -5,17 +5,20 @@ The rule: only whole files come and go, in one commit, and a file that is not hi
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chatlogs import parquet
+from chatlogs.errors import StoreError
 from chatlogs.schema import TABLES
-from chatlogs.staging import StagedFile, Staging
+from chatlogs.staging import StagedFile, Staging, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,12 +56,19 @@ def rewrite(
 
     A file with no row left has no successor. Rows whose column is null always stay.
     """
+    import pyarrow.compute as pc
+
+    low, high = pc.min_max(keys).as_py().values()
+    if low is None:
+        return list(staged), []
+    hit = functools.partial(_hit, keys=keys, column=column, low=low, high=high)
     adds: list[StagedFile] = []
-    for file in staged:
-        adds += _without(file.path, table, keys, column, staging) if _hit(file.path, keys, column) else [file]
-    removes = [path for path, (rows, _) in snapshot.sizes(table).items() if rows and _hit(path, keys, column)]
-    for path in removes:
-        adds += _without(path, table, keys, column, staging)
+    with _readable(snapshot.path):
+        for file in staged:
+            adds += _without(file.path, table, keys, column, staging) if hit(file.path) else [file]
+        removes = [path for path, (rows, _) in snapshot.sizes(table).items() if rows and hit(path)]
+        for path in removes:
+            adds += _without(path, table, keys, column, staging)
     return adds, removes
 
 
@@ -68,7 +78,7 @@ def compact(store: Store) -> Compaction:
     Ingests may read and stage meanwhile; they commit when this is done.
     """
     ingest_id = f"compact-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
-    with store.lock(), store.staging(ingest_id) as staging:
+    with store.lock(), _readable(store.path), store.staging(ingest_id) as staging:
         snapshot = store.snapshot()
         add: dict[str, list[StagedFile]] = {}
         remove: dict[str, list[str]] = {}
@@ -83,21 +93,29 @@ def compact(store: Store) -> Compaction:
         return _compared(snapshot, store.snapshot())
 
 
-def _hit(path: str, keys: pa.Array, column: str) -> bool:
+@contextmanager
+def _readable(store: str) -> Iterator[None]:
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException, duckdb.Error) as error:
+        raise StoreError(f"{store} cannot be read or sorted: {reason(error)}; see chatlogs verify.") from error
+
+
+def _hit(path: str, keys: pa.Array, column: str, low: Any, high: Any) -> bool:
     """Whether the file holds any of the keys; most files are ruled out by their statistics alone."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    bounds = pc.min_max(keys).as_py()
-    if bounds["min"] is None:
-        return False
     with pq.ParquetFile(path) as file:
-        groups = [g for g in range(file.num_row_groups) if _overlaps(file, g, column, bounds["min"], bounds["max"])]
+        groups = [g for g in range(file.num_row_groups) if _overlaps(file, g, column, low, high)]
         found = (file.read_row_group(g, columns=[column]).column(0) for g in groups)
         return any(pc.any(pc.is_in(values, keys, skip_nulls=True)).as_py() for values in found)
 
 
-def _overlaps(file: pq.ParquetFile, group: int, column: str, low: object, high: object) -> bool:
+def _overlaps(file: pq.ParquetFile, group: int, column: str, low: Any, high: Any) -> bool:
     chunk = file.metadata.row_group(group).column(file.schema_arrow.get_field_index(column))
     statistics = chunk.statistics
     if statistics is None or not statistics.has_min_max:

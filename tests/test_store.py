@@ -252,6 +252,17 @@ def test_rewriting_touches_only_files_that_are_hit(store: Store) -> None:
         assert store.rewrite("choices", everything, staging=staging)[0] == []
 
 
+def test_a_file_that_cannot_be_read_stops_upkeep_in_one_sentence(store: Store) -> None:
+    ingest(store, "one", 1)
+    ingest(store, "two", 2)
+    Path(store.path, "choices", "one-00001.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StoreError, match="cannot be read or sorted: .*; see chatlogs verify"):
+        store.compact()
+    with pytest.raises(StoreError, match="cannot be read or sorted: "):
+        ingest(store, "three", 1, times=2)
+    assert state(store) == {1: 1, 2: 1}
+
+
 def test_a_stale_removal_is_refused_and_changes_nothing(store: Store) -> None:
     ingest(store, "one", 1)
     stale = [path for path in store.files("choices") if "one" in path]
