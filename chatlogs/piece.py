@@ -7,6 +7,7 @@ part of a piece: they are computed once, for everybody, from the finished ones.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +115,8 @@ _FIRST = (
 _LAST = ("system_fingerprint", "service_tier")
 _LEAST = ("created", "started_at", "first_chunk_at")
 _MOST = ("last_chunk_at", "ended_at")
+_ALL = _FIRST + _LAST + _LEAST + _MOST
+_values = operator.attrgetter(*_ALL)
 _CHANGES = {
     "id": "id_varies",
     "model": "model_varies",
@@ -134,21 +137,9 @@ def merge(a: Piece, b: Piece) -> Piece:
             piece.extra = listed(piece.extra)
             for choice in piece.choices.values():
                 as_stream(choice)
-    for name, flag in _CHANGES.items():
-        one, other = getattr(a, name), getattr(b, name)
-        if one is not None and other is not None and one != other:
-            a.flags.add(flag)
-    for name in _FIRST:
-        if getattr(a, name) is None:
-            setattr(a, name, getattr(b, name))
-    for name in _LAST:
-        if (value := getattr(b, name)) is not None:
-            setattr(a, name, value)
-    for names, choose in ((_LEAST, min), (_MOST, max)):
-        for name in names:
-            if (value := getattr(b, name)) is not None:
-                old = getattr(a, name)
-                setattr(a, name, value if old is None else choose(old, value))
+    for name, value in zip(_ALL, _values(b), strict=True):
+        if value is not None:
+            _merge_value(a, name, value)
     _merge_usage(a, b)
     a.flags |= b.flags
     a.chunk_count = (a.chunk_count or 0) + (b.chunk_count or 0)
@@ -160,6 +151,21 @@ def merge(a: Piece, b: Piece) -> Piece:
     a.messages = a.messages or b.messages
     a.chunks.extend(b.chunks)
     return a
+
+
+def _merge_value(a: Piece, name: str, value: Any) -> None:
+    old = getattr(a, name)
+    if old is None:
+        setattr(a, name, value)
+    elif old != value:
+        if name in _CHANGES:
+            a.flags.add(_CHANGES[name])
+        if name in _LAST:
+            setattr(a, name, value)
+        elif name in _LEAST:
+            setattr(a, name, min(old, value))
+        elif name in _MOST:
+            setattr(a, name, max(old, value))
 
 
 def add_choice(piece: Piece, choice: Choice) -> None:

@@ -1,0 +1,215 @@
+"""One JSON text in, its value out, however it was damaged; or the reason why not.
+
+Exact first (msgspec), then patient: NaN and Infinity are null, integers of any length are exact, and
+harmless damage is repaired: trailing commas, byte order marks, UTF-16, NULs around the text, raw control
+characters in strings, bytes that are not UTF-8. Of duplicate keys the first wins, as it does in DuckDB.
+Linear in the length of the text, and never an exception.
+"""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+DEPTH_LIMIT = 512
+SIZE_LIMIT = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Why a line gives nothing: a reason of errors.REJECT_REASONS, and a sentence."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A JSON value; `repaired` when it was read only after a repair, `flags` as in schema.FLAGS."""
+
+    value: Any
+    repaired: bool = False
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Notes:
+    repaired: bool = False
+    flags: set[str] = field(default_factory=set)
+
+
+_BOM = codecs.BOM_UTF8
+# Possessive, and taking an unclosed string to the end, so that no text is gone through twice.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_TRAILING_COMMA = re.compile(f"({_STRING.decode()})|,(?=\\s*[\\]}}])", re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_LONGEST_INT = 4000  # digits; Python refuses to read longer ones, they are kept as text
+
+
+def decode(raw: bytes) -> Decoded | Reject:
+    """The value of one JSON text, or a Reject."""
+    if len(raw) > SIZE_LIMIT:
+        return Reject("too_large", f"The text has {len(raw):,} bytes; the limit for one record is {SIZE_LIMIT:,}.")
+    if _too_deep(raw):
+        return Reject("too_deep", f"The text nests deeper than {DEPTH_LIMIT} levels.")
+    try:
+        value = msgspec.json.decode(raw)
+        # Each key ends in `":`. If fewer of them come back, a key was there twice and msgspec kept the last.
+        if raw.count(b'":') == msgspec.json.encode(value).count(b'":'):
+            return Decoded(value)
+    except (ValueError, RecursionError, OverflowError):  # msgspec's own errors are ValueErrors
+        pass
+    notes = _Notes()
+    text = _text(raw, notes)
+    return text if isinstance(text, Reject) else _patient(text, notes)
+
+
+def decode_text(text: str) -> Decoded | Reject:
+    """The value of a JSON text that is already a string; half surrogate pairs stay as they are."""
+    return decode(text.encode("utf-8", "surrogatepass"))
+
+
+def _too_deep(raw: bytes) -> bool:
+    if raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT:
+        return False
+    brackets = _STRINGS.sub(b"", raw).translate(None, _NO_BRACKETS)
+    return max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0) > DEPTH_LIMIT
+
+
+def _text(raw: bytes, notes: _Notes) -> str | Reject:
+    """The bytes as text: UTF-8, with surrogates or broken bytes in it, or UTF-16."""
+    if raw.startswith(_BOM):
+        raw, notes.repaired = raw[len(_BOM) :], True
+    if b"\x00" in raw:
+        if not raw.strip(b"\x00 \t\r\n"):
+            return Reject("not_json", "The line holds only NUL bytes.")
+        wide = _utf16(raw)
+        if wide is not None:
+            notes.repaired = True
+            return wide
+        bare = raw.strip(b"\x00 \t\r\n")
+        notes.repaired |= b"\x00" in raw[: raw.find(bare)] or b"\x00" in raw[raw.find(bare) + len(bare) :]
+        raw = bare
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        notes.repaired = True
+    try:
+        return raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        notes.flags.add("invalid_unicode")
+        return raw.decode("utf-8", _ESCAPE)
+
+
+def _utf16(raw: bytes) -> str | None:
+    """The text of UTF-16, of which cutting at LF bytes may have left a NUL at an end; None if it is none."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        name = "utf-16-le" if raw.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
+        raw = raw[2:]
+    elif raw[:1] == b"\x00" != raw[1:2] and raw[2:3] == b"\x00":
+        name = "utf-16-le" if len(raw) % 2 else "utf-16-be"
+        raw = raw[1:] if len(raw) % 2 else raw
+    elif raw[:1] != b"\x00" == raw[1:2] == raw[3:4]:
+        name = "utf-16-le"
+    else:
+        return None
+    raw = raw[: len(raw) & ~1]
+    try:
+        return raw.decode(name, "surrogatepass").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return None
+
+
+_ESCAPE = "chatlogs.escape"
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """Surrogates as they are, other bytes as \\xNN in the string that holds them."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    at = error.start
+    three = error.object[at : at + 3]
+    if len(three) == 3 and three[0] == 0xED and 0xA0 <= three[1] <= 0xBF and 0x80 <= three[2] <= 0xBF:
+        return three.decode("utf-8", "surrogatepass"), at + 3
+    return "".join(f"\\\\x{byte:02x}" for byte in error.object[at : error.end]), error.end
+
+
+codecs.register_error(_ESCAPE, _escape)
+
+
+def _patient(text: str, notes: _Notes) -> Decoded | Reject:
+    """Try the text as it is, then with harmless damage repaired."""
+    reject: Reject | None = None
+    for repair in (_as_is, _allow_control_characters, _drop_trailing_commas):
+        mended, strict = repair(text)
+        if mended is text and reject is not None and strict:
+            continue
+        flags: set[str] = set()
+        try:
+            value = _loads(mended, flags, strict=strict)
+        except RecursionError:
+            return Reject("too_deep", "The text nests deeper than can be read.")
+        except ValueError as error:
+            reject = reject or _why(error, "invalid_unicode" in notes.flags)
+            continue
+        repaired = notes.repaired or repair is not _as_is
+        return Decoded(value, repaired, frozenset(notes.flags | flags))
+    return reject or Reject("not_json", "The line is not JSON.")
+
+
+def _as_is(text: str) -> tuple[str, bool]:
+    return text, True
+
+
+def _allow_control_characters(text: str) -> tuple[str, bool]:
+    return text, False
+
+
+def _drop_trailing_commas(text: str) -> tuple[str, bool]:
+    return _TRAILING_COMMA.sub(lambda found: found[1] or "", text).rstrip().rstrip(","), False
+
+
+def _why(error: ValueError, broken_bytes: bool) -> Reject:
+    detail = "The line is not JSON"
+    if isinstance(error, json.JSONDecodeError):
+        message = error.msg.removesuffix(" at")
+        detail += f": {message[:1].lower()}{message[1:]} at character {error.pos + 1}"
+    if broken_bytes:
+        return Reject("not_utf8", f"{detail}, and it holds bytes that are not UTF-8.")
+    return Reject("not_json", f"{detail}.")
+
+
+def _loads(text: str, flags: set[str], *, strict: bool) -> Any:
+    def constant(_: str) -> None:
+        flags.add("non_finite_number")
+
+    def real(numeral: str) -> float | None:
+        value = float(numeral)
+        if math.isfinite(value):
+            return value
+        flags.add("non_finite_number")
+        return None
+
+    return json.loads(
+        text, strict=strict, parse_constant=constant, parse_float=real, parse_int=_int, object_pairs_hook=_first_wins
+    )
+
+
+def _int(numeral: str) -> int | str:
+    return int(numeral) if len(numeral) <= _LONGEST_INT else numeral
+
+
+def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
