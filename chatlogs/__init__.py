@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chatlogs.ingest import ingest
     from chatlogs.logs import Logs
     from chatlogs.pieces import merge_chunks
-    from chatlogs.reporting import IngestReport
+    from chatlogs.tally import IngestReport
 
     open = Logs.open
     read = Logs.read
@@ -41,7 +41,7 @@ __all__ = [
 
 _HOMES = {
     "ChatlogsError": "errors",
-    "IngestReport": "reporting",
+    "IngestReport": "tally",
     "Logs": "logs",
     "QueryError": "errors",
     "SourceError": "errors",

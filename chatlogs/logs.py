@@ -29,7 +29,7 @@ from chatlogs.schema import TABLES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from chatlogs.reporting import IngestReport
+    from chatlogs.tally import IngestReport
 
 T = TypeVar("T")
 Keys = str | Sequence[str] | None

@@ -79,6 +79,7 @@ def _parse(name: str, text: str, now: dt.datetime, place: dt.tzinfo) -> dt.date 
 
 
 def _month(year: int, month: int, *, last: bool) -> dt.date:
+    first = dt.date(year, month, 1)
     if not last:
-        return dt.date(year, month, 1)
+        return first
     return dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)

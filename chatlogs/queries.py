@@ -18,7 +18,7 @@ from chatlogs import periods, sql
 from chatlogs.errors import QueryError
 from chatlogs.schema import REJECTS, TABLES, TEXT
 
-COUNT, TOKENS, SHARE = "count", "tokens", "share"
+COUNT, TOKENS, SHARE, HOUR = "count", "tokens", "share", "hour"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Report:
     by: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     total: bool = False  # Whether a row over all groups makes sense below a table.
+    spare: tuple[str, ...] = ()  # Measures that a narrow window goes without first.
 
     @property
     def question(self) -> str:
@@ -78,6 +79,7 @@ REPORTS: Mapping[str, Report] = {
             by=("model",),
             sort=("total_tokens", "responses"),
             total=True,
+            spare=("reasoning_share", "cached_share", "no_usage", "reasoning_tokens", "cached_tokens"),
         ),
         Report(
             "finish",

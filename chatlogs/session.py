@@ -41,7 +41,9 @@ def connect(files: Files, *, timeout: float | None = None) -> duckdb.DuckDBPyCon
     try:
         for table in files:
             connection.execute(f"create view {table} as from {relation(files[table])}")
-        folders = sorted({os.path.dirname(path) for paths in files.values() for path in paths})
+        # DuckDB checks a pattern before it reads it, so a folder with brackets in its name is allowed twice.
+        names = {os.path.dirname(path) for paths in files.values() for path in paths}
+        folders = sorted(names | {glob.escape(name) for name in names})
         connection.execute(f"set allowed_directories = {_texts(folders)}")
         connection.execute(
             f"set temp_directory = {_text(os.path.join(tempfile.gettempdir(), f'chatlogs-{os.getpid()}'))}"
@@ -89,7 +91,7 @@ def said_plainly(timeout: float | None = None) -> Iterator[None]:
     try:
         yield
     except duckdb.InterruptException:
-        limit = f" of {timeout:g} seconds" if timeout else ""
+        limit = f" of {timeout:g} s" if timeout else ""
         raise SqlError(f"the query was stopped: it reached the time limit{limit}.") from None
     except duckdb.Error as error:
         raise SqlError(_sentence(str(error))) from error

@@ -10,18 +10,22 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import IO, TYPE_CHECKING, Any, Literal
 
-from chatlogs.queries import COUNT, SHARE, TOKENS
+from chatlogs.queries import COUNT, HOUR, SHARE, TOKENS
 
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
+    from rich.table import Table
 
 _ENDLESS = 1_000_000
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_TEXT, _PROSE = 24, 30  # Columns of text may shrink to this on a terminal.
+_GAP, _EDGES = 2, 1  # Between columns, and around the table.
+BAR_WIDTH = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -36,42 +40,38 @@ class Look:
     grouped: Sequence[str] = ()  # Leading keys that a terminal shows once for all their rows.
     bar: str | None = None  # A share that is drawn as well.
     total: pl.DataFrame | None = None  # One row over all, shown below.
+    spare: Sequence[str] = ()  # Columns a narrow terminal gives up first.
     bare: bool = False  # No heading.
     color: str = "auto"
 
 
 def write_table(frame: pl.DataFrame, out: IO[str], look: Look) -> None:
-    """The frame as a table: fitted to a terminal, or whole, without colour and lines, to anything else."""
-    from rich import box
-    from rich.cells import cell_len
-    from rich.table import Table
+    """The frame as a table: fitted to a terminal, or whole, without colour and lines, to anything else.
 
+    A terminal too narrow for all columns is told which ones are missing.
+    """
     screen = out.isatty()
-    names = [name for name in frame.columns if name not in look.hidden]
+    paper = console(out, look.color)
+    columns = _columns(frame, look)
+    shown = _fitted(columns, look, paper.width - _EDGES) if screen else columns
+    names = [column.name for column in shown]
+    look = replace(look, hidden=frozenset(frame.columns) - set(names))
     rows, foot = cells(frame, look), total_cells(frame, look)
-    table = Table(
-        box=box.SIMPLE_HEAD if screen and not look.bare else None,
-        padding=(0, 1, 0, 0) if screen else (0, 2, 0, 0),
-        pad_edge=False,
-        show_header=not look.bare,
-        header_style="bold",
-    )
-    for index, name in enumerate(names):
-        widest = max((cell_len(row[index]) for row in [*rows, *foot]), default=0)
-        table.add_column(**_manner(name, frame.schema[name].is_numeric(), widest, look, screen))
-    if look.bar:
-        table.add_column("", no_wrap=True, style="cyan")
-        rows = [[*row, bar(share)] for row, share in zip(rows, frame[look.bar], strict=True)]
     if screen:
         rows = list(_told_once(rows, names, look.grouped))
+    if look.bar:
+        rows = [[*row, bar(share)] for row, share in zip(rows, frame[look.bar], strict=True)]
+    table = _framed(shown, look, screen)
     for row in rows:
         table.add_row(*row)
     if foot:
         table.add_section()
         table.add_row(*foot[0], style="bold")
-    screen_out = console(out, look.color)
-    with screen_out.capture() as captured:
-        screen_out.print(table)
+    missing = [column.name for column in columns if column.name not in names]
+    with paper.capture() as captured:
+        paper.print(table)
+        if missing:
+            paper.print(f" no room for {', '.join(missing)}: --json, or a wider window", style="dim")
     # rich fills every line with spaces, and opens and closes a box with an empty one.
     lines = [line.rstrip() for line in captured.get().split("\n")]
     out.writelines(f"{line}\n" for line in lines if line)
@@ -104,6 +104,8 @@ def cell(value: Any, unit: str = "", null: str = "") -> str:
         return number(value, unit)
     if isinstance(value, float):
         return f"{value:.6g}"
+    if unit == HOUR:
+        return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, dt.datetime):
         return value.isoformat(sep=" ").replace("+00:00", "Z")
     if isinstance(value, (list, dict)):
@@ -119,7 +121,12 @@ def number(value: Any, unit: str = COUNT) -> str:
     return f"{100 * value:.1f} %" if unit == SHARE else f"{value:,}"
 
 
-def bar(share: float | None, width: int = 20) -> str:
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 choice`, `2 choices`; `noun` is the plural, in -s."""
+    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
+
+
+def bar(share: float | None, width: int = BAR_WIDTH) -> str:
     """A share as a bar, an eighth of a character exact; what is not nothing can be seen."""
     eighths = round(max(0.0, min(share or 0.0, 1.0)) * width * 8) or (1 if share else 0)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
@@ -152,16 +159,91 @@ def console(out: IO[str], color: str = "auto") -> Console:
     )
 
 
-def _manner(name: str, numeric: bool, widest: int, look: Look, screen: bool) -> dict[str, Any]:
-    """How a column is set. On a terminal a heading over numbers folds at its words; the numbers stay whole."""
-    if not screen:
-        return {"header": name, "justify": "right" if numeric else "left", "no_wrap": True}
-    if numeric:
-        words = name.split("_")
-        least = max(widest, *map(len, words))
-        return {"header": " ".join(words), "justify": "right", "min_width": least, "vertical": "bottom"}
-    prose = name in look.folded
-    return {"header": name, "no_wrap": not prose, "overflow": "fold" if prose else "ellipsis"}
+@dataclass(frozen=True)
+class _Column:
+    """A column on its way to a terminal: `least` is as narrow as it may become, `widest` all it could use."""
+
+    name: str
+    number: bool
+    least: int
+    widest: int
+    width: int | None = None
+
+    @property
+    def heading(self) -> str:
+        """Over numbers, a word a line: numbers are narrower than their names."""
+        return self.name.replace("_", "\n") if self.number else self.name
+
+
+def _columns(frame: pl.DataFrame, look: Look) -> list[_Column]:
+    from rich.cells import cell_len
+
+    names = [name for name in frame.columns if name not in look.hidden]
+    rows = [*cells(frame, look), *total_cells(frame, look)]
+    made = []
+    for index, name in enumerate(names):
+        number = frame.schema[name].is_numeric()
+        heading = 0 if look.bare else max(map(len, name.split("_"))) if number else len(name)
+        widest = max(heading, *(cell_len(row[index]) for row in rows), 0)
+        least = widest if number else max(heading, min(widest, _PROSE if name in look.folded else _TEXT))
+        made.append(_Column(name, number, least, widest))
+    return made
+
+
+def _fitted(columns: Sequence[_Column], look: Look, width: int) -> list[_Column]:
+    """The columns there is room for, with their widths; those the report can spare go first, then the last ones.
+
+    What room is left goes to text, first to where little is missing.
+    """
+    kept = list(columns)
+    spare = [name for name in look.spare] + [column.name for column in reversed(columns[1:])]
+
+    def room() -> int:
+        bar = BAR_WIDTH + _GAP if look.bar else 0
+        return width - bar - sum(column.least + _GAP for column in kept)
+
+    for name in spare:
+        if room() >= 0:
+            break
+        kept = [column for column in kept if column.name != name]
+    left = max(0, room())
+    widths = {column.name: column.least for column in kept}
+    for column in sorted(kept, key=lambda column: column.widest - column.least):
+        more = min(column.widest - column.least, left)
+        widths[column.name] += more
+        left -= more
+    return [replace(column, width=widths[column.name]) for column in kept]
+
+
+def _framed(columns: Sequence[_Column], look: Look, screen: bool) -> Table:
+    """A table without rows."""
+    from rich import box
+    from rich.align import Align
+    from rich.table import Table
+
+    table = Table(
+        box=box.SIMPLE_HEAD if screen and not look.bare else None,
+        padding=(0, 1, 0, 0) if screen and not look.bare else (0, 2, 0, 0),
+        pad_edge=False,
+        show_header=not look.bare,
+        header_style="bold",
+    )
+    for column in columns:
+        side: Literal["left", "right"] = "right" if column.number else "left"
+        if not screen:
+            table.add_column(column.name, justify=side, no_wrap=True)
+            continue
+        prose = column.name in look.folded
+        table.add_column(
+            Align(column.heading, side, vertical="bottom"),
+            justify=side,
+            no_wrap=not prose,
+            overflow="fold" if prose else "ellipsis",
+            width=column.width,
+        )
+    if look.bar:
+        table.add_column("", no_wrap=True, style="cyan")
+    return table
 
 
 def _told_once(rows: list[list[str]], names: Sequence[str], grouped: Sequence[str]) -> Iterator[list[str]]:

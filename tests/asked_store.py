@@ -32,7 +32,8 @@ KEYS = list(range(1001, 1001 + len(RESPONSES)))
 def tables() -> dict[str, Any]:
     """The rows, by table."""
     columns = list(zip(*RESPONSES, strict=True))
-    ids, models, prints, forms, statuses, hours, prompt, cached, completion, reasoning, reasons, flags = map(list, columns)
+    ids, models, prints, forms, statuses, hours = map(list, columns[:6])
+    prompt, cached, completion, reasoning, reasons, flags = map(list, columns[6:])
     total = [p + c if p is not None else None for p, c in zip(prompt, completion, strict=True)]
     keys = {"id": ids, "model": models, "system_fingerprint": prints, "completion_key": KEYS}
     answered = [index for index, status in enumerate(statuses) if status != "error"]

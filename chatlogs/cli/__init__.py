@@ -6,8 +6,10 @@ module is imported when the command is asked for, heavy packages inside its func
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -48,6 +50,19 @@ class Commands(click.Group):
                 command: click.Command = module.COMMANDS[cmd_name]
                 return command
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, but a name that is none gets a hint."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            if os.path.exists(name):
+                hint = f" To look into it: {shlex.join(['chatlogs', 'summary', *args])}"
+            ctx.fail(f"No such command '{name}'.{hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in SECTIONS.items():

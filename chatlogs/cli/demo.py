@@ -25,6 +25,7 @@ def demo(folder: str | None) -> None:
     Reads them into a store, shows tokens and finish reasons, and says what to type next.
     """
     from chatlogs.cli.reports import answer
+    from chatlogs.cli.stores import tell_report
     from chatlogs.ingest import ingest
     from chatlogs.queries import Filters
 
@@ -33,7 +34,7 @@ def demo(folder: str | None) -> None:
         store = place / "store"
         report = ingest([str(path) for path in logs], store)
         _step(command("ingest", "logs/*", "-o", "store"))
-        tell(str(report))
+        tell_report(report)
         for name in ("usage", "finish"):
             _step(command(name, "store", "--by", "model"))
             answer(name, (str(store),), Filters(by="model"), False, Output(None, None), notes=None)

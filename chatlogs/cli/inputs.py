@@ -19,7 +19,7 @@ from chatlogs.errors import SourceError
 
 if TYPE_CHECKING:
     from chatlogs.logs import Logs
-    from chatlogs.reporting import IngestReport
+    from chatlogs.tally import IngestReport
 
 
 @contextmanager

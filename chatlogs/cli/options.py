@@ -39,9 +39,9 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = None if isinstance(param, click.Argument) else param.get_help_record(ctx)
             if record is not None:
-                section = "General" if "help" in param.opts[0] else getattr(param, "section", "Options")
+                section = getattr(param, "section", "General")
                 sections.setdefault(section, []).append(record)
         for title, records in sections.items():
             if records:
@@ -109,7 +109,8 @@ def common_options(function: Function) -> Function:
 
 def paths_argument(function: Function) -> Function:
     """PATH...: a store or raw logs."""
-    return click.argument("paths", metavar="PATH...", nargs=-1, required=True)(function)
+    told = "A store; or raw logs: files, globs, folders, - for stdin."
+    return click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=told)(function)
 
 
 def output_options(function: Function) -> Function:

@@ -140,7 +140,7 @@ def answer(
 
 
 def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | None:
-    from chatlogs.queries import REPORTS, build
+    from chatlogs.queries import HOUR, REPORTS, build
     from chatlogs.tables import Look
 
     if not output.for_people:
@@ -149,40 +149,50 @@ def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | Non
     keys = build(name, filters).keys
     total = logs.ask(name, dataclasses.replace(filters, by=[], sort=(), limit=0)) if report.total and keys else None
     return Look(
-        units={measure.name: measure.unit for measure in report.measures},
+        units={"hour": HOUR} | {measure.name: measure.unit for measure in report.measures},
         hidden=frozenset(measure.name for measure in report.measures if not measure.shown),
         nulls=dict.fromkeys(keys, "(none)") | {"finish_reason": "(none seen)"},
         bar="share" if name == "finish" else None,
         grouped=keys if name == "finish" else (),
         total=total,
+        spare=report.spare,
         color=str(setting("color") or "auto"),
     )
 
 
 def _usage_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     """What the sums leave out."""
+    from chatlogs import tables
+
     missing = int(frame["no_usage"].sum() or 0)
     if not missing:
         return []
     total = int(frame["responses"].sum())
     cut = dataclasses.replace(filters, by=["status"], sort=(), limit=0)
     statuses = logs.ask("usage", cut).select("status", "no_usage").rows()
-    why = ", ".join(f"{count:,} {status}" for status, count in statuses if count and status != "complete")
-    return [f"{missing:,} of {total:,} responses report no usage{f' ({why})' if why else ''}: the sums leave them out"]
+    known = ", ".join(f"{count:,} {status}" for status, count in statuses if count and status != "complete")
+    why = f" ({known})" if known else ""
+    return [f"{missing:,} of {tables.counted(total, 'responses')} without usage{why}: the sums leave them out"]
 
 
 def _finish_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+    from chatlogs import tables
+
     unseen = frame.filter(frame["finish_reason"].is_null())["choices"].sum() or 0
-    return [f"{unseen:,} choices never got a finish_reason: their stream was cut off, or they failed"] if unseen else []
+    if not unseen:
+        return []
+    return [f"{tables.counted(unseen, 'choices')} never got a finish_reason: the stream was cut off, or it failed"]
 
 
 def _filter_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     """Why an answer may be smaller than expected."""
+    from chatlogs import tables
+
     notes = []
     if filters.since is not None or filters.until is not None:
         timeless = int(logs.sql("select count(*) as n from completions where created is null").item())
         if timeless:
-            notes.append(f"{timeless:,} responses carry no time: --since and --until leave them out")
+            notes.append(f"{tables.counted(timeless, 'responses')} without a time: --since and --until leave them out")
     if not frame.height and filters.model:
         models = logs.sql("select model from completions group by all order by count(*) desc, model limit 8")
         notes.append(f"no model matches; these logs hold: {', '.join(map(str, models['model'].to_list()))}")

@@ -31,13 +31,14 @@ def summary(logs: Logs, filters: Filters, output: Output, color: str) -> None:
 
     facts = logs.ask("summary", filters).row(0, named=True)
     frame = pl.DataFrame(list(_facts(facts)), schema={"what": pl.String, "is": pl.String}, orient="row")
-    output.write(frame, tables.Look(color=color, bare=True))
+    output.write(frame, tables.Look(color=color, bare=True, folded=frozenset({"is"})))
     if not output.to_stdout or not facts["responses"]:
         return
     top = dataclasses.replace(filters, by=["model"], sort=("responses",), limit=_TOP)
     models = logs.ask("usage", top).select("model", "responses", "prompt_tokens", "completion_tokens", "total_tokens")
     sys.stdout.write("\n")
-    output.write(models, tables.Look(units=dict.fromkeys(models.columns[1:], queries.COUNT), color=color))
+    units = dict.fromkeys(models.columns[1:], queries.COUNT)
+    output.write(models, tables.Look(units=units, nulls={"model": "(none)"}, color=color))
     flagged = logs.ask("flags", dataclasses.replace(filters, by=[]))
     if flagged.height:
         docs = pl.Series("meaning", [FLAGS.get(flag, "") for flag in flagged["flag"]], dtype=pl.String)
@@ -48,8 +49,7 @@ def summary(logs: Logs, filters: Filters, output: Output, color: str) -> None:
 
 def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     def count(name: str, noun: str = "") -> str:
-        number = tables.number(row[name])
-        return f"{number} {noun[:-1] if row[name] == 1 and noun.endswith('s') else noun}".rstrip()
+        return tables.counted(row[name], noun).rstrip()
 
     def some(*names: tuple[str, str]) -> str:
         return ", ".join(count(name, noun) for name, noun in names if row[name])

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from chatlogs.cli.inputs import command, progress
-from chatlogs.cli.options import Command, Option, common_options, paths_argument, tell
+from chatlogs.cli.options import Command, Option, common_options, paths_argument, setting, tell
 from chatlogs.errors import EXIT_DONE, EXIT_FAILED, EXIT_REJECTS
 
 if TYPE_CHECKING:
-    from chatlogs.reporting import IngestReport
+    from chatlogs.tally import IngestReport
+
+_SHOWN = 30  # Logs told one by one.
 
 
 @click.command(cls=Command, name="ingest", epilog="Python: chatlogs.ingest(paths, STORE)")
@@ -51,8 +54,10 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
         report = read_into(list(paths), store, progress=step, **options)
     if as_json:
         click.echo(json.dumps(as_dict(report), default=str))
-    for line in told(report, store):
-        tell(line)
+    tell_report(report)
+    if report.rejects:
+        tell(f"why lines were rejected: {command('rejects', store)}")
+    tell(f"next: {command('summary', store)}")
     return EXIT_REJECTS if strict and report.rejects else EXIT_DONE
 
 
@@ -90,9 +95,24 @@ def as_dict(report: IngestReport) -> dict[str, Any]:
     return told | {"sources": [dataclasses.asdict(source) for source in report.sources]}
 
 
-def told(report: IngestReport, store: str) -> list[str]:
-    """The report for people, and what to type next."""
-    lines = [str(report)]
-    if report.rejects:
-        lines.append(f"{report.rejects:,} lines could not be read: {command('rejects', store)}")
-    return [*lines, f"next: {command('summary', store)}"]
+def tell_report(report: IngestReport) -> None:
+    """The report for people: where the lines of each log went, then all of it in one line."""
+    import polars as pl
+
+    from chatlogs import tables
+
+    if setting("quiet"):
+        return
+    columns = ("source", "lines", "records", "blank", "ignorable", "rejects", "responses", "duplicates")
+    new = [source for source in report.sources if not source.known]
+    rows = [[getattr(source, name) for name in columns] for source in new[:_SHOWN]]
+    if rows:
+        frame = pl.DataFrame(rows, schema=list(columns), orient="row")
+        units = dict.fromkeys(columns[1:], tables.COUNT)
+        tables.write_table(frame, sys.stderr, tables.Look(units=units, spare=("ignorable", "blank")))
+    if len(new) > _SHOWN:
+        tell(f"and {tables.counted(len(new) - _SHOWN, 'logs')} more")
+    size = sum(source.new_bytes for source in report.sources) / 1e6
+    tell(f"{report} · {size:,.1f} MB in {report.seconds:.2f} s ({size / max(report.seconds, 1e-9):,.0f} MB/s)")
+    if not report.balanced:
+        tell("the counts do not add up to the lines: please report this")

@@ -1,0 +1,184 @@
+"""Identifiers come from the schema, values are bound, and a query that is printed is the query that ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asked_store
+import duckdb
+import polars as pl
+import pytest
+
+from chatlogs import queries
+from chatlogs.errors import QueryError
+from chatlogs.logs import Logs
+from chatlogs.queries import REPORTS, Filters
+from chatlogs.schema import TABLES
+
+GROUPED = ["usage", "finish", "flags"]
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
+    with Logs.open(asked_store.make(tmp_path_factory.mktemp("a 'quoted' [1] folder") / "store")) as logs:
+        yield logs
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_report_opens_with_its_question(name: str) -> None:
+    assert REPORTS[name].question.endswith("?")
+
+
+@pytest.mark.parametrize("name", [*GROUPED, "rejects"])
+def test_an_answer_has_the_declared_columns(logs: Logs, name: str) -> None:
+    keys = queries.build(name, Filters()).keys
+    assert logs.ask(name).columns == queries.output_columns(REPORTS[name], keys)
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_every_column_can_be_a_key(logs: Logs, name: str) -> None:
+    """And grouping by whatever column loses nothing."""
+    measure = "choices" if name == "finish" else "responses"
+    total = logs.ask(name, Filters(by=[]))[measure].sum()
+    for key in [*REPORTS[name].columns, "hour", "day", "week", "month", "metadata.team"]:
+        answer = logs.ask(name, Filters(by=key))
+        assert answer[measure].sum() == total, key
+
+
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"by": ["day", "model", "metadata.a b"], "tz": "Europe/Berlin"},
+    {"by": "hour", "tz": "Asia/Kolkata", "sort": "hour:desc", "limit": 2},
+    {"by": [], "since": "2026-01-01", "until": "2026-01-02"},
+    {"by": "week,month", "since": "2026-01-02T00:30", "model": ["gpt*", "it's"]},
+    {"by": "system_fingerprint", "where": "coalesce(model, 'x') <> 'it''s $since {by} {limit}' -- to the end"},
+    {"by": "flags", "model": "' or true --"},
+]
+
+
+@pytest.mark.parametrize("name", GROUPED)
+@pytest.mark.parametrize("filters", FILTERS)
+def test_the_printed_query_runs_in_plain_duckdb_and_says_the_same(
+    logs: Logs, name: str, filters: dict[str, Any]
+) -> None:
+    asked = Filters(**filters)
+    plain = duckdb.connect()
+    plain.execute("set TimeZone = 'UTC'")
+    told = plain.sql(logs.show_sql(name, asked)).pl()
+    answer = logs.ask(name, asked)
+    assert told.columns == answer.columns
+    hour = [column for column in answer.columns if column == "hour"]
+    assert told.drop(hour).equals(answer.drop(hour), null_equal=True)
+
+
+@pytest.mark.parametrize("name", ["rejects", "summary"])
+def test_the_other_reports_print_as_well(logs: Logs, name: str) -> None:
+    assert duckdb.sql(logs.show_sql(name)).pl().equals(logs.ask(name), null_equal=True) or name == "summary"
+    assert duckdb.sql(logs.show_sql(name)).pl().height == logs.ask(name).height
+
+
+def test_days_begin_where_the_asker_lives(logs: Logs) -> None:
+    """23:30 UTC on New Year's Day is the 2nd in Berlin; a response without a time has no day."""
+    utc = logs.usage(by="day").select("day", "responses").rows()
+    berlin = logs.usage(by="day", tz="Europe/Berlin").select("day", "responses").rows()
+    assert [(str(day), count) for day, count in utc] == [("2026-01-01", 1), ("2026-01-02", 4), ("None", 1)]
+    assert [(str(day), count) for day, count in berlin] == [("2026-01-02", 5), ("None", 1)]
+    assert str(logs.usage(by="week")["week"][0]) == "2025-12-29"
+    assert str(logs.usage(by="month")["month"][0]) == "2026-01-01"
+
+
+def test_hours_are_whole_hours_of_the_askers_clock(logs: Logs) -> None:
+    hours = logs.usage(by="hour", tz="Asia/Kolkata")["hour"].drop_nulls()
+    assert [f"{hour:%H:%M %z}" for hour in hours] == [f"0{hour}:00 +0530" for hour in (5, 6, 7, 8, 9)]
+
+
+def test_until_includes_a_date_and_excludes_a_time(logs: Logs) -> None:
+    def responses(**filters: Any) -> int:
+        return int(logs.usage(by=[], **filters)["responses"][0])
+
+    assert responses(until="2026-01-01") == 1
+    assert responses(until="2026-01-01T23:30") == 0
+    assert responses(since="2026-01-01T23:30", until="2026-01-02T00:30:00Z") == 1
+    assert responses(since="2026-01-02") == 4
+
+
+def test_models_are_globs(logs: Logs) -> None:
+    assert logs.usage(model="gpt*")["model"].to_list() == ["gpt-4o"]
+    assert logs.usage(model=["o1", "gpt-4?"])["model"].to_list() == ["o1", "gpt-4o"]
+    assert logs.usage(model="O1").is_empty()
+
+
+def test_numbers_come_largest_first_and_keys_in_order(logs: Logs) -> None:
+    assert logs.usage()["model"].to_list() == ["o1", "gpt-4o", None]
+    assert logs.usage(sort="model")["model"].to_list() == ["gpt-4o", "o1", None]
+    assert logs.usage(sort="responses")["model"].to_list() == ["gpt-4o", "o1", None]
+    assert logs.usage(sort=["responses:asc"])["model"].to_list() == [None, "o1", "gpt-4o"]
+    assert logs.usage(sort="total_tokens", limit=1)["model"].to_list() == ["o1"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ({"by": "wek"}, "unknown column 'wek' for --by. Did you mean 'week'?"),
+        ({"by": "model; drop table x"}, "unknown column"),
+        ({"by": 'metadata.a"b'}, "metadata key"),
+        ({"by": "metadata."}, "metadata key"),
+        ({"sort": "tokens"}, "unknown column 'tokens' for --sort"),
+        ({"sort": "model:up"}, "cannot sort by 'model:up'"),
+        ({"tz": "Mars"}, "unknown time zone"),
+        ({"since": "soon"}, "cannot read --since"),
+        ({"where": "wek = 1"}, "unknown column 'wek' for --where"),
+        ({"where": "finish_reason = 'stop'"}, "column 'finish_reason' is in choices"),
+        ({"where": "model ="}, "syntax error"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_in_one_sentence(logs: Logs, filters: dict[str, Any], told: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        logs.usage(**filters)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_rejects_have_no_time(logs: Logs) -> None:
+    with pytest.raises(QueryError, match="no time"):
+        logs.ask("rejects", Filters(since="7d"))
+
+
+def test_every_table_of_a_report_is_declared() -> None:
+    for report in REPORTS.values():
+        assert set(report.tables) <= set(TABLES)
+        assert set(report.spare) <= {measure.name for measure in report.measures}
+
+
+def test_what_was_not_reported_is_null_and_never_zero(logs: Logs) -> None:
+    row = logs.usage().row(by_predicate=pl.col("model").is_null(), named=True)
+    assert row["responses"] == row["no_usage"] == 1
+    assert row["with_usage"] == 0
+    assert [value for name, value in row.items() if "tokens" in name or "share" in name] == [None] * 7
+
+
+def test_shares_are_over_what_reports_them(logs: Logs) -> None:
+    """gpt-4o: 50 of the 100 prompt tokens whose cached part is known; the other 200 say nothing of it."""
+    by_model = {row["model"]: row for row in logs.usage().iter_rows(named=True)}
+    assert by_model["gpt-4o"]["cached_share"] == 0.5
+    assert by_model["o1"]["cached_share"] == 0.0
+    assert by_model["o1"]["reasoning_share"] == 0.75
+
+
+def test_shares_of_a_group_add_up(logs: Logs) -> None:
+    answer = logs.finish_reasons(by=["model", "system_fingerprint"])
+    sums = answer.group_by("model", "system_fingerprint").agg(pl.col("share").sum())
+    assert sums["share"].to_list() == pytest.approx([1.0] * sums.height)
+    assert logs.finish_reasons(by=[])["share"].sum() == pytest.approx(1.0)
+    assert logs.finish_reasons(by="finish_class").columns == ["finish_reason", "finish_class", "choices", "share"]
+
+
+def test_an_unseen_reason_stays_null(logs: Logs) -> None:
+    assert logs.finish_reasons(by=[])["finish_reason"].null_count() == 1
+
+
+def test_a_path_with_special_characters_is_read_as_it_is(logs: Logs) -> None:
+    assert "[1] folder" in str(Path(logs.path).parent)
+    assert "''quoted''" in logs.show_sql("usage")
