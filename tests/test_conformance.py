@@ -44,7 +44,8 @@ def test_case(case: Case, tmp_path: Path) -> None:
     tables = read_tables(store, [name for run in case.runs for _, name in run])
     for row in tables["sources"]:
         assert row["records"] + row["blank"] + row["ignorable"] + row["rejects"] == row["lines"], row
-    assert differences(case.expected, tables) == []
+    found = differences(case.expected, tables)
+    assert not found, "\n".join([f"{case.name}: {case.about['title']}", *found])
 
 
 def read_tables(store: Path, names: list[str]) -> dict[str, list[dict[str, Any]]]:
