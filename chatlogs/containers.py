@@ -37,17 +37,17 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
         if found in (shapes.CHUNK, shapes.COMPLETION):
             yield Envelope([Part(value)], transcript=False)
             return
+        for hosted in HOSTED:
+            envelopes = hosted(value)
+            if envelopes:
+                yield from envelopes
+                return
         for wrapper in WRAPPERS:
             if wrapper.fits(value):
                 envelope = _read(wrapper, value)
                 if envelope is not None:
                     yield envelope
                     return
-        for hosted in HOSTED:
-            envelopes = hosted(value)
-            if envelopes:
-                yield from envelopes
-                return
         if found is not None:
             yield Envelope([Part(value)], transcript=False)
             return

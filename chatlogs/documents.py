@@ -63,9 +63,8 @@ def _spans(data: bytes, begin: int, stop: int) -> Iterator[tuple[int, int]]:
             if start >= 0 and b"\n" in token[0]:
                 yield start, end
                 start = -1
-        elif group != "comma" or start >= 0:
-            if start < 0:
-                start = token.start()
+        elif start < 0 and group != "comma":
+            start = token.start()
         end = token.end() if group != "space" else end
     if start >= 0:
         yield start, len(data[:stop].rstrip()) if depth else end

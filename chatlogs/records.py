@@ -48,9 +48,7 @@ def piece_of_chunk(
     return piece
 
 
-def piece_of_completion(
-    obj: dict[str, Any], *, line_number: int = 0, byte_offset: int = 0, part: int = 0
-) -> Piece:
+def piece_of_completion(obj: dict[str, Any], *, line_number: int = 0, byte_offset: int = 0, part: int = 0) -> Piece:
     """The piece of one stored completion; the request parameters that stored completions carry are read too."""
     piece = _read(obj, line_number, byte_offset, part, streamed=False)
     extra = piece.extra
@@ -183,4 +181,3 @@ def _take_number(fields: dict[str, Any], name: str) -> float | None:
     if value is not None:
         del fields[name]
     return value
-

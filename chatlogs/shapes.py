@@ -86,4 +86,3 @@ def describe(value: object) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)} values"
     return {str: "a string", bool: "a truth value", type(None): "null"}.get(type(value), "a number")
-

@@ -67,7 +67,7 @@ def number(value: object) -> float | None:
 
 
 def micros(value: object) -> int | None:
-    """Microseconds since 1970 (UTC) from seconds, ms, us, ns, numeric strings or ISO text; None when there is no time in it.
+    """Microseconds since 1970 (UTC) of seconds, ms, us, ns, numeric strings or ISO text; None for everything else.
 
     The unit is told by the size, as no API dates its answers before 1970 or after the year 5000.
     """

@@ -102,10 +102,11 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "har entry", ("request", "response.content"), ("response.content.text",), ("request.postData.text",),
         facts={"started_at": ("startedDateTime",), "duration_ms": ("time",), "status_code": ("response.status",)},
     ),
+    Wrapper("dotted columns", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_FACTS),
     Wrapper(
-        "vcr", ("request", "response.body"),
-        ("response.parsed_body", "response.body.string", "response.body", "response.body.base64_string"),
-        ("request.parsed_body", "request.body.string", "request.body", "request.json", "request"),
+        "vcr", ("request", "response"),
+        ("response.parsed_body", "response.body.string", "response.body.base64_string"),
+        ("request.parsed_body", "request.body.string", "request.body"),
         facts={**_FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
     ),
     Wrapper(
@@ -129,8 +130,24 @@ LISTS: Paths = (
     "entries", "results", "streams", "rows",
 )  # fmt: skip
 
-CHUNK_KEYS: Paths = ("chunk", "data", "event", "payload", "__data__", "log", "message", "msg", "body", "record", "line",
-                     "completion", "value", "json", "textPayload", "jsonPayload")
+CHUNK_KEYS: Paths = (
+    "chunk",
+    "data",
+    "event",
+    "payload",
+    "__data__",
+    "log",
+    "message",
+    "msg",
+    "body",
+    "record",
+    "line",
+    "completion",
+    "value",
+    "json",
+    "textPayload",
+    "jsonPayload",
+)
 ARRIVALS: Paths = (
     "arrived_at", "received_at", "captured_at", "chunk_time", "timestamp", "@timestamp", "ts", "time", "t", "at",
     "logged_at", "created_at",
