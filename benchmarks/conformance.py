@@ -126,7 +126,7 @@ def installed(package: str, python: str) -> tuple[int, ...]:
 def judge(case: Case, answer: Mapping[str, Any]) -> Verdict:
     """Compare an answer with the case, field by field."""
     if "error" in answer:
-        handed_on = any(reading["what"] == "raises" for reading in case.about.get("legal", []))
+        handed_on = answer.get("served") and any(reading["what"] == "raises" for reading in case.about.get("legal", []))
         return Verdict(LEGAL if handed_on else RAISES, (f"raises {answer['error']}",))
     marks: dict[str, str] = {}
     for column, want, have in fields(case, answer):

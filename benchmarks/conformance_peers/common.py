@@ -39,11 +39,12 @@ def _version(package: str) -> str:
 
 
 def _attempt(merge: Callable[[Chunks], Answer], chunks: Chunks) -> Answer:
-    """The peer's answer, or what it raised: a failure is an answer too."""
+    """The peer's answer, or what it raised and whether that is an error the server sent, handed on."""
     try:
         return merge(chunks)
     except Exception as error:  # noqa: BLE001
-        return {"error": type(error).__name__}
+        served = any(base.__name__ == "APIError" for base in type(error).__mro__)
+        return {"error": type(error).__name__, "served": served}
 
 
 def sse(chunks: Chunks) -> bytes:
