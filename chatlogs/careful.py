@@ -14,7 +14,9 @@ import numpy as np
 
 from chatlogs.fold import Careful
 from chatlogs.lines import NO_TRANSCRIPT, OBJECT, Lines
-from chatlogs.oddlines import Records, Reject, read_text
+from chatlogs.decoding import Reject
+from chatlogs.oddlines import Found as Record
+from chatlogs.oddlines import Ignorable, read_line, records
 from chatlogs.piece import STREAM, Piece
 from chatlogs.pieces import finished, fold
 
@@ -54,7 +56,7 @@ def read(lines: Lines, records: Iterable[Careful], found: Found) -> None:
     for record in records:
         if not _read_run(lines, record, found):
             for line in record.lines:
-                read_line(lines, line, found)
+                read_one(lines, line, found)
 
 
 def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
@@ -62,13 +64,13 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
     if record.text is None or record.chunks == 1:
         return False
     first = record.first_line
-    result = read_text(record.text, line_number=first, byte_offset=_offset(lines, first))
-    if isinstance(result, Reject) or result.closed or len(result.pieces) != 1 or result.repaired:
+    result, repaired = _read(record.text, first, _offset(lines, first))
+    alone, _ = _read(lines.text(first), first, _offset(lines, first))
+    if not isinstance(result, Record) or not isinstance(alone, Record) or not result.loose or repaired:
         return False
     piece = result.pieces[0]
-    alone = read_text(lines.text(first), line_number=first, byte_offset=_offset(lines, first))
     for index, choice in piece.choices.items():
-        head = alone.pieces[0].choices[index].content if isinstance(alone, Records) else None
+        head = alone.pieces[0].choices[index].content
         if head and str(choice.content).startswith(str(head) * 2):
             return False  # each fragment may repeat all text so far
         choice.growth = None
@@ -93,20 +95,29 @@ def untangle(lines: Lines, found: Found) -> None:
         found.pieces = [p for p in found.pieces if id(p) not in dropped]
         for placed in again:
             for line in placed.run.lines if placed.run else ():
-                read_line(lines, line, found)
+                read_one(lines, line, found)
 
 
-def read_line(lines: Lines, line: int, found: Found) -> None:
+def read_one(lines: Lines, line: int, found: Found) -> None:
     """Read one line into pieces, a reject, or the ignorable ones."""
-    result = read_text(lines.text(line), line_number=line, byte_offset=_offset(lines, line))
+    result, repaired = _read(lines.text(line), line, _offset(lines, line))
     if isinstance(result, Reject):
         found.rejects[line] = result
-        return
-    if not result.pieces:
+    elif isinstance(result, Ignorable):
         found.ignorable.add(line)
-    found.repaired += result.repaired
-    transcript = int(lines.transcript[line])
-    found.pieces += [Placed(piece, transcript, result.closed) for piece in result.pieces]
+    else:
+        found.repaired += repaired
+        transcript = int(lines.transcript[line])
+        closed = not result.loose and transcript == NO_TRANSCRIPT
+        found.pieces += [Placed(piece, transcript, closed) for piece in result.pieces]
+
+
+def _read(text: bytes, line: int, offset: int) -> tuple[Record | Reject | Ignorable, bool]:
+    """What a line holds, and whether it had to be repaired for that."""
+    decoded = read_line(text)
+    if isinstance(decoded, (Reject, Ignorable)):
+        return decoded, False
+    return records(decoded, line_number=line, byte_offset=offset), decoded.repaired
 
 
 def _offset(lines: Lines, line: int) -> int:

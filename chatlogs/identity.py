@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 
 @dataclass
@@ -24,7 +23,7 @@ class Response:
     form: str
     status: str
     model: str | None
-    created: datetime | None
+    created: int | None
     system_fingerprint: str | None
     usage: str | None
     prompt_tokens: int | None

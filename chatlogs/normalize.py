@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from chatlogs import careful, columns, fold
 from chatlogs.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
 from chatlogs.partials import PIECES, REJECTS, Counts, Partials
+from chatlogs.piece import STREAM
 from chatlogs.schema import arrow_schema
 
 _worker = threading.local()
@@ -31,12 +32,12 @@ def normalize(block: Block, *, fast: bool = True) -> Partials:
         tables = _read_fast(lines, found)
     else:
         for line in np.flatnonzero(lines.kind == OBJECT).tolist():
-            careful.read_line(lines, line, found)
+            careful.read_one(lines, line, found)
         _read_odd(lines, found)
         tables = {name: table.arrow().empty_table() for name, table in PIECES.items()}
     slow = list(careful.folded(lines, found.pieces))
     if slow:
-        transcripts = {i: _body_offset(lines, p.transcript) for i, p in enumerate(slow) if p.transcript != NO_TRANSCRIPT}
+        transcripts = {i: offset for i, p in enumerate(slow) if (offset := _body_of(lines, p)) is not None}
         added = columns.tables((p.piece for p in slow), first=len(lines), transcripts=transcripts)
         tables = {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
     return _partials(lines, tables, found)
@@ -45,7 +46,7 @@ def normalize(block: Block, *, fast: bool = True) -> Partials:
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     con = _connection()
     for line in fold.read(con, lines):
-        careful.read_line(lines, line, found)
+        careful.read_one(lines, line, found)
     _read_odd(lines, found)
     careful.read(lines, fold.odd_records(con), found)
     streams = pa.table({"stream": pa.array(found.streams, pa.string())})
@@ -65,7 +66,7 @@ def _connection() -> duckdb.DuckDBPyConnection:
 
 def _read_odd(lines: Lines, found: careful.Found) -> None:
     for line in np.flatnonzero(lines.kind == ODD).tolist():
-        careful.read_line(lines, line, found)
+        careful.read_one(lines, line, found)
 
 
 def _conform(name: str, table: pa.Table, lines: Lines) -> pa.Table:
@@ -88,6 +89,13 @@ def _column(values: pa.Array | pa.ChunkedArray | None, type_: pa.DataType, lengt
     if values is None:
         return pa.nulls(length, type_)
     return values if values.type == type_ else values.cast(type_)
+
+
+def _body_of(lines: Lines, placed: careful.Placed) -> int | None:
+    """The offset that names the piece's body; a stream that is whole in its line is a body of its own."""
+    if placed.transcript != NO_TRANSCRIPT:
+        return _body_offset(lines, placed.transcript)
+    return placed.piece.byte_offset if placed.closed and placed.piece.form == STREAM else None
 
 
 def _body_offset(lines: Lines, transcript: int) -> int:

@@ -78,6 +78,9 @@ select
     )) as tool_calls,
     coalesce(lane <> 'careful', false)
     and well_cut
+    -- DuckDB reads these without a word, yet they are no JSON: trailing commas, NaN, Infinity
+    and not regexp_matches(skeleton, ',[ \t\r]*[}\]]')
+    and coalesce(not regexp_matches(r.usage::varchar, '(?i)[:,\[]-?(nan|inf)'), true)
     and r.choices is not null
     and (lane <> 'chunk' or choice is not null or r.object = 'chat.completion.chunk')
     and coalesce(regexp_full_match(r.created, '[1-9][0-9]{8,10}'), true)

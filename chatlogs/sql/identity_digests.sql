@@ -52,7 +52,7 @@ select
     i.form,
     i.status,
     i.model,
-    i.created,
+    epoch_us(i.created) as created,
     i.system_fingerprint,
     i.usage,
     i.prompt_tokens,
