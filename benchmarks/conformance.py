@@ -22,7 +22,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from conformance.suite import Case, equal, load_cases
+from conformance.suite import Case, equal, load_cases  # noqa: E402
 
 PEERS = {
     "chatlogs": ("chatlogs", "chatlogs_ingest.py"),

@@ -42,7 +42,7 @@ def _attempt(merge: Callable[[Chunks], Answer], chunks: Chunks) -> Answer:
     """The peer's answer, or what it raised and whether that is an error the server sent, handed on."""
     try:
         return merge(chunks)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         served = any(base.__name__ == "APIError" for base in type(error).__mro__)
         return {"error": type(error).__name__, "served": served}
 
