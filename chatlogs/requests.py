@@ -106,7 +106,8 @@ def messages_of(value: object) -> list[dict[str, Any]]:
     """The rows of the messages table for a request's messages; a bare string is one message without a role."""
     if isinstance(value, str):
         value = [{"content": value}]
-    return [_message(entry) for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return [{"message_index": position, **_message(entry)} for position, entry in enumerate(entries)]
 
 
 def _message(entry: dict[str, Any]) -> dict[str, Any]:
