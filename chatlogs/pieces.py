@@ -47,15 +47,15 @@ def continues(a: Piece, b: Piece, *, transcript: bool) -> bool:
 
 
 def _continues_line(a: Piece, b: Piece) -> bool:
-    created_differs = a.created is not None and b.created is not None and a.created != b.created
     bringing = [choice for choice in b.choices.values() if choice.says or (b.opens and choice.role)]
-    ended = [choice.index for choice in a.choices.values() if choice.finish_reason]
-    if any(choice.index in ended for choice in bringing):
+    taken = [a.choices[choice.index] for choice in bringing if choice.index in a.choices]
+    if any(choice.finish_reason for choice in taken):
         return False
-    if len(ended) == len(a.choices) and ended:
-        return not (bringing and created_differs)
-    begins = any(choice.index in a.choices and a.choices[choice.index].says for choice in bringing)
-    return not (b.opens and begins and created_differs and not a.role_repeats)
+    if not bringing or a.created is None or b.created is None or a.created == b.created:
+        return True
+    if a.choices and not taken and all(choice.finish_reason for choice in a.choices.values()):
+        return False
+    return not (b.opens and any(choice.says for choice in taken) and not a.role_repeats)
 
 
 def _continues_stored(a: Piece, b: Piece) -> bool:
