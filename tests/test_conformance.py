@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conformance.suite import HERE, TABLES, Case, differences, load_cases, row_differences  # noqa: E402
+from conformance.suite import HERE, TABLES, Case, differences, load_cases, row_differences
 
 CASES = load_cases()
 EDGES = [f"5.{number}" for number in range(1, 41)] + [f"B{number}" for number in range(1, 17)]
