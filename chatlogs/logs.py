@@ -318,7 +318,7 @@ def _explained(report: str) -> Iterator[None]:
 
 def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     """The relation's rows. Wide integers, which sum() gives, become Int64 where they fit."""
-    frame = relation.pl()
+    frame: pl.DataFrame = relation.pl()
     wide = [name for name, kind in frame.schema.items() if kind == pl.Decimal(38, 0) or kind in (pl.Int128, pl.UInt128)]
     narrow = frame.with_columns(pl.col(wide).cast(pl.Int64, strict=False))
     fits = [name for name in wide if narrow[name].null_count() == frame[name].null_count()]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _ENDLESS = 1_000_000
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_TEXT, _PROSE = 24, 30  # Columns of text may shrink to this on a terminal.
+_PROSE = 30  # A column of prose may shrink to this on a terminal.
+_LEAST_BAR = 5
 _GAP, _EDGES = 2, 1  # Between columns, and around the table.
 BAR_WIDTH = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -41,6 +42,7 @@ class Look:
     bar: str | None = None  # A share that is drawn as well.
     total: pl.DataFrame | None = None  # One row over all, shown below.
     spare: Sequence[str] = ()  # Columns a narrow terminal gives up first.
+    least_text: int = 24  # What text may shrink to on a terminal: names of models differ at their ends.
     bare: bool = False  # No heading.
     color: str = "auto"
 
@@ -52,15 +54,17 @@ def write_table(frame: pl.DataFrame, out: IO[str], look: Look) -> None:
     """
     screen = out.isatty()
     paper = console(out, look.color)
+    if not paper.is_terminal:
+        return _plain(frame, out, look)
     columns = _columns(frame, look)
-    shown = _fitted(columns, look, paper.width - _EDGES) if screen else columns
+    shown, bar_width = _fitted(columns, look, paper.width - _EDGES) if screen else (columns, BAR_WIDTH)
     names = [column.name for column in shown]
     look = replace(look, hidden=frozenset(frame.columns) - set(names))
     rows, foot = cells(frame, look), total_cells(frame, look)
     if screen:
-        rows = list(_told_once(rows, names, look.grouped))
-    if look.bar:
-        rows = [[*row, bar(share)] for row, share in zip(rows, frame[look.bar], strict=True)]
+        rows = [_tails(row, shown) for row in _told_once(rows, names, look.grouped)]
+    if look.bar and bar_width:
+        rows = [[*row, bar(share, bar_width)] for row, share in zip(rows, frame[look.bar], strict=True)]
     table = _framed(shown, look, screen)
     for row in rows:
         table.add_row(*row)
@@ -151,12 +155,32 @@ def console(out: IO[str], color: str = "auto") -> Console:
     return Console(
         file=out,
         width=None if out.isatty() else _ENDLESS,
-        no_color=True if color == "never" else None,
+        color_system=None if color == "never" else "auto",
         force_terminal=True if color == "always" else None,
         highlight=False,
         emoji=False,
         markup=False,
     )
+
+
+def _plain(frame: pl.DataFrame, out: IO[str], look: Look) -> None:
+    """Aligned text, two spaces between columns, nothing cut; many times faster than rich."""
+    from rich.cells import cell_len
+
+    columns = _columns(frame, look)
+    rows = [*cells(frame, look), *total_cells(frame, look)]
+    if not look.bare:
+        rows.insert(0, [column.name for column in columns])
+    widths = [max((cell_len(row[index]) for row in rows), default=0) for index in range(len(columns))]
+    shares = [*([] if look.bare else [None]), *(frame[look.bar] if look.bar else [])]
+    for number, row in enumerate(rows):
+        parts = []
+        for text, width, column in zip(row, widths, columns, strict=True):
+            gap = " " * (width - cell_len(text))
+            parts.append(gap + text if column.number else text + gap)
+        if look.bar and number < len(shares):
+            parts.append(bar(shares[number]))
+        out.write("  ".join(parts).rstrip(" ") + "\n")
 
 
 @dataclass(frozen=True)
@@ -185,34 +209,49 @@ def _columns(frame: pl.DataFrame, look: Look) -> list[_Column]:
         number = frame.schema[name].is_numeric()
         heading = 0 if look.bare else max(map(len, name.split("_"))) if number else len(name)
         widest = max(heading, *(cell_len(row[index]) for row in rows), 0)
-        least = widest if number else max(heading, min(widest, _PROSE if name in look.folded else _TEXT))
+        least = widest if number else max(heading, min(widest, _PROSE if name in look.folded else look.least_text))
         made.append(_Column(name, number, least, widest))
     return made
 
 
-def _fitted(columns: Sequence[_Column], look: Look, width: int) -> list[_Column]:
-    """The columns there is room for, with their widths; those the report can spare go first, then the last ones.
+def _fitted(columns: Sequence[_Column], look: Look, width: int) -> tuple[list[_Column], int]:
+    """The columns there is room for, with their widths, and the width of the bar.
 
-    What room is left goes to text, first to where little is missing.
+    Columns the report can spare go first, then the last ones. What room is left goes to text, first to where
+    little is missing, then to the bar.
     """
-    kept = list(columns)
-    spare = [name for name in look.spare] + [column.name for column in reversed(columns[1:])]
+    spare = dict.fromkeys([*look.spare, *(column.name for column in reversed(columns[1:]))])
+    gone: list[str] = []
 
     def room() -> int:
-        bar = BAR_WIDTH + _GAP if look.bar else 0
-        return width - bar - sum(column.least + _GAP for column in kept)
+        return width - sum(column.least + _GAP for column in columns if column.name not in gone)
 
     for name in spare:
         if room() >= 0:
             break
-        kept = [column for column in kept if column.name != name]
+        gone.append(name)
+    for name in reversed(gone.copy()):  # One that went early may be small enough to come back.
+        gone.remove(name)
+        if room() < 0:
+            gone.append(name)
+    kept = [column for column in columns if column.name not in gone]
     left = max(0, room())
     widths = {column.name: column.least for column in kept}
     for column in sorted(kept, key=lambda column: column.widest - column.least):
         more = min(column.widest - column.least, left)
         widths[column.name] += more
         left -= more
-    return [replace(column, width=widths[column.name]) for column in kept]
+    bar_width = min(BAR_WIDTH, left - _GAP) if look.bar and left >= _LEAST_BAR + _GAP else 0
+    return [replace(column, width=widths[column.name]) for column in kept], bar_width
+
+
+def _tails(row: list[str], columns: Sequence[_Column]) -> list[str]:
+    """The row with paths cut at their beginning: what tells them apart is at the end."""
+    cut = list(row)
+    for index, column in enumerate(columns):
+        if column.name == "source" and column.width and len(row[index]) > column.width:
+            cut[index] = "…" + row[index][1 - column.width :]
+    return cut
 
 
 def _framed(columns: Sequence[_Column], look: Look, screen: bool) -> Table:

@@ -167,7 +167,12 @@ class TestSql:
     def test_no_other_file_can_be_read(self, logs: Logs, tmp_path: Path) -> None:
         secret = tmp_path / "secret.csv"
         secret.write_text("a\n1\n")
-        for query in (f"from '{secret}'", f"from read_text('{secret}')", f"from read_csv('{secret}')", "from glob('/*')"):
+        for query in (
+            f"from '{secret}'",
+            f"from read_text('{secret}')",
+            f"from read_csv('{secret}')",
+            "from glob('/*')",
+        ):
             with pytest.raises(QueryError):
                 logs.sql(query)
         with pytest.raises(QueryError):
@@ -181,7 +186,13 @@ class TestSql:
         assert logs.sql("select 1 as x", timeout=5).item() == 1
 
     def test_errors_are_one_sentence_and_exit_with_1(self, logs: Logs) -> None:
-        for query in ("selec 1", "select wek from completions", "select 1 + 'a'::int", "select $x", "select interval '1d'"):
+        for query in (
+            "selec 1",
+            "select wek from completions",
+            "select 1 + 'a'::int",
+            "select $x",
+            "select interval '1d'",
+        ):
             with pytest.raises(QueryError) as caught:
                 logs.sql(query)
             assert "\n" not in str(caught.value)

@@ -15,7 +15,7 @@ NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 
 
 def at(*parts: int) -> dt.datetime:
-    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[misc]
+    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore
 
 
 @pytest.mark.parametrize(

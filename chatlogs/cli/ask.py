@@ -49,7 +49,7 @@ def sql(words: tuple[str, ...], file: str | None, params: tuple[str, ...], timeo
 
 @click.command(cls=Command, name="show", epilog="Python: chatlogs.open(STORE).show(id)")
 @click.argument("id", metavar="ID")
-@paths_argument
+@paths_argument()
 @click.option("--json", "as_json", cls=Option, is_flag=True, help="The rows, each with the name of its table.")
 @common_options
 def show(id: str, paths: tuple[str, ...], as_json: bool) -> None:

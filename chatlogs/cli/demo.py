@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -30,10 +31,11 @@ def demo(folder: str | None) -> None:
     from chatlogs.queries import Filters
 
     with _place(folder) as place:
-        logs = write_logs(place / "logs")
+        write_logs(place / "logs")
         store = place / "store"
-        report = ingest([str(path) for path in logs], store)
-        _step(command("ingest", "logs/*", "-o", "store"))
+        with contextlib.chdir(place):  # The logs are then named as in the command shown.
+            report = ingest("logs", "store")
+        _step(command("ingest", "logs", "-o", "store"))
         tell_report(report)
         for name in ("usage", "finish"):
             _step(command(name, "store", "--by", "model"))

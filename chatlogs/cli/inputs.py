@@ -59,16 +59,19 @@ def progress() -> Iterator[Callable[[int, int | None], None] | None]:
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        # A compressed log may turn out longer than its file: the bar then only says that it moves.
+        yield lambda done, total: bar.update(task, completed=done, total=total if done <= (total or 0) else None)
 
 
 def _told(report: IngestReport, paths: Sequence[str]) -> str:
     """One line: what was read, and where to look at what was not."""
+    from chatlogs.tables import counted
+
     size = sum(source.size for source in report.sources) / 1e6
-    files = f"{len(report.sources)} file{'s' if len(report.sources) != 1 else ''}"
-    line = f"read {files}, {size:,.1f} MB, {report.lines:,} lines in {report.seconds:.1f} s"
+    files, lines = counted(len(report.sources), "files"), counted(report.lines, "lines")
+    line = f"read {files}, {size:,.1f} MB, {lines} in {report.seconds:.1f} s"
     if report.rejects:
-        line += f" · {report.rejects:,} lines could not be read: {command('rejects', *paths)}"
+        line += f" · {counted(report.rejects, 'lines')} could not be read: {command('rejects', *paths)}"
     return click.style(line, dim=True)
 
 

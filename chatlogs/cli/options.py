@@ -107,10 +107,12 @@ def common_options(function: Function) -> Function:
     return function
 
 
-def paths_argument(function: Function) -> Function:
+RAW = "Raw logs: files, globs, folders, - for stdin."
+
+
+def paths_argument(help: str = f"A store, or {RAW[0].lower()}{RAW[1:]}") -> Callable[[Function], Function]:
     """PATH...: a store or raw logs."""
-    told = "A store; or raw logs: files, globs, folders, - for stdin."
-    return click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=told)(function)
+    return click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=help)
 
 
 def output_options(function: Function) -> Function:

@@ -35,7 +35,7 @@ Notes = Callable[["Logs", "pl.DataFrame", "Filters"], list[str]]
 
 
 @click.command(cls=Command, name="usage", epilog="Python: chatlogs.open(STORE).usage(by=['day', 'model'])")
-@paths_argument
+@paths_argument()
 @filter_options(keys=True)
 @output_options
 @common_options
@@ -50,7 +50,7 @@ def usage(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Outp
 
 
 @click.command(cls=Command, name="finish", epilog="Python: chatlogs.open(STORE).finish_reasons(by='model')")
-@paths_argument
+@paths_argument()
 @filter_options(keys=True)
 @output_options
 @common_options
@@ -65,7 +65,7 @@ def finish(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Out
 
 
 @click.command(cls=Command, name="flags")
-@paths_argument
+@paths_argument()
 @filter_options(keys=True)
 @output_options
 @common_options
@@ -78,7 +78,7 @@ def flags(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Outp
 
 
 @click.command(cls=Command, name="summary", epilog="Python: chatlogs.open(STORE).summary()")
-@paths_argument
+@paths_argument()
 @filter_options(keys=False)
 @output_options
 @common_options
@@ -94,7 +94,7 @@ def summary(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Ou
 
 
 @click.command(cls=Command, name="rejects")
-@paths_argument
+@paths_argument()
 @click.option("--where", cls=Option, metavar="SQL", help="Only these, such as \"reason = 'not_json'\".")
 @click.option("-n", "--limit", cls=Option, default=100, show_default=True, metavar="N", help="The first N; 0 is all.")
 @click.option("--show-sql", cls=Option, is_flag=True, help="Print the query instead.")
@@ -156,6 +156,7 @@ def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | Non
         grouped=keys if name == "finish" else (),
         total=total,
         spare=report.spare,
+        least_text=14 if name == "rejects" else Look.least_text,
         color=str(setting("color") or "auto"),
     )
 
@@ -164,12 +165,11 @@ def _usage_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]
     """What the sums leave out."""
     from chatlogs import tables
 
-    missing = int(frame["no_usage"].sum() or 0)
+    by_status = logs.ask("usage", dataclasses.replace(filters, by=["status"], sort=(), limit=0))
+    missing, total = int(by_status["no_usage"].sum()), int(by_status["responses"].sum())
     if not missing:
         return []
-    total = int(frame["responses"].sum())
-    cut = dataclasses.replace(filters, by=["status"], sort=(), limit=0)
-    statuses = logs.ask("usage", cut).select("status", "no_usage").rows()
+    statuses = by_status.sort("status").select("status", "no_usage").rows()
     known = ", ".join(f"{count:,} {status}" for status, count in statuses if count and status != "complete")
     why = f" ({known})" if known else ""
     return [f"{missing:,} of {tables.counted(total, 'responses')} without usage{why}: the sums leave them out"]
@@ -178,7 +178,7 @@ def _usage_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]
 def _finish_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     from chatlogs import tables
 
-    unseen = frame.filter(frame["finish_reason"].is_null())["choices"].sum() or 0
+    unseen = int(frame.filter(frame["finish_reason"].is_null())["choices"].sum())
     if not unseen:
         return []
     return [f"{tables.counted(unseen, 'choices')} never got a finish_reason: the stream was cut off, or it failed"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatlogs.cli.inputs import command, progress
-from chatlogs.cli.options import Command, Option, common_options, paths_argument, setting, tell
+from chatlogs.cli.options import RAW, Command, Option, common_options, paths_argument, setting, tell
 from chatlogs.errors import EXIT_DONE, EXIT_FAILED, EXIT_REJECTS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SHOWN = 30  # Logs told one by one.
 
 
 @click.command(cls=Command, name="ingest", epilog="Python: chatlogs.ingest(paths, STORE)")
-@paths_argument
+@paths_argument(RAW)
 @click.option(
     "-o", "--output", "store", cls=Option, required=True, metavar="STORE", help="The store's folder; made if new."
 )
@@ -99,7 +99,7 @@ def tell_report(report: IngestReport) -> None:
     """The report for people: where the lines of each log went, then all of it in one line."""
     import polars as pl
 
-    from chatlogs import tables
+    from chatlogs import queries, tables
 
     if setting("quiet"):
         return
@@ -108,7 +108,7 @@ def tell_report(report: IngestReport) -> None:
     rows = [[getattr(source, name) for name in columns] for source in new[:_SHOWN]]
     if rows:
         frame = pl.DataFrame(rows, schema=list(columns), orient="row")
-        units = dict.fromkeys(columns[1:], tables.COUNT)
+        units = dict.fromkeys(columns[1:], queries.COUNT)
         tables.write_table(frame, sys.stderr, tables.Look(units=units, spare=("ignorable", "blank")))
     if len(new) > _SHOWN:
         tell(f"and {tables.counted(len(new) - _SHOWN, 'logs')} more")

@@ -1,0 +1,334 @@
+"""stdout is data, stderr is for people, exit codes mean something, and help is quick."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asked_store
+import polars as pl
+import pytest
+
+import chatlogs
+from chatlogs import cli
+from chatlogs.schema import FLAGS, TABLES
+
+COMPLETION = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1767310200,
+    "model": "gpt-4o",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
+}
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.delenv("CHATLOGS_DEBUG", raising=False)
+
+    def run(*words: str) -> Result:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(list(words))
+        out, err = capfd.readouterr()
+        return Result(int(caught.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return asked_store.make(tmp_path_factory.mktemp("cli") / "store")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> str:
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(COMPLETION) + "\n\nno json\n")
+    return str(path)
+
+
+COMMANDS = [name for section in cli.SECTIONS.values() for name in section]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(run: Run, name: str) -> None:
+    for flag in ("-h", "--help"):
+        result = run(name, flag)
+        assert result.code == 0
+        assert result.out.startswith(f"Usage: chatlogs {name}")
+
+
+def test_the_first_screen_has_examples(run: Run) -> None:
+    out = run("--help").out
+    assert out.count("  chatlogs ") >= 3
+    assert all(f"  {name} " in out for name in COMMANDS)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, chatlogs.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'polars', 'duckdb', 'pyarrow', 'rich', 'deltalake', 'numpy', 'msgspec', 'importlib.metadata'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stderr.strip() == "[]"
+
+
+def test_versions_for_a_bug_report(run: Run) -> None:
+    out = run("--version").out
+    assert all(name in out for name in ("chatlogs", "Python", "duckdb", "polars", "pyarrow", "deltalake"))
+
+
+@pytest.mark.parametrize("name", ["usage", "finish", "flags", "rejects", "summary"])
+def test_json_is_what_python_answers(run: Run, store: str, name: str) -> None:
+    result = run(name, store, "--json", "-q")
+    assert result.code == 0
+    assert result.err == ""
+    rows = json.loads(result.out)
+    with chatlogs.open(store) as logs:
+        frame = logs.ask(name)
+    assert [list(row) for row in rows] == [frame.columns] * frame.height
+    assert [json.loads(line) for line in run(name, store, "--jsonl").out.splitlines()] == rows
+
+
+def test_tables_have_totals_and_say_what_they_leave_out(run: Run, store: str) -> None:
+    result = run("usage", store)
+    assert result.out.splitlines()[-1].split()[:2] == ["total", "6"]
+    assert "2 of 6 responses without usage (1 error, 1 truncated)" in result.err
+    assert run("usage", store, "-q").err == ""
+    assert "(none seen)" in run("finish", store).out
+
+
+def test_notes_speak_of_all_rows_not_only_of_those_shown(run: Run, store: str) -> None:
+    assert "2 of 6 responses without usage" in run("usage", store, "-n", "1").err
+
+
+def test_options_reach_the_question(run: Run, store: str) -> None:
+    words = ("usage", store, "--by", "day", "--tz", "Europe/Berlin", "-m", "gpt*", "-m", "o1", "--since", "2026-01-01")
+    rows = json.loads(run(*words, "--until", "2026-01-02", "--where", "prompt_tokens > 10", "--json").out)
+    assert [(row["day"], row["responses"]) for row in rows] == [("2026-01-02", 2)]
+    assert json.loads(run("usage", store, "--by", "", "--json").out)[0]["responses"] == 6
+    assert [
+        row["model"] for row in json.loads(run("usage", store, "--sort", "model:desc", "-n", "1", "--json").out)
+    ] == ["o1"]
+
+
+def test_an_empty_answer_says_why(run: Run, store: str) -> None:
+    assert "these logs hold: gpt-4o, o1" in run("usage", store, "-m", "gpt-5*").err
+    assert "nothing matches" in run("usage", store, "--where", "false").err
+    assert "1 response without a time" in run("usage", store, "--since", "2026-01-01").err
+
+
+def test_files_take_their_format_from_the_suffix(run: Run, store: str, tmp_path: Path) -> None:
+    for suffix in ("json", "csv", "md", "parquet", "txt"):
+        result = run("finish", store, "-o", str(tmp_path / f"x.{suffix}"))
+        assert (result.code, result.out) == (0, "")
+    assert pl.read_parquet(tmp_path / "x.parquet").height == 5
+    assert run("finish", store, "-o", "-", "--csv").out == (tmp_path / "x.csv").read_text()
+    assert run("finish", store, "-o", str(tmp_path / "x.data")).code == 2
+    assert run("finish", store, "-o", str(tmp_path / "x.data"), "-f", "tsv").code == 0
+
+
+def test_parquet_can_be_piped(store: str, tmp_path: Path) -> None:
+    with open(tmp_path / "piped.parquet", "wb") as file:
+        subprocess.run([sys.executable, "-m", "chatlogs", "usage", store, "-f", "parquet"], stdout=file, check=True)
+    assert pl.read_parquet(tmp_path / "piped.parquet").height == 3
+
+
+def test_shown_sql_is_what_python_shows(run: Run, store: str) -> None:
+    with chatlogs.open(store) as logs:
+        assert run("usage", store, "--show-sql").out == logs.show_sql("usage") + ";\n"
+
+
+class TestSql:
+    def test_answers(self, run: Run, store: str) -> None:
+        query = "select count(*) as n from completions where model = $m and prompt_tokens >= $p"
+        assert run("sql", query, store, "-p", "m=gpt-4o", "-p", "p=100", "--csv").out == "n\n2\n"
+
+    def test_queries_come_from_files_and_stdin(self, run: Run, store: str, tmp_path: Path) -> None:
+        file = tmp_path / "q.sql"
+        file.write_text("select 7 as x")
+        assert run("sql", "--file", str(file), store, "--csv").out == "x\n7\n"
+        piped = subprocess.run(
+            [sys.executable, "-m", "chatlogs", "sql", "-", store, "--csv"],
+            input="select 8 as x", capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert piped.stdout == "x\n8\n"
+        assert run("sql", "--file", str(tmp_path / "none.sql"), store).code == 2
+
+    @pytest.mark.parametrize(
+        ("value", "kind"), [("1", "int"), ("true", "bool"), ('"1"', "str"), ("x", "str"), ("[1]", "str")]
+    )
+    def test_values_are_json_scalars_or_text(self, run: Run, store: str, value: str, kind: str) -> None:
+        told = json.loads(run("sql", "select $v as v", store, "-p", f"v={value}", "--json").out)
+        assert type(told[0]["v"]).__name__ == kind
+
+    def test_errors(self, run: Run, store: str) -> None:
+        assert run("sql", "selec 1", store).code == 1
+        assert run("sql", "select 1").code == 2
+        assert run("sql", "select 1", store, "-p", "x").code == 2
+        result = run("sql", "copy (select 1) to 'x'", store)
+        assert result.code == 2 and "only queries that read" in result.err
+        slow = "select sum(hash(a.range * b.range)) from range(10000000) a, range(100000) b"
+        assert "time limit" in run("sql", slow, store, "--timeout", "0.2").err
+
+
+class TestShow:
+    def test_one_exchange_is_readable_and_inert(self, run: Run, store: str) -> None:
+        out = run("show", "chatcmpl-1", store).out
+        assert "What is red?" in out and "\\x1b[31mred" in out and "\x1b" not in out
+        assert "logs/a.jsonl, line 1" in out
+        result = run("show", "chatcmpl-4", store)
+        assert FLAGS["id_collision"] in result.out and '"city": "Köln"' in result.out
+        assert "2 responses" in result.err
+
+    def test_json_has_the_rows(self, run: Run, store: str) -> None:
+        rows = json.loads(run("show", "chatcmpl-4", store, "--json").out)
+        assert [row["table"] for row in rows] == ["completions"] * 2 + ["choices"] * 2 + ["tool_calls"]
+        assert list(rows[0]) == ["table", *TABLES["completions"].names]
+
+    def test_unknown_ids(self, run: Run, store: str) -> None:
+        result = run("show", "nope", store)
+        assert (result.code, result.out) == (1, "")
+        assert "no response goes by 'nope'" in result.err
+
+
+def test_the_schema_is_all_declared(run: Run) -> None:
+    rows = json.loads(run("schema", "--json").out)
+    assert {row["table"] for row in rows if row["kind"] == "table"} == set(TABLES)
+    assert [row["name"] for row in rows if (row["kind"], row["table"]) == ("column", "choices")] == TABLES[
+        "choices"
+    ].names
+    assert {row["name"] for row in rows if row["kind"] == "flag"} == set(FLAGS)
+    assert "choice_index" in run("schema", "choices").out
+    assert all(table in run("schema").out for table in TABLES)
+    result = run("schema", "choises")
+    assert result.code == 2 and "Did you mean 'choices'" in result.err
+
+
+def test_a_whole_store_verifies_and_a_broken_one_does_not(run: Run, tmp_path: Path) -> None:
+    path = asked_store.make(tmp_path / "store")
+    assert run("verify", path) == Result(0, "", f"{path} is whole\n")
+    assert run("compact", path).code == 0
+    assert run("verify", path).code == 0
+    (tmp_path / "store" / "choices" / "stray.parquet").write_bytes(b"")
+    result = run("verify", path)
+    assert result.code == 1 and "stray.parquet" in result.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["usage"], 2, "Missing argument 'PATH...'"),
+        (["usag", "x"], 2, "Did you mean 'usage'"),
+        (["."], 2, "chatlogs summary ."),
+        (["usage", "STORE", "--bi", "model"], 2, "Did you mean '--by'"),
+        (["usage", "STORE", "--by", "wek"], 2, "Did you mean 'week'"),
+        (["usage", "STORE", "-o", "x.what"], 2, "--format"),
+        (["usage", "STORE", "STORE"], 1, "one store at a time"),
+        (["verify", "/nowhere"], 1, "not a chatlogs store"),
+        (["usage", "/nowhere.jsonl"], 1, "/nowhere.jsonl"),
+        (["completion", "tcsh"], 2, "tcsh"),
+    ],
+)
+def test_what_is_wrong_is_told_without_a_traceback(
+    run: Run, store: str, words: list[str], code: int, told: str
+) -> None:
+    result = run(*(word.replace("STORE", store) for word in words))
+    assert result.code == code, result
+    assert told in result.err
+    assert "Traceback" not in result.err
+    assert result.out == ""
+
+
+def test_debug_shows_the_traceback(store: str) -> None:
+    command = [sys.executable, "-m", "chatlogs", "usage", store, "--by", "wek"]
+    assert "Traceback" in subprocess.run([*command, "--debug"], capture_output=True, text=True).stderr
+    told = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CHATLOGS_DEBUG": "1"})
+    assert "Traceback" in told.stderr
+
+
+def test_a_reader_that_leaves_ends_us_quietly(store: str) -> None:
+    script = f'"{sys.executable}" -m chatlogs sql "select range from range(200000)" {store} --jsonl | head -1'
+    told = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert told.stdout == '{"range": 0}\n'
+    assert told.stderr == ""
+
+
+def test_ctrl_c_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chatlogs.logs.Logs.open", interrupted)
+    monkeypatch.setattr("chatlogs.cli.inputs.is_store", lambda _: True)
+    assert run("usage", "x").code == 130
+
+
+def test_completion_scripts(run: Run) -> None:
+    for shell in ("bash", "zsh", "fish", "powershell"):
+        assert "_CHATLOGS_COMPLETE" in run("completion", shell).out
+
+
+class TestIngest:
+    def test_lines_are_accounted_for(self, run: Run, log: str, tmp_path: Path) -> None:
+        store = str(tmp_path / "store")
+        result = run("ingest", log, "-o", store, "--json")
+        told = json.loads(result.out)
+        assert (told["lines"], told["records"], told["blank"], told["rejects"], told["balanced"]) == (3, 1, 1, 1, True)
+        assert told["sources"][0]["source"] == log
+        assert "chatlogs rejects" in result.err and "chatlogs summary" in result.err
+        assert "chatlogs summary" in run("ingest", log, "-o", store).err
+
+    def test_strict_exits_with_3_and_writes_the_store(self, run: Run, log: str, tmp_path: Path) -> None:
+        store = str(tmp_path / "store")
+        assert run("ingest", log, "-o", store, "--strict", "-q") == Result(3, "", "")
+        assert json.loads(run("summary", store, "--json").out)[0]["responses"] == 1
+
+    def test_raw_logs_answer_as_a_store_does(self, run: Run, log: str, tmp_path: Path) -> None:
+        store = str(tmp_path / "store")
+        run("ingest", log, "-o", store)
+        for name in ("usage", "finish", "flags", "rejects"):
+            assert run(name, log, "--json").out == run(name, store, "--json").out
+        result = run("usage", log)
+        assert "1 line could not be read" in result.err
+
+    def test_stdin_is_a_log(self, log: str) -> None:
+        command = [sys.executable, "-m", "chatlogs", "usage", "-", "--json", "-q"]
+        with open(log, "rb") as file:
+            told = subprocess.run(command, stdin=file, capture_output=True, text=True, check=True)
+        assert json.loads(told.stdout)[0]["total_tokens"] == 10
+
+    def test_nothing_is_left_behind(self, log: str, tmp_path: Path) -> None:
+        place = tmp_path / "tmp"
+        place.mkdir()
+        command = [sys.executable, "-m", "chatlogs", "summary", log]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | {"TMPDIR": str(place)})
+        assert list(place.iterdir()) == []
+
+
+def test_the_demo_needs_nothing_and_keeps_what_it_is_told_to(run: Run, tmp_path: Path) -> None:
+    result = run("demo")
+    assert result.code == 0
+    assert "gpt-4o-mini" in result.out and "finish_reason" in result.out
+    assert "next:" in result.err
+    place = tmp_path / "kept"
+    assert run("demo", "--write", str(place)).code == 0
+    assert run("summary", str(place / "store")).code == 0
+    assert run("demo", "--write", str(place)).code == 0
