@@ -6,6 +6,7 @@ judgement. It fills the same columns; that both paths agree is a law of the test
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -13,12 +14,14 @@ from itertools import groupby
 import numpy as np
 
 from chatlogs.fold import Careful
-from chatlogs.lines import NO_TRANSCRIPT, OBJECT, Lines
+from chatlogs.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
 from chatlogs.decoding import Reject
 from chatlogs.oddlines import Found as Record
 from chatlogs.oddlines import Ignorable, read_line, records
 from chatlogs.piece import STREAM, Piece
 from chatlogs.pieces import finished, fold
+
+_PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
 
 
 @dataclass
@@ -38,12 +41,19 @@ class Placed:
 
 @dataclass
 class Found:
-    """What the careful path read, beside the pieces: rejects by line, and counts for the ledger."""
+    """What the careful path read, beside the pieces: rejects by line, and counts for the ledger.
+
+    lines: how many more, or fewer, texts than lines there are. ignorable_more: texts of a line beside its others.
+    """
 
     pieces: list[Placed] = field(default_factory=list)
     rejects: dict[int, Reject] = field(default_factory=dict)
+    raws: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     ignorable: set[int] = field(default_factory=set)
     repaired: int = 0
+    lines: int = 0
+    ignorable_more: int = 0
+    padded: set[bytes] = field(default_factory=set)
 
     @property
     def streams(self) -> list[str]:
@@ -64,8 +74,8 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
     if record.text is None or record.chunks == 1:
         return False
     first = record.first_line
-    result, repaired = _read(record.text, first, _offset(lines, first))
-    alone, _ = _read(lines.text(first), first, _offset(lines, first))
+    result, repaired = read_text(record.text, first, _offset(lines, first))
+    alone, _ = read_text(lines.text(first), first, _offset(lines, first))
     if not isinstance(result, Record) or not isinstance(alone, Record) or not result.loose or repaired:
         return False
     piece = result.pieces[0]
@@ -100,20 +110,33 @@ def untangle(lines: Lines, found: Found) -> None:
 
 def read_one(lines: Lines, line: int, found: Found) -> None:
     """Read one line into pieces, a reject, or the ignorable ones."""
-    result, repaired = _read(lines.text(line), line, _offset(lines, line))
+    text = lines.text(line)
+    if text == b"\0":
+        lines.kind[line] = BLANK  # what is left of the last line end of a log in UTF-16
+        return
+    if _PADDED.search(text):
+        if text in found.padded:
+            return  # random padding tells a line logged twice from two equal fragments
+        found.padded.add(text)
+    result, repaired = read_text(text, line, _offset(lines, line))
     if isinstance(result, Reject):
         found.rejects[line] = result
     elif isinstance(result, Ignorable):
         found.ignorable.add(line)
     else:
-        found.repaired += repaired
-        transcript = int(lines.transcript[line])
-        closed = not result.loose and transcript == NO_TRANSCRIPT
-        found.pieces += [Placed(piece, transcript, closed) for piece in result.pieces]
+        add(lines, line, result, repaired, found)
 
 
-def _read(text: bytes, line: int, offset: int) -> tuple[Record | Reject | Ignorable, bool]:
-    """What a line holds, and whether it had to be repaired for that."""
+def add(lines: Lines, line: int, record: Record, repaired: bool, found: Found) -> None:
+    """Take the pieces of a line's record."""
+    found.repaired += repaired
+    transcript = int(lines.transcript[line])
+    closed = not record.loose and transcript == NO_TRANSCRIPT
+    found.pieces += [Placed(piece, transcript, closed) for piece in record.pieces]
+
+
+def read_text(text: bytes, line: int, offset: int) -> tuple[Record | Reject | Ignorable, bool]:
+    """What a text holds, and whether it had to be repaired for that."""
     decoded = read_line(text)
     if isinstance(decoded, (Reject, Ignorable)):
         return decoded, False

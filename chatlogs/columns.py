@@ -36,7 +36,9 @@ def tables(pieces: Iterable[Piece], *, first: int, transcripts: Mapping[int, int
             rows["choices"].append(_choice(choice, number))
             rows["tool_calls"] += [_call(call, choice, place, number) for place, call in enumerate(choice.tool_calls)]
             rows["logprobs"] += [_logprob(entry, choice, place, number) for place, entry in enumerate(choice.logprobs)]
-        rows["messages"] += [{"piece": number, **message} for message in piece.messages]
+        rows["messages"] += [
+            {**message, "piece": number, "message_index": place} for place, message in enumerate(piece.messages)
+        ]
         for place, (index, arrived_at, length, reason) in enumerate(piece.chunks):
             rows["chunks"].append({
                 "piece": number, "chunk_index": place, "choice_index": index, "arrived_at": arrived_at,

@@ -30,6 +30,7 @@ class Response:
     completion_tokens: int | None
     total_tokens: int | None
     metadata: str | None
+    started_at: int | None
     flags: list[str]
     duplicates: int
     body: str
@@ -93,6 +94,8 @@ def _same(response: Response, others: Iterable[Response]) -> Response | None:
     for other in others:
         if (other.model, other.created) != (response.model, response.created):
             continue
+        if None not in (times := (other.started_at, response.started_at)) and times[0] != times[1]:
+            continue  # two calls with one answer, as a cache gives them
         if other.form == response.form:
             if other.body == response.body and other.system_fingerprint == response.system_fingerprint:
                 return other

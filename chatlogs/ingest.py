@@ -22,8 +22,9 @@ from chatlogs import ledger, resolve
 from chatlogs.assemble import Assembler
 from chatlogs.errors import SourceError
 from chatlogs.ledger import Known
+from chatlogs.layout import is_document
 from chatlogs.lines import Block
-from chatlogs.normalize import is_document, normalize
+from chatlogs.normalize import normalize
 from chatlogs.partials import Partials
 from chatlogs.sources import BLOCK_BYTES, HEAD_BYTES, Opened, Reader, Source, find, open_source, spooled
 from chatlogs.staging import Staging
@@ -54,6 +55,7 @@ class _Reading:
     end: int = 0
     unfinished: int | None = None
     responses: int = 0
+    duplicates: int = 0
     is_known: bool = False
     rejects: list[pa.Table] = field(default_factory=list)
 
@@ -189,15 +191,17 @@ class _Run:
     def commit(self) -> bool:
         """Commit what was staged; False when another ingest changed what this one relied on."""
         fresh = [reading for reading in self.readings if not reading.is_known]
-        self.duplicates: dict[str, int] = {}
         if not fresh:
             return True
         with self.store.lock():
             snapshot = self.store.snapshot()
             if self._overtaken(resolve.read_ledger(snapshot), fresh):
                 return False
-            changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, now=self.now)
-            self.duplicates = changes.duplicates
+            order = [reading.source.name for reading in self.readings]
+            changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, order=order)
+            for reading in fresh:
+                reading.duplicates = changes.duplicates[reading.source.name]
+                reading.responses -= changes.continued[reading.source.name]
             rows = [self._ledger_row(reading) for reading in fresh]
             resolve.replace_ledger(self.store, snapshot, self.staging, changes, rows)
             self.store.commit(self.staging.ingest_id, changes.add, changes.remove)
@@ -227,7 +231,7 @@ class _Run:
             "compression": reading.opened.compression,
             "container": reading.container,
             **vars(reading.counts),
-            "duplicates": self.duplicates.get(reading.source.name, 0),
+            "duplicates": reading.duplicates,
             "responses": reading.responses,
             "ingest_id": self.staging.ingest_id,
             "ingested_at": self.now,
@@ -243,7 +247,7 @@ class _Run:
                 container=reading.container,
                 compression=reading.opened.compression if reading.opened else "none",
                 known=reading.is_known,
-                duplicates=self.duplicates.get(reading.source.name, 0),
+                duplicates=reading.duplicates,
                 responses=reading.responses,
                 **vars(reading.counts),
             )

@@ -13,10 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs import careful, columns, fold
+from chatlogs.decoding import Reject
+from chatlogs.layout import is_document, read_together, read_whole
 from chatlogs.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
-from chatlogs.partials import PIECES, REJECTS, Counts, Partials
+from chatlogs.partials import PIECES, REJECTS, Partials
 from chatlogs.piece import STREAM
 from chatlogs.schema import arrow_schema
+from chatlogs.tally import Counts
 
 _worker = threading.local()
 
@@ -26,21 +29,48 @@ def normalize(block: Block, *, fast: bool = True) -> Partials:
 
     fast=False sends every record down the careful path; the yield is the same.
     """
-    lines = scan(block)
     found = careful.Found()
+    if block.offset == 0 and block.last and is_document(block.data[: block.size]) and read_whole(block, found):
+        return _document(block, found)
+    lines = scan(block)
     if fast and bool(np.any(lines.kind == OBJECT)):
         tables = _read_fast(lines, found)
     else:
         for line in np.flatnonzero(lines.kind == OBJECT).tolist():
             careful.read_one(lines, line, found)
         _read_odd(lines, found)
-        tables = {name: table.arrow().empty_table() for name, table in PIECES.items()}
+        tables = _no_pieces()
+    return _partials(lines, _with(tables, lines, found), found)
+
+
+def _with(tables: dict[str, pa.Table], lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
+    """The tables with the responses of the careful path."""
     slow = list(careful.folded(lines, found.pieces))
-    if slow:
-        transcripts = {i: offset for i, p in enumerate(slow) if (offset := _body_of(lines, p)) is not None}
-        added = columns.tables((p.piece for p in slow), first=len(lines), transcripts=transcripts)
-        tables = {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
-    return _partials(lines, tables, found)
+    if not slow:
+        return tables
+    transcripts = {i: offset for i, p in enumerate(slow) if (offset := _body_of(lines, p)) is not None}
+    added = columns.tables((p.piece for p in slow), first=len(lines), transcripts=transcripts)
+    return {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
+
+
+def _no_pieces() -> dict[str, pa.Table]:
+    return {name: table.arrow().empty_table() for name, table in PIECES.items()}
+
+
+def _document(block: Block, found: careful.Found) -> Partials:
+    """The yield of a source that is JSON laid out over lines: each of its texts counts as one line."""
+    lines = scan(block)
+    lines.kind[:] = BLANK
+    lines.transcript[:] = NO_TRANSCRIPT
+    counts = Counts(
+        lines=found.lines,
+        ignorable=len(found.ignorable),
+        records=found.lines - len(found.rejects) - len(found.ignorable),
+        rejects=len(found.rejects),
+        repaired=found.repaired,
+    )
+    tables = _with(_no_pieces(), lines, found)
+    return Partials(tables, _rejects(lines, found), counts, physical_lines=len(lines), container="json")
 
 
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
@@ -67,6 +97,7 @@ def _connection() -> duckdb.DuckDBPyConnection:
 def _read_odd(lines: Lines, found: careful.Found) -> None:
     for line in np.flatnonzero(lines.kind == ODD).tolist():
         careful.read_one(lines, line, found)
+    read_together(lines, found)
 
 
 def _conform(name: str, table: pa.Table, lines: Lines) -> pa.Table:
@@ -111,26 +142,18 @@ def _body_offsets(lines: Lines, transcripts: pa.Array) -> pa.Array:
 
 
 def _partials(lines: Lines, tables: dict[str, pa.Table], found: careful.Found) -> Partials:
+    unfinished = _mark_unfinished(lines, found)
     kinds = np.bincount(lines.kind, minlength=4)
-    ignorable = int(kinds[IGNORABLE]) + len(found.ignorable)
-    records = int(kinds[OBJECT] + kinds[ODD]) - len(found.rejects) - len(found.ignorable)
-    counts = Counts(len(lines), int(kinds[BLANK]), ignorable, records, len(found.rejects), found.repaired)
-    rejects = [
-        {
-            "line_number": line,
-            "byte_offset": lines.block.offset + int(lines.begin[line]),
-            "reason": reject.reason,
-            "detail": reject.detail,
-            "raw": lines.raw(line).decode("utf-8", "backslashreplace"),
-        }
-        for line, reject in sorted(found.rejects.items())
-    ]
+    total = len(lines) + found.lines
+    ignorable = int(kinds[IGNORABLE]) + len(found.ignorable) + found.ignorable_more
+    records = total - int(kinds[BLANK]) - ignorable - len(found.rejects)
+    counts = Counts(total, int(kinds[BLANK]), ignorable, records, len(found.rejects), found.repaired)
     bodies = lines.transcript[lines.transcript != NO_TRANSCRIPT]
     last_open = len(bodies) > 0 and int(bodies[-1]) == lines.bodies_closed
     holding = np.flatnonzero(lines.kind == OBJECT)
     return Partials(
         tables=tables,
-        rejects=pa.Table.from_pylist(rejects, schema=arrow_schema(REJECTS)),
+        rejects=_rejects(lines, found),
         counts=counts,
         physical_lines=len(lines),
         open_body=_body_offset(lines, int(bodies[-1])) if last_open else None,
@@ -138,13 +161,31 @@ def _partials(lines: Lines, tables: dict[str, pa.Table], found: careful.Found) -
         bodies_closed=lines.bodies_closed,
         first_record=int(holding[0]) if len(holding) else None,
         last_record=int(holding[-1]) if len(holding) else None,
+        unfinished=unfinished,
         container="sse" if len(bodies) else "jsonl",
     )
 
 
+def _mark_unfinished(lines: Lines, found: careful.Found) -> int | None:
+    """The offset of a last line that has no line end and could not be read: it may be whole when the log grows."""
+    block = lines.block
+    last = len(lines) - 1
+    if not block.last or last not in found.rejects or block.data[block.size - 1 : block.size] == b"\n":
+        return None
+    detail = "The log ends in the middle of this line; it is read again when the log has grown."
+    found.rejects[last] = Reject("truncated_line", detail)
+    return block.offset + int(lines.begin[last])
 
 
-def is_document(head: memoryview) -> bool:
-    """Whether a source that begins so is one JSON text laid out over many lines, to be read whole."""
-    first = bytes(head[: 1 << 16]).lstrip(b" \t\r\n\xef\xbb\xbf")
-    return first[:1] == b"[" or (first[:1] == b"{" and first.split(b"\n", 1)[0].strip() in (b"{", b'{"'))
+def _rejects(lines: Lines, found: careful.Found) -> pa.Table:
+    rows = []
+    for line, reject in sorted(found.rejects.items()):
+        offset, raw = found.raws.get(line) or (lines.block.offset + int(lines.begin[line]), lines.raw(line))
+        rows.append({
+            "line_number": line,
+            "byte_offset": offset,
+            "reason": reject.reason,
+            "detail": reject.detail,
+            "raw": raw.decode("utf-8", "backslashreplace"),
+        })  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=arrow_schema(REJECTS))

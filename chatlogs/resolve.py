@@ -6,9 +6,9 @@ only the files that hold a row that goes or changes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from chatlogs import columns, rows, sql
-from chatlogs.identity import Response, decide
+from chatlogs.identity import Outcome, Response, decide
 from chatlogs.ledger import Known
 from chatlogs.partials import PIECES
 from chatlogs.pieces import finished, merge
@@ -31,11 +31,12 @@ _COUNTS = ("lines", "blank", "ignorable", "records", "rejects", "repaired", "dup
 
 @dataclass
 class Changes:
-    """What a commit adds and removes, and how many duplicates each new source held."""
+    """What a commit adds and removes; per new source, its duplicates, and the streams it only continues."""
 
     add: dict[str, list[StagedFile]]
     remove: dict[str, list[str]] = field(default_factory=dict)
-    duplicates: dict[str, int] = field(default_factory=dict)
+    duplicates: Counter[str] = field(default_factory=Counter)
+    continued: Counter[str] = field(default_factory=Counter)
 
 
 def read_ledger(snapshot: Snapshot) -> dict[int, Row]:
@@ -100,9 +101,12 @@ def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, o
 
 
 def resolve(
-    store: Store, snapshot: Snapshot, staging: Staging, staged: dict[str, list[StagedFile]], *, now: datetime
+    store: Store, snapshot: Snapshot, staging: Staging, staged: dict[str, list[StagedFile]], *, order: Sequence[str]
 ) -> Changes:
-    """What to commit so that each response of the staged files and the store is one row."""
+    """What to commit so that each response of the staged files and the store is one row.
+
+    order: the names of the new sources, in the order in which their responses follow each other.
+    """
     changes = Changes(dict(staged))
     if not staged["completions"]:
         return changes
@@ -110,13 +114,12 @@ def resolve(
     try:
         rows.prepare(con)
         files = _files(snapshot, staged)
-        outcomes = _outcomes(con, files)
+        outcomes = _outcomes(con, files, order)
         dropped = [r for outcome in outcomes for r in outcome.dropped]
         touched = [r for outcome in outcomes for r in outcome.touched]
         merged = [chain for outcome in outcomes for chain in outcome.merged]
-        for response in dropped:
-            if response.is_new:
-                changes.duplicates[response.source] = changes.duplicates.get(response.source, 0) + 1
+        changes.duplicates.update(r.source for r in dropped if r.is_new)
+        changes.continued.update(r.source for chain in merged for r in chain[1:] if r.is_new)
         if dropped or touched or merged:
             _apply(con, store, snapshot, staging, changes, files, dropped, touched, merged)
     finally:
@@ -133,20 +136,14 @@ def _files(snapshot: Snapshot, staged: Mapping[str, Sequence[StagedFile]]) -> di
     return files
 
 
-def _outcomes(con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]]) -> list[Any]:
+def _outcomes(con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], order: Sequence[str]) -> list[Outcome]:
     con.execute(_with_files("identity_suspects", files))
-    count = con.execute("select count(*) from suspects").fetchall()[0][0]
-    if not count:
+    if not con.execute("select count(*) from suspects").fetchall()[0][0]:
         return []
     found = [Response(*row) for row in con.execute(_with_files("identity_digests", files)).fetchall()]
-    order = _log_order(found)
-    found.sort(key=lambda r: (r.id, r.is_new, order[r.source], r.byte_offset))
+    places = {source: place for place, source in enumerate(order)}
+    found.sort(key=lambda r: (r.id, r.is_new, places.get(r.source, -1) if r.is_new else 0, r.byte_offset))
     return [decide(list(group)) for _, group in groupby(found, key=lambda r: r.id)]
-
-
-def _log_order(responses: Sequence[Response]) -> dict[str, int]:
-    """Sources in the order their files were staged; the staged rows do not tell it, their sources do."""
-    return {source: place for place, source in enumerate(dict.fromkeys(r.source for r in responses))}
 
 
 def _with_files(name: str, files: Mapping[str, list[str]]) -> str:

@@ -167,13 +167,16 @@ def register(con: duckdb.DuckDBPyConnection, lines: Lines) -> None:
     cuts = cut(lines)
     whole = np.setdiff1d(np.flatnonzero(lines.kind == OBJECT), cuts.line, assume_unique=True)
     line_end = lines.end[cuts.line]
+    padded = bool(np.any(cuts.padding_start < line_end))
+    no_text = pa.repeat(pa.scalar("", pa.string()), len(cuts.line))
     con.register("cut_lines", pa.table({
         "line": pa.array(cuts.line),
         "transcript": pa.array(lines.transcript[cuts.line]),
         "head": views(lines, lines.start[cuts.line], cuts.text_start),
         "fragment": views(lines, cuts.text_start, cuts.text_end),
         "middle": views(lines, cuts.text_end, cuts.padding_start),
-        "tail": views(lines, cuts.padding_end, line_end),
+        "padding": views(lines, cuts.padding_start, cuts.padding_end) if padded else no_text,
+        "tail": views(lines, cuts.padding_end, line_end) if padded else no_text,
     }))
     con.register("whole_lines", pa.table({
         "line": pa.array(whole),

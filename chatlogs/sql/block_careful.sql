@@ -3,7 +3,7 @@ select
     f.first_line,
     f.last_line,
     f.chunks,
-    replace(r.skeleton, '{mark}', r.fragments) as text,
+    if(r.repeats > 0, null, replace(r.skeleton, '{mark}', r.fragments)) as text,
     r.lines
 from facts as f
 left join streams as s on s.stream = f.stream

@@ -13,6 +13,7 @@ with records as (
         last_line,
         transcript,
         json_valid('"' || fragments || '"')
+            and repeats = 0
             and len(skeleton) - len(replace(skeleton, '{mark}', '')) = len('{mark}') as well_cut
     from runs
     union all

@@ -1,5 +1,6 @@
 -- Which lines of this block say the same but for the text they add?
 -- A run is one skeleton within one body; its fragments are joined in the order of the lines.
+-- Random padding tells a line that was logged twice from two equal fragments: repeats counts the former.
 create or replace temp table runs as
 select
     any_value(head || '{mark}' || middle || tail) as skeleton,
@@ -10,6 +11,7 @@ select
     min(line) as first_line,
     max(line) as last_line,
     list(line) as lines,
-    transcript
+    transcript,
+    count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4) as repeats
 from cut_lines
 group by head, middle, tail, transcript

@@ -59,10 +59,11 @@ select
     i.completion_tokens,
     i.total_tokens,
     i.metadata,
+    epoch_us(i.started_at) as started_at,
     i.flags,
     i.duplicates,
     md5(to_json([
-        i.usage, i.extra, i.service_tier, i.error_code, i.error_message, i.chunk_count::varchar, c.folded, c.beside
+        i.usage, i.extra, i.service_tier, i.custom_id, i.request_id, i.error_code, i.error_message, i.chunk_count::varchar, c.folded, c.beside
     ])::varchar) as body,
     c.folded,
     coalesce(c.ended, []) as ended,

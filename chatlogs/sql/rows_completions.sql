@@ -18,7 +18,7 @@ select
     r.form,
     case
         when r.error_code is not null or r.error_type is not null or r.error_message is not null then 'error'
-        when r.form = 'stream' and coalesce(p.finished, 0) < coalesce(p.choices, 1) then 'truncated'
+        when coalesce(p.finished, 0) < coalesce(p.choices, 1) then 'truncated'
         else 'complete'
     end as status,
     r.created,
