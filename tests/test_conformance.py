@@ -108,10 +108,11 @@ def test_every_edge_has_a_case() -> None:
 
 
 def test_readme_lists_every_case() -> None:
-    """The README's table names each case under each of its edges."""
+    """The README's table names each case under each of its edges, and none that is not there."""
     text = (HERE / "README.md").read_text("utf-8")
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in text.splitlines() if line.startswith("| ")}
     assert [(edge, case.name) for case in CASES for edge in case.edges if f"[{case.name}]" not in rows[edge]] == []
+    assert set(re.findall(r"\]\(([a-z0-9-]+)\)", text)) == {case.name for case in CASES}
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*/")), ids=lambda path: path.name)
