@@ -41,7 +41,10 @@ def continues(a: Piece, b: Piece, *, transcript: bool) -> bool:
         return _continues_stored(a, b)
     ids_differ = a.id is not None and b.id is not None and a.id != b.id
     if _is_finished(a):
-        return _trails(b) or not (ids_differ or b.opens)
+        if b.id is None and "prompt_filter_results" in b.extra:
+            return False  # Azure begins an answer with a chunk that has results, and neither id nor choices
+        at_once = a.created is not None and a.created == b.created
+        return _trails(b) or at_once or not (ids_differ or b.opens)
     begins = b.opens and ids_differ and _any_text(a) and not a.role_repeats
     return not begins
 

@@ -20,9 +20,6 @@ from chatlogs.toolcalls import FUNCTION_CALL
 CORPORA = Path(__file__).resolve().parents[1].parent / "shared" / "corpora"
 SOURCES = sorted(path.name for path in CORPORA.iterdir() if path.is_dir()) if CORPORA.is_dir() else []
 
-# Recorded as one, yet two answers with ids of their own, one after the other: a tool call and what came of it.
-TWO_STREAMS = {"packages/cerebras/src/fixtures/cererebras-structured-output-tools.1.chunks.txt"}
-
 pytestmark = pytest.mark.skipif(not SOURCES, reason="the recorded corpora are not beside the project")
 
 
@@ -89,9 +86,6 @@ def test_each_recorded_stream_is_one_response(source: str) -> None:
     for row in lines(source, "expected.jsonl"):
         text = body[row["sse_offset"] : row["sse_offset"] + row["sse_bytes"]].decode()
         pieces = sse_pieces(text)
-        if row["path"] in TWO_STREAMS:
-            assert len(pieces) == 2
-            continue
         assert len(pieces) == 1, row["path"]
         got, expected = answer(finished(pieces[0])), wanted(row)
         if expected["model"] is None:  # the official accumulator takes the empty one of the first chunk
@@ -106,8 +100,7 @@ def test_streams_appended_to_one_file_are_told_apart(source: str) -> None:
     """As many responses as streams, whether a stream ends in [DONE] or not."""
     path = CORPORA / source / "streams.sse"
     if path.exists():
-        streams = sum(1 + (row["path"] in TWO_STREAMS) for row in lines(source, "expected.jsonl"))
-        assert len(sse_pieces(path.read_bytes().decode())) == streams
+        assert len(sse_pieces(path.read_bytes().decode())) == len(list(lines(source, "expected.jsonl")))
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -138,7 +131,7 @@ def test_exchanges_are_unwrapped(source: str) -> None:
         assert isinstance(decoded, Decoded)
         found = records(decoded)
         assert isinstance(found, Found), (row["path"], found)
-        assert len(found.pieces) == 1 + (row["path"] in TWO_STREAMS), row["path"]
+        assert len(found.pieces) == 1, row["path"]
         piece = found.pieces[0]
         assert piece.status_code == row["status"]
         request = row.get("request")

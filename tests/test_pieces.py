@@ -485,13 +485,16 @@ def test_a_transcript_may_change_its_id() -> None:
 
 def test_transcripts_without_a_border_are_told_apart() -> None:
     end = chunk({}, finish="stop")
-    assert (
-        len(folded(chunk(ROLE), chunk({"content": "a"}), end, chunk(ROLE, id="c2"), chunk({"content": "b"}, id="c2")))
-        == 2
-    )
-    assert (
-        len(folded(chunk(ROLE), chunk({"content": "a"}), chunk(ROLE, id="c2"), chunk({"content": "b"}, id="c2"))) == 2
-    )
+    other, text = chunk(ROLE, id="c2", created=2), chunk({"content": "b"}, id="c2", created=2)
+    assert len(folded(chunk(ROLE), chunk({"content": "a"}), end, other, text)) == 2
+    assert len(folded(chunk(ROLE), chunk({"content": "a"}), other, text)) == 2
+
+
+def test_a_body_that_answers_twice_at_once_is_one_response() -> None:
+    """Until [DONE] all chunks belong together, whatever their ids say."""
+    end = chunk({}, finish="stop")
+    other, text = chunk(ROLE, id="c2"), chunk({"content": "b"}, id="c2")
+    assert len(folded(chunk(ROLE), chunk({"content": "a"}), end, other, text)) == 1
 
 
 def test_an_error_keeps_the_text_before_it() -> None:
