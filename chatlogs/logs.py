@@ -41,10 +41,10 @@ class Logs:
     Use it as a context manager, or close() it, when it holds raw logs: they lie in a temporary folder.
     """
 
-    def __init__(self, files: Callable[[], session.Files], *, path: str, report: IngestReport | None = None) -> None:
+    def __init__(self, files: Callable[[], session.Files], *, path: str) -> None:
         """`files` gives the files of every table as of now; it is asked before each question."""
         self.path = path
-        self.report_of_ingest = report
+        self.ingest_report: IngestReport | None = None
         self._files_now = files
         self._files: session.Files = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -67,7 +67,7 @@ class Logs:
     def read(cls, paths: str | Path | Sequence[str | Path], **options: Any) -> Logs:
         """Raw logs, read into a temporary store; `options` are those of chatlogs.ingest.
 
-        What was read is in `.report_of_ingest`. The store goes when this object does.
+        What was read is in `.ingest_report`. The store goes when this object does.
         """
         from chatlogs.ingest import ingest
 
@@ -78,7 +78,7 @@ class Logs:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        logs.report_of_ingest = report
+        logs.ingest_report = report
         logs._folder = weakref.finalize(logs, shutil.rmtree, folder, ignore_errors=True)
         return logs
 
@@ -272,7 +272,7 @@ class Logs:
             connection = self._connect(timeout)
             try:
                 with session.said_plainly(timeout):
-                    return question(connection.cursor())
+                    return session.run(connection, question)
             except session.SqlError as error:
                 gone = isinstance(error.__cause__, duckdb.IOException)
                 if not gone or attempt == 2 or self._files_now() == self._files:

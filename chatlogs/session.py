@@ -10,13 +10,16 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from typing import TypeVar
 
 import duckdb
 
 from chatlogs.errors import EXIT_FAILED, QueryError
 
+T = TypeVar("T")
 Files = Mapping[str, Sequence[str]]
 
 _READING = re.compile(
@@ -83,6 +86,23 @@ def check_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
         raise QueryError(f"only queries that read are allowed here; this is a {kind} statement.")
     if explained := _EXPLAIN.match(body):
         check_reading(connection, body[explained.end() :])
+
+
+def run(connection: duckdb.DuckDBPyConnection, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    """The answer to a question, on a cursor of its own; Ctrl-C stops it at once.
+
+    It runs in a thread because DuckDB, when it works in the main one, may not notice the signal for minutes.
+    """
+    cursor = connection.cursor()
+    with ThreadPoolExecutor(1) as worker:
+        answer = worker.submit(question, cursor)
+        try:
+            while not wait([answer], timeout=1).done:  # A wait without end would not be woken on every system.
+                pass
+        except BaseException:
+            cursor.interrupt()
+            raise
+        return answer.result()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _PROSE = 30  # A column of prose may shrink to this on a terminal.
 _LEAST_BAR = 5
+_NAMED_COLUMNS = 8  # How many there is no room for are named.
 _GAP, _EDGES = 2, 1  # Between columns, and around the table.
 BAR_WIDTH = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -75,7 +76,11 @@ def write_table(frame: pl.DataFrame, out: IO[str], look: Look) -> None:
     with paper.capture() as captured:
         paper.print(table)
         if missing:
-            paper.print(f" no room for {', '.join(missing)}: --json, or a wider window", style="dim")
+            named = [
+                *missing[:_NAMED_COLUMNS],
+                *([f"{len(missing) - _NAMED_COLUMNS} more"] * (len(missing) > _NAMED_COLUMNS)),
+            ]
+            paper.print(f" no room for {', '.join(named)}: --json, or a wider window", style="dim")
     # rich fills every line with spaces, and opens and closes a box with an empty one.
     lines = [line.rstrip() for line in captured.get().split("\n")]
     out.writelines(f"{line}\n" for line in lines if line)

@@ -281,6 +281,22 @@ def test_ctrl_c_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert run("usage", "x").code == 130
 
 
+def test_ctrl_c_stops_a_query_at_once(store: str) -> None:
+    slow = "select sum(hash(a.range * b.range)) from range(10000000) a, range(100000) b"
+    script = (
+        "import os, signal, sys, threading\n"
+        "from chatlogs import cli, session\n"
+        "run = session.run\n"
+        "def later(*args):\n"
+        "    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    return run(*args)\n"
+        "session.run = later\n"
+        f"cli.main(['sql', {slow!r}, {store!r}])"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    assert (told.returncode, told.stdout, told.stderr.strip()) == (130, "", "Aborted!")
+
+
 def test_completion_scripts(run: Run) -> None:
     for shell in ("bash", "zsh", "fish", "powershell"):
         assert "_CHATLOGS_COMPLETE" in run("completion", shell).out

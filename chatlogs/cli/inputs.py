@@ -37,8 +37,8 @@ def opened(paths: Sequence[str], **options: Any) -> Iterator[Logs]:
     with progress() as step:
         logs = Logs.read(list(paths), progress=step, **options)
     with logs:
-        if logs.report_of_ingest is not None:
-            tell(_told(logs.report_of_ingest, paths))
+        if logs.ingest_report is not None:
+            tell(_told(logs.ingest_report, paths))
         yield logs
 
 

@@ -128,7 +128,7 @@ def answer(
     with opened(paths) as logs:
         if show_sql:
             click.echo(logs.show_sql(name, filters) + ";")
-            if logs.report_of_ingest is not None:
+            if logs.ingest_report is not None:
                 tell("this reads a temporary store that is gone by now; ingest the logs with -o STORE and ask again")
             return
         frame = logs.ask(name, filters)
