@@ -79,6 +79,8 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
     if not isinstance(result, Record) or not isinstance(alone, Record) or not result.loose or repaired:
         return False
     piece = result.pieces[0]
+    if piece.id is None and record.last_line - first >= record.chunks:
+        return False  # without an id only neighbours belong together, and other lines stand between
     for index, choice in piece.choices.items():
         head = alone.pieces[0].choices[index].content
         if head and str(choice.content).startswith(str(head) * 2):

@@ -1,16 +1,17 @@
 """The records of a block in, pieces of responses out: in SQL where that is exact.
 
-Fills the piece tables from `cut_lines` and `whole_lines` (skeleton.py), and names the records it leaves
+Reads them from `cut_lines` and `whole_lines` (skeleton.py), and names the records it leaves
 to the careful path: those no shape covers, and whole streams that need judgement (sql/block_streams.sql).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chatlogs import projection, skeleton, sql
 from chatlogs.lines import Lines
@@ -18,6 +19,7 @@ from chatlogs.lines import Lines
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
 _MACROS = "create temp macro is_container(s) as coalesce(starts_with(s, '[') or starts_with(s, chr(123)), false)"
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
+_REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4)"
 
 
 @dataclass(frozen=True)
@@ -43,46 +45,68 @@ def connect() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> list[int]:
-    """Parse the block's records into the temporary table `facts`; the numbers of lines that are not JSON come back."""
-    skeleton.register(con, lines)
-    con.execute(sql.text("block_runs", mark=skeleton.MARK))
+@dataclass
+class Facts:
+    """What SQL read of a block's records, one row each (sql/block_facts.sql), and the lines that are not JSON."""
+
+    table: pa.Table
+    invalid: list[int]
+
+    @property
+    def has_chunks(self) -> bool:
+        """Whether any record is a chunk that SQL may fold."""
+        return bool(pc.any(pc.and_(self.table["plain"], pc.equal(self.table["lane"], "chunk"))).as_py())
+
+    @property
+    def all_plain(self) -> bool:
+        return bool(pc.all(self.table["plain"]).as_py())
+
+
+def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
+    """Parse the block's records; shown to SQL as `facts`."""
+    padded = skeleton.register(con, lines)
+    con.execute(sql.text("block_runs", mark=skeleton.MARK, repeats=_REPEATS if padded else "0"))
     invalid: list[int] = []
     try:
-        _fill_facts(con, "true")
+        table = _facts(con, "true")
     except duckdb.InvalidInputException:
         # Some line is not JSON. Testing each first costs a parse, so it is done only for such blocks.
-        _fill_facts(con, "json_valid(skeleton)")
+        table = _facts(con, "json_valid(skeleton)")
         invalid = [row[0] for row in con.execute(sql.text("block_invalid")).fetchall()]
-    return invalid
+    con.register("facts", table)
+    return Facts(table, invalid)
 
 
-def _fill_facts(con: duckdb.DuckDBPyConnection, valid: str) -> None:
+def _facts(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:
     query = sql.text(
         "block_facts",
         mark=skeleton.MARK,
         paths=projection.SHAPE_PATHS,
+        call_paths=projection.CALL_PATHS,
         structure=projection.STRUCTURE,
         argument_paths=projection.ARGUMENT_PATHS,
         valid=valid,
     )
-    con.execute(query)
-    shapes = con.execute("select distinct new_shape from facts where new_shape is not null").fetchall()
+    table = con.sql(query).to_arrow_table()
+    shapes = pc.unique(table["new_shape"]).drop_null().to_pylist()
     if shapes:
-        verdicts = [vars(projection.judge(shape)).values() for (shape,) in shapes]
-        con.executemany("insert into verdicts values (?, ?, ?, ?, ?)", [list(verdict) for verdict in verdicts])
-        con.execute(query)
+        verdicts = [list(vars(projection.judge(shape)).values()) for shape in shapes]
+        con.executemany("insert into verdicts values (?, ?, ?, ?, ?)", verdicts)
+        table = con.sql(query).to_arrow_table()
+    return table
 
 
-def odd_records(con: duckdb.DuckDBPyConnection) -> list[Careful]:
+def odd_records(con: duckdb.DuckDBPyConnection, facts: Facts) -> list[Careful]:
     """Records that no SQL may read."""
+    if facts.all_plain:
+        return []
     con.execute("create or replace temp table streams (stream varchar, plain boolean, first_line bigint)")
     return _careful(con, "not coalesce(f.plain, false)")
 
 
-def rest_of_streams(con: duckdb.DuckDBPyConnection, streams: pa.Table) -> list[Careful]:
-    """The plain records of streams that no SQL may fold: those named (a column `stream`), and any it finds itself."""
-    con.register("careful_streams", streams)
+def rest_of_streams(con: duckdb.DuckDBPyConnection, streams: list[str]) -> list[Careful]:
+    """The plain records of streams that no SQL may fold: those named, and any it finds itself."""
+    con.register("careful_streams", pa.table({"stream": pa.array(streams, pa.string())}))
     con.execute(sql.text("block_streams"))
     return _careful(con, "f.plain and not s.plain")
 
@@ -95,11 +119,49 @@ def _careful(con: duckdb.DuckDBPyConnection, which: str) -> list[Careful]:
     ]
 
 
-def pieces(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
-    """The plain pieces of the block, linked by the line their response begins in (`line_number`)."""
+def streams(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
+    """The folded plain streams of the block, linked by the line that each begins in (`line_number`)."""
     names = {"completions": "block_responses", "choices": "block_choices", "tool_calls": "block_tool_calls"}
-    return {table: _arrow(con, sql.text(name)) for table, name in names.items()}
+    return {table: con.sql(sql.text(name)).to_arrow_table() for table, name in names.items()}
 
 
-def _arrow(con: duckdb.DuckDBPyConnection, query: str) -> Any:
-    return con.sql(query).to_arrow_table()
+def completions(facts: Facts) -> dict[str, pa.Table]:
+    """The plain stored completions of the block, linked likewise. Their texts are not copied when all are plain."""
+    plain = pc.and_(facts.table["plain"], pc.equal(facts.table["lane"], "completion"))
+    rows = facts.table if pc.all(plain).as_py() else facts.table.filter(plain)
+    places = {"line_number": rows["first_line"], "last_line": rows["last_line"]}
+    responses = {name: rows[name] for name in _OF_RESPONSE}
+    falses = pa.repeat(pa.scalar(False), len(rows))
+    responses |= places | {
+        "form": pa.repeat(pa.scalar("completion"), len(rows)),
+        "opens": falses,
+        "role_repeats": falses,
+    }
+    choices = {name: rows[name] for name in _OF_CHOICE} | {"line_number": rows["first_line"]}
+    return {
+        "completions": pa.table(responses),
+        "choices": pa.table(choices),
+        "tool_calls": _tool_calls(rows.filter(pc.greater(pc.list_value_length(rows["tool_calls"]), 0))),
+    }
+
+
+_OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")
+_OF_CHOICE = ("choice_index", "role", "content", "reasoning", "refusal", "finish_reason")
+
+
+def _tool_calls(rows: pa.Table) -> pa.Table:
+    """The calls of stored completions, in the order sent."""
+    lists = rows["tool_calls"].combine_chunks()
+    parents = pc.list_parent_indices(lists)
+    calls = pc.list_flatten(lists)
+    starts = np.asarray(lists.offsets)[:-1] - np.asarray(lists.offsets)[0] if len(lists) else np.empty(0, np.int64)
+    place = np.arange(len(calls)) - starts[np.asarray(parents)]
+    return pa.table({
+        "line_number": rows["first_line"].take(parents),
+        "choice_index": rows["choice_index"].take(parents),
+        "tool_call_index": pa.array(place, pa.int64()),
+        "call_id": calls.field("id"),
+        "kind": pa.repeat(pa.scalar("function"), len(calls)),
+        "name": calls.field("name"),
+        "arguments": calls.field("arguments"),
+    })

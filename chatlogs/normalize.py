@@ -75,16 +75,20 @@ def _document(block: Block, found: careful.Found) -> Partials:
 
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     con = _connection()
-    for line in fold.read(con, lines):
+    facts = fold.read(con, lines)
+    for line in facts.invalid:
         careful.read_one(lines, line, found)
     _read_odd(lines, found)
-    careful.read(lines, fold.odd_records(con), found)
-    streams = pa.table({"stream": pa.array(found.streams, pa.string())})
-    careful.read(lines, fold.rest_of_streams(con, streams), found)
+    careful.read(lines, fold.odd_records(con, facts), found)
+    parts = [fold.completions(facts)]
+    if facts.has_chunks:
+        careful.read(lines, fold.rest_of_streams(con, found.streams), found)
+        parts.append(fold.streams(con))
     careful.untangle(lines, found)
-    return {name: _conform(name, table, lines) for name, table in fold.pieces(con).items()} | {
-        name: PIECES[name].arrow().empty_table() for name in ("messages", "logprobs", "chunks")
-    }
+    tables = _no_pieces()
+    for name in parts[0]:
+        tables[name] = pa.concat_tables([_conform(name, part[name], lines) for part in parts])
+    return tables
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -111,7 +115,8 @@ def _conform(name: str, table: pa.Table, lines: Lines) -> pa.Table:
         given["last_offset"] = pa.array(offsets).take(table["last_line"].combine_chunks())
         given["part"] = pa.nulls(len(table), pa.int64()).fill_null(0)
         given["created"] = pc.multiply(table["created"], 1_000_000).cast(pa.int64())
-        given["transcript"] = _body_offsets(lines, table["transcript"].combine_chunks())
+        if "transcript" in given:
+            given["transcript"] = _body_offsets(lines, table["transcript"].combine_chunks())
     schema = PIECES[name].arrow()
     return pa.table([_column(given.get(f.name), f.type, len(table)) for f in schema], schema=schema)
 

@@ -35,29 +35,39 @@ STRUCTURE = json.dumps({
     }],
 })
 
+_Levels = tuple[tuple[str, frozenset[str] | None], ...]
+
 # Levels of a shape, in order: path, known keys; None marks a level that must be absent.
-_LEVELS: tuple[tuple[str, frozenset[str] | None], ...] = (
+_LEVELS: _Levels = (
     ("$", KNOWN_TOP),
     ("$.choices[0]", KNOWN_CHOICE),
     ("$.choices[1]", None),
     ("$.choices[0].delta", KNOWN_MESSAGE),
     ("$.choices[0].message", KNOWN_MESSAGE),
-    ("$.choices[0].delta.tool_calls[0]", KNOWN_CALL),
-    ("$.choices[0].delta.tool_calls[0].function", KNOWN_FUNCTION),
-    ("$.choices[0].delta.tool_calls[1]", None),
+)
+_TOP, _CHOICE, _SECOND, _DELTA, _MESSAGE_LEVEL = range(len(_LEVELS))
+# Levels below these, asked only of records with tool calls.
+_CALL_LEVELS: _Levels = (
     *(
         level
-        for call in range(MESSAGE_CALLS)
+        for said, calls in (("delta", 1), ("message", MESSAGE_CALLS))
+        for call in range(calls)
         for level in (
-            (f"$.choices[0].message.tool_calls[{call}]", KNOWN_CALL),
-            (f"$.choices[0].message.tool_calls[{call}].function", KNOWN_FUNCTION),
+            (f"$.choices[0].{said}.tool_calls[{call}]", KNOWN_CALL),
+            (f"$.choices[0].{said}.tool_calls[{call}].function", KNOWN_FUNCTION),
         )
     ),
+    ("$.choices[0].delta.tool_calls[1]", None),
     (f"$.choices[0].message.tool_calls[{MESSAGE_CALLS}]", None),
 )
-_DELTA, _MESSAGE_LEVEL = 3, 4  # places in _LEVELS
-SHAPE_PATHS = "[" + ", ".join(f"'{path}'" for path, _ in _LEVELS) + "]"
 
+
+def _paths(levels: _Levels) -> str:
+    return "[" + ", ".join(f"'{path}'" for path, _ in levels) + "]"
+
+
+SHAPE_PATHS = _paths(_LEVELS)
+CALL_PATHS = _paths(_CALL_LEVELS)
 ARGUMENT_PATHS = "[" + ", ".join(
     f"'$.choices[0].{said}.tool_calls[{call}].function.arguments'"
     for said, calls in (("delta", 1), ("message", MESSAGE_CALLS))
@@ -85,24 +95,32 @@ class Verdict:
 @functools.lru_cache(maxsize=4096)
 def judge(shape: str) -> Verdict:
     """The verdict on a shape."""
-    levels: list[list[str] | None] = json.loads(shape)
-    lane = _lane(levels)
+    levels, calls = json.loads(f"[{shape}]")
+    lane = CAREFUL if _has_unknown(calls, _CALL_LEVELS) else _lane(levels)
     said = levels[_DELTA if lane == CHUNK else _MESSAGE_LEVEL]
     body = "$.choices[0].delta" if lane == CHUNK else "$.choices[0].message"
     return Verdict(shape, lane, body, "tool_calls" in (said or ()), said == [])
 
 
-def _lane(levels: list[list[str] | None]) -> str:
-    for keys, (path, known) in zip(levels, _LEVELS, strict=True):
-        if keys is None:
-            continue
-        if known is None or len(set(keys)) < len(keys) or not known.issuperset(keys):
-            return CAREFUL
-        if not keys and "tool_calls" in path:
-            return CAREFUL  # null or no object where a call should be
-    choice = levels[1]
+Keys = list[list[str] | None]
+
+
+def _lane(levels: Keys) -> str:
+    if _has_unknown(levels, _LEVELS):
+        return CAREFUL
+    choice = levels[_CHOICE]
     if choice is None:
-        return CHUNK if "choices" in (levels[0] or ()) else CAREFUL
+        return CHUNK if "choices" in (levels[_TOP] or ()) else CAREFUL
     if "message" in choice:
         return COMPLETION if "delta" not in choice and levels[_MESSAGE_LEVEL] else CAREFUL
     return CHUNK if "delta" in choice else CAREFUL
+
+
+def _has_unknown(found: Keys | None, levels: _Levels) -> bool:
+    """Whether some level has a key twice, or one that the structure does not read, or is no object."""
+    for keys, (_, known) in zip(found or (), levels, strict=False):
+        if keys is not None:
+            twice = len(set(keys)) < len(keys)
+            if known is None or twice or not known.issuperset(keys) or (levels is _CALL_LEVELS and not keys):
+                return True
+    return False

@@ -162,8 +162,11 @@ class _Finder:
         return close
 
 
-def register(con: duckdb.DuckDBPyConnection, lines: Lines) -> None:
-    """Show the block's records to SQL: `cut_lines` in their parts, `whole_lines` as they are. No byte is copied."""
+def register(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
+    """Show the block's records to SQL: `cut_lines` in their parts, `whole_lines` as they are. No byte is copied.
+
+    Whether any line has random padding comes back.
+    """
     cuts = cut(lines)
     whole = np.setdiff1d(np.flatnonzero(lines.kind == OBJECT), cuts.line, assume_unique=True)
     line_end = lines.end[cuts.line]
@@ -183,6 +186,7 @@ def register(con: duckdb.DuckDBPyConnection, lines: Lines) -> None:
         "transcript": pa.array(lines.transcript[whole]),
         "skeleton": views(lines, lines.start[whole], lines.end[whole]),
     }))
+    return padded
 
 
 def views(lines: Lines, start: Ints, end: Ints) -> pa.Array:

@@ -1,4 +1,4 @@
--- What do the plain records of this block say of each choice? Text is joined in the order of the lines.
+-- What do the plain chunks of this block say of each choice? Text is joined in the order of the lines.
 select
     s.first_line as line_number,
     f.choice_index,
@@ -10,7 +10,3 @@ select
 from facts as f join streams as s using (stream)
 where f.plain and s.plain and f.choice_index is not null
 group by s.first_line, f.choice_index
-union all
-select first_line, choice_index, role, content, reasoning, refusal, finish_reason
-from facts
-where plain and lane = 'completion'

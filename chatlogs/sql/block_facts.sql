@@ -1,7 +1,6 @@
 -- What does each record say, in columns, and may the fast path believe it?
 -- plain is false where a value does not fit its column or needs judgement; the careful path reads those.
 -- A shape that has not been judged yet is named in new_shape: then judge it and ask again.
-create or replace temp table facts as
 with records as (
     select
         skeleton,
@@ -20,13 +19,21 @@ with records as (
     select skeleton, null, null, null, 1, line, line, transcript, true
     from whole_lines
 ),
-read as (
+keyed as (
     select
         *,
-        to_json(json_keys(skeleton, {paths}))::varchar as shape,
+        to_json(json_keys(skeleton, {paths}))::varchar as keys,
         from_json(skeleton, '{structure}') as r
     from records
     where {valid}
+),
+read as (
+    select
+        * exclude (keys),
+        keys || ',' || if(
+            contains(keys, '"tool_calls"'), to_json(json_keys(skeleton, {call_paths}))::varchar, 'null'
+        ) as shape
+    from keyed
 ),
 judged as (
     select
@@ -83,6 +90,8 @@ select
     and not regexp_matches(skeleton, ',[ \t\r]*[}\]]')
     and coalesce(not regexp_matches(r.usage::varchar, '(?i)[:,\[]-?(nan|inf)'), true)
     and r.choices is not null
+    -- a full object within an SSE body may be the end of a stream
+    and (lane = 'chunk' or transcript < 0)
     and (lane <> 'chunk' or choice is not null or r.object = 'chat.completion.chunk')
     and coalesce(regexp_full_match(r.created, '[1-9][0-9]{8,10}'), true)
     and (choice is null or coalesce(regexp_full_match(choice.index, '[0-9]{1,9}'), false))

@@ -1,4 +1,4 @@
--- What do the plain records of this block say of each response?
+-- What do the plain chunks of this block say of each response?
 select
     if(transcript >= 0, transcript, null) as transcript,
     min(f.first_line) as line_number,
@@ -22,9 +22,3 @@ select
 from facts as f join streams as s using (stream)
 where f.plain and s.plain
 group by stream, transcript
-union all
-select
-    null, first_line, last_line, id, model, system_fingerprint, 'completion', created, service_tier, null,
-    usage, [], false, false
-from facts
-where plain and lane = 'completion'

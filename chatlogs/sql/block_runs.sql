@@ -12,6 +12,6 @@ select
     max(line) as last_line,
     list(line) as lines,
     transcript,
-    count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4) as repeats
+    {repeats} as repeats
 from cut_lines
 group by head, middle, tail, transcript

@@ -1,4 +1,4 @@
--- Which tools do the plain records of this block call? Arguments are joined in the order of the lines.
+-- Which tools do the plain chunks of this block call? Arguments are joined in the order of the lines.
 with calls as (
     select
         s.first_line as line_number,
@@ -18,14 +18,3 @@ select
     string_agg(call.arguments, '' order by first_line) as arguments
 from calls
 group by line_number, choice_index, call.slot
-union all
-select line_number, choice_index, tool_call_index, call.id, 'function', call.name, call.arguments
-from (
-    select
-        first_line as line_number,
-        choice_index,
-        generate_subscripts(tool_calls, 1) - 1 as tool_call_index,
-        unnest(tool_calls) as call
-    from facts
-    where plain and lane = 'completion' and len(tool_calls) > 0
-)
