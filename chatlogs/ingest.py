@@ -123,7 +123,7 @@ class _Run:
             pending: deque[tuple[_Reading, Block, Future[Partials]]] = deque()
             try:
                 for reading, block in self._blocks():
-                    while len(pending) > options.threads:
+                    while len(pending) >= options.threads + 1:
                         self._take(*pending.popleft())
                     pending.append((reading, block, pool.submit(normalize, block)))
                 while pending:

@@ -19,8 +19,8 @@ from chatlogs import assemble, fold, rows, schema
 from chatlogs.assemble import Tables
 from chatlogs.staging import StagedFile, Staging
 
-FILE_BYTES = 96 << 20  # of pieces in memory, gathered into one file a table
-_WRITES_AT_ONCE = 2
+FILE_BYTES = 48 << 20  # of pieces in memory, gathered into one file a table
+_WRITES_AT_ONCE = 1
 _ALWAYS = ("completions", "choices", "tool_calls", "messages")
 
 _worker = threading.local()

@@ -87,7 +87,11 @@ select
     coalesce(lane <> 'careful', false)
     and well_cut
     -- DuckDB reads these without a word, yet they are no JSON: trailing commas, NaN, Infinity
-    and not regexp_matches(skeleton, ',[ \t\r]*[}\]]')
+    and case
+        when regexp_matches(skeleton, ',[ \t\r]*[}\]]') then
+            not regexp_matches(regexp_replace(skeleton, '"(?:[^"\\]|\\.)*"', '', 'g'), ',[ \t\r]*[}\]]')
+        else true
+    end
     and coalesce(not regexp_matches(r.usage::varchar, '(?i)[:,\[]-?(nan|inf)'), true)
     and r.choices is not null
     -- a full object within an SSE body may be the end of a stream

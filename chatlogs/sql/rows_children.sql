@@ -4,7 +4,7 @@ select
     r.model,
     r.system_fingerprint,
     k.completion_key,
-    c.* exclude (piece)
+    c.* exclude (piece, place)
 from piece_{table} as c
 join piece_keys as k using (piece)
 join piece_completions as r using (piece)

@@ -1,28 +1,18 @@
--- Which row does each choice of a whole response get?
+-- What is derived for each choice of a whole response? Its texts need no query: they are the piece's own.
 with calls as (
     select piece, choice_index, count(*) as tool_call_count
     from piece_tool_calls
     group by piece, choice_index
 )
 select
+    c.place,
     r.id,
     r.model,
     r.system_fingerprint,
     k.completion_key,
-    c.choice_index,
-    c.role,
-    c.content,
-    c.reasoning,
-    c.refusal,
-    c.finish_reason,
     if(c.finish_reason is null, null, coalesce(f.finish_class, 'other')) as finish_class,
     coalesce(t.tool_call_count, 0) as tool_call_count,
-    c.token_count,
-    c.logprob_sum / c.token_count as mean_logprob,
-    c.content_filter,
-    c.annotations,
-    c.audio,
-    c.extra
+    c.logprob_sum / c.token_count as mean_logprob
 from piece_choices as c
 join piece_keys as k using (piece)
 join piece_completions as r using (piece)
