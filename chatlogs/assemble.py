@@ -80,7 +80,8 @@ class Assembler:
     def _placed(self, pieces: Mapping[str, pa.Table], line_base: int) -> Tables:
         """The pieces numbered apart from those that wait, at their lines in the source."""
         result = {name: _plus(table, "piece", self._numbered) for name, table in pieces.items()}
-        result["completions"] = _plus(_plus(result["completions"], "line_number", line_base + 1), "last_line", line_base + 1)
+        for column in ("line_number", "last_line"):
+            result["completions"] = _plus(result["completions"], column, line_base + 1)
         if len(result["completions"]):
             self._numbered = pc.max(result["completions"]["piece"]).as_py() + 1
         return result
@@ -108,7 +109,8 @@ class Assembler:
         neighbours = self._anonymous_neighbours(partials, line_base)
         if neighbours is not None:
             old_last, new_first = neighbours
-            old_mask, new_mask = _equals(old["last_line"], old_last, pc.is_null(old["id"])), _equals(new["line_number"], new_first, pc.is_null(new["id"]))
+            old_mask = _equals(old["last_line"], old_last, pc.is_null(old["id"]))
+            new_mask = _equals(new["line_number"], new_first, pc.is_null(new["id"]))
             if pc.any(pc.and_(old_mask, old_rest)).as_py() and pc.any(pc.and_(new_mask, new_rest)).as_py():
                 parts.append(self._folded(take(self.waiting, old_mask), take(pieces, new_mask), None))
                 old_rest, new_rest = pc.and_(old_rest, pc.invert(old_mask)), pc.and_(new_rest, pc.invert(new_mask))

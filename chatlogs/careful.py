@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
+from chatlogs.decoding import Reject
 from chatlogs.fold import Careful
 from chatlogs.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
-from chatlogs.decoding import Reject
 from chatlogs.oddlines import Found as Record
 from chatlogs.oddlines import Ignorable, read_line, records
 from chatlogs.piece import STREAM, Piece
@@ -173,7 +173,7 @@ def _neighbours(lines: Lines, anonymous: list[Piece]) -> Iterator[list[Piece]]:
         return
     ordinals = np.cumsum(lines.kind == OBJECT)
     group = anonymous[:1]
-    for before, piece in zip(anonymous, anonymous[1:], strict=False):
+    for before, piece in pairwise(anonymous):
         if ordinals[piece.line_number] - ordinals[before.last_line] > 1:
             yield group
             group = []

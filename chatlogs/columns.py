@@ -77,8 +77,9 @@ def _choice(choice: Choice, number: int) -> dict[str, Any]:
 
 def _counts(entry: dict[str, Any]) -> float | None:
     value = entry.get("logprob")
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and value > _LOGPROB_FLOOR
-    return float(value) if usable and value != _SENTINEL else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if value > _LOGPROB_FLOOR and value != _SENTINEL else None
 
 
 def _call(call: ToolSlot, choice: Choice, place: int, number: int) -> dict[str, Any]:

@@ -21,8 +21,8 @@ import pyarrow as pa
 from chatlogs import ledger, resolve
 from chatlogs.assemble import Assembler
 from chatlogs.errors import SourceError
-from chatlogs.ledger import Known
 from chatlogs.layout import is_document
+from chatlogs.ledger import Known
 from chatlogs.lines import Block
 from chatlogs.normalize import normalize
 from chatlogs.partials import Partials

@@ -11,17 +11,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from chatlogs.careful import Found, Placed, Record, add, read_text
+from chatlogs.careful import Found, Placed, add, read_text
 from chatlogs.decoding import Decoded, Reject, decode
 from chatlogs.documents import read_documents
 from chatlogs.lines import BLANK, NO_TRANSCRIPT, Block, Lines
+from chatlogs.oddlines import Found as Record
 from chatlogs.oddlines import Ignorable
 
 _HEAD = 1 << 16
 _NOT_ALONE = ("not_json", "not_an_object")
 
 
-def is_document(head: memoryview | bytes) -> bool:
+def is_document(head: memoryview | bytes | bytearray) -> bool:
     """Whether a source that begins so is JSON laid out over lines, to be read whole."""
     begin = bytes(head[:_HEAD])
     if begin[:3] == b"\xef\xbb\xbf":

@@ -6,6 +6,7 @@ by id or key, or a model's rows, without reading a whole file.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -170,10 +171,8 @@ def _plain(value: Any) -> Any:
 
 
 def _remove(path: str) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.unlink(path)
-    except OSError:
-        pass
 
 
 def sync(path: str) -> None:

@@ -7,6 +7,7 @@ intent), then done step by step, the ledger last. The rule: every step may be do
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable
@@ -147,7 +148,5 @@ def _forget(store: str, intent: Intent) -> None:
 
 def _unlink(paths: Iterable[str]) -> None:
     for path in paths:
-        try:
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        except FileNotFoundError:
-            pass

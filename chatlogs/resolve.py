@@ -94,7 +94,8 @@ def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, o
             continue
         for path in snapshot.files("rejects"):
             table = pq.read_table(path)
-            void = pc.and_(pc.equal(table["source"], row["source"]), pc.equal(table["byte_offset"], row["resume_offset"]))
+            is_ours = pc.equal(table["source"], row["source"])
+            void = pc.and_(is_ours, pc.equal(table["byte_offset"], row["resume_offset"]))
             if pc.any(void).as_py() and path not in changes.remove.get("rejects", ()):
                 changes.remove.setdefault("rejects", []).append(path)
                 changes.add.setdefault("rejects", []).append(staging.write("rejects", table.filter(pc.invert(void))))

@@ -57,7 +57,7 @@ def _kind_by_choices(value: Mapping[str, Any]) -> str | None:
     if any("message" in entry for entry in entries):
         return COMPLETION
     if choices is None or choices == []:
-        is_ours = "id" in value and "model" in value or value.keys() & _CHUNK_KEYS
+        is_ours = ("id" in value and "model" in value) or value.keys() & _CHUNK_KEYS
         return None if not is_ours else CHUNK if choices == [] else COMPLETION
     return None
 

@@ -78,7 +78,7 @@ def micros(value: object) -> int | None:
         value = int(value) if value.isdecimal() else float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    if isinstance(value, float) and not math.isfinite(value) or value <= 0:
+    if (isinstance(value, float) and not math.isfinite(value)) or value <= 0:
         return None
     if value > 1e17:
         result = int(value) // 1000

@@ -45,7 +45,7 @@ def test_a_table_has_its_columns_also_when_it_is_empty(tmp_path: Path, name: str
 
 
 def test_tables_that_are_no_files_are_empty_too() -> None:
-    logs = Logs(lambda: dict.fromkeys(TABLES, []), path="nowhere")
+    logs = Logs(lambda: {table: [] for table in TABLES}, path="nowhere")
     assert logs.chunks.collect_schema().names() == TABLES["chunks"].names
 
 
@@ -180,7 +180,7 @@ class TestSql:
 
     def test_a_query_that_takes_too_long_is_stopped(self, logs: Logs) -> None:
         started = time.monotonic()
-        with pytest.raises(QueryError, match="time limit of 0.2 s"):
+        with pytest.raises(QueryError, match=r"time limit of 0\.2 s"):
             logs.sql("select sum(hash(a.range * b.range)) from range(10000000) a, range(100000) b", timeout=0.2)
         assert time.monotonic() - started < 5
         assert logs.sql("select 1 as x", timeout=5).item() == 1
@@ -211,7 +211,7 @@ class TestShow:
         assert logs.show("1006")["completions"]["id"].to_list() == [None]
 
     def test_unknown_ids_get_the_nearest(self, logs: Logs) -> None:
-        with pytest.raises(ChatlogsError, match="no response goes by 'chatcmpl-9'.*chatcmpl-1") as caught:
+        with pytest.raises(ChatlogsError, match=r"no response goes by 'chatcmpl-9'.*chatcmpl-1") as caught:
             logs.show("chatcmpl-9")
         assert caught.value.exit_code == 1
 

@@ -138,7 +138,7 @@ def test_nothing_is_wider_than_the_screen(monkeypatch: pytest.MonkeyPatch, width
     look = Look(units=dict.fromkeys(names, "count"), spare=["number_3"], total=frame.drop("model"), color="never")
     shown = rendered(frame, "table", look, Screen())
     assert max(cell_len(line) for line in _without_style(shown).splitlines()) <= width
-    body = [line for line in _without_style(shown).splitlines() if line.strip().startswith("a-")][0]
+    body = next(line for line in _without_style(shown).splitlines() if line.strip().startswith("a-"))
     assert all(word == "1,234,567,890" for word in body.split()[1:])
     if width < 160:
         assert "no room for" in shown and "number_3" in shown

@@ -256,7 +256,7 @@ def test_a_file_that_cannot_be_read_stops_upkeep_in_one_sentence(store: Store) -
     ingest(store, "one", 1)
     ingest(store, "two", 2)
     Path(store.path, "choices", "one-00001.parquet").write_bytes(b"PAR1")
-    with pytest.raises(StoreError, match="cannot be read or sorted: .*; see chatlogs verify"):
+    with pytest.raises(StoreError, match=r"cannot be read or sorted: .*; see chatlogs verify"):
         store.compact()
     with pytest.raises(StoreError, match="cannot be read or sorted: "):
         ingest(store, "three", 1, times=2)
