@@ -19,6 +19,7 @@ from chatlogs.lines import Lines
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
 _MACROS = "create temp macro is_container(s) as coalesce(starts_with(s, '[') or starts_with(s, chr(123)), false)"
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
+_BATCH_ROWS = 1 << 15
 _REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4)"
 
 
@@ -87,13 +88,18 @@ def _facts(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:
         argument_paths=projection.ARGUMENT_PATHS,
         valid=valid,
     )
-    table = con.sql(query).to_arrow_table()
+    table = _table(con, query)
     shapes = pc.unique(table["new_shape"]).drop_null().to_pylist()
     if shapes:
         verdicts = [list(vars(projection.judge(shape)).values()) for shape in shapes]
         con.executemany("insert into verdicts values (?, ?, ?, ?, ?)", verdicts)
-        table = con.sql(query).to_arrow_table()
+        table = _table(con, query)
     return table
+
+
+def _table(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """The answer as it streams out of the engine: a result kept whole there first would be in memory twice."""
+    return con.sql(query).to_arrow_reader(_BATCH_ROWS).read_all()
 
 
 def odd_records(con: duckdb.DuckDBPyConnection, facts: Facts) -> list[Careful]:

@@ -27,7 +27,7 @@ from chatlogs.lines import PADDING, Block
 
 STDIN = "-"
 HEAD_BYTES = 256
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 24 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
