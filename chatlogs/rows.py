@@ -60,14 +60,25 @@ def rows(
     """The final rows of these pieces, by table; `source` and `ingested_at` are left to whoever stores them."""
     con.register("piece_keys", pa.table({"piece": pieces["completions"]["piece"], "completion_key": pa.array(keys)}))
     for name in PIECES:
-        con.register(f"piece_{name}", pieces[name])
+        place = pa.array(np.arange(len(pieces[name])))
+        con.register(f"piece_{name}", pieces[name].append_column("place", place))
     result = {}
     for name, query in _QUERIES.items():
         if name != "completions" and not len(pieces[name]):
             continue
         text = sql.text(query, usage_structure=USAGE_STRUCTURE, table=name)
-        result[name] = con.sql(text).to_arrow_table()
+        derived = con.sql(text).to_arrow_table()
+        result[name] = _beside(derived, pieces[name]) if "place" in derived.column_names else derived
     return result
+
+
+def _beside(derived: pa.Table, pieces: pa.Table) -> pa.Table:
+    """The derived columns, put in the order of the pieces, beside those the pieces have; no text is copied."""
+    derived = derived.sort_by("place").drop_columns("place")
+    for name in pieces.column_names:
+        if name not in derived.column_names:
+            derived = derived.append_column(name, pieces[name])
+    return derived
 
 
 def conform(name: str, table: pa.Table, **constants: object) -> pa.Table:

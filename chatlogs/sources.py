@@ -61,8 +61,8 @@ def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> li
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     found: dict[str, Source] = {}
-    for path in map(os.fspath, given):
-        for source in _expand(path):
+    for path in given:
+        for source in _expand(os.fspath(path)):
             found.setdefault(os.path.realpath(source.path) if source.path else STDIN, source)
     if not found:
         raise SourceError("no log was named; give files, folders, globs, or - for standard input")
@@ -200,7 +200,7 @@ class _Arrow:
 
     def readinto(self, buffer: memoryview, /) -> int:
         try:
-            return self._stream.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+            return self._stream.readinto(buffer)  # type: ignore[attr-defined]
         except OSError as error:
             raise SourceError(f"{self._name} is damaged: {str(error).splitlines()[0]}") from None
 
