@@ -17,7 +17,10 @@ from chatlogs import schema, sql
 from chatlogs.finish import FINISH_CLASSES
 from chatlogs.partials import PIECES
 
-_DETAILS = {"prompt": "cached cache_write audio", "completion": "reasoning audio accepted_prediction rejected_prediction"}
+_DETAILS = {
+    "prompt": "cached cache_write audio",
+    "completion": "reasoning audio accepted_prediction rejected_prediction",
+}
 USAGE_STRUCTURE = json.dumps(
     dict.fromkeys(
         "prompt_tokens completion_tokens total_tokens reasoning_tokens cached_tokens num_cached_tokens "
@@ -27,7 +30,7 @@ USAGE_STRUCTURE = json.dumps(
     | {f"{side}_tokens_details": {f"{n}_tokens": "VARCHAR" for n in names.split()} for side, names in _DETAILS.items()}
 )
 _WHOLE_NUMBER = """create or replace temp macro whole_number(v) as
-    if(contains(v, '.'), if(try_cast(v as double) = trunc(try_cast(v as double)), try_cast(v as bigint), null), try_cast(v as bigint))"""
+    if(contains(v, '.') and try_cast(v as double) <> trunc(try_cast(v as double)), null, try_cast(v as bigint))"""
 _QUERIES = {
     "completions": "rows_completions", "choices": "rows_choices", "tool_calls": "rows_tool_calls",
     "messages": "rows_children", "logprobs": "rows_children", "chunks": "rows_children",
