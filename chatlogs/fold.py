@@ -70,7 +70,7 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     invalid: list[int] = []
     try:
         table = _facts(con, "true")
-    except duckdb.InvalidInputException:
+    except (duckdb.InvalidInputException, OSError):  # an OSError when it streams already
         # Some line is not JSON. Testing each first costs a parse, so it is done only for such blocks.
         table = _facts(con, "json_valid(skeleton)")
         invalid = [row[0] for row in con.execute(sql.text("block_invalid")).fetchall()]
