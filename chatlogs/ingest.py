@@ -26,7 +26,17 @@ from chatlogs.ledger import Known
 from chatlogs.lines import Block
 from chatlogs.normalize import normalize
 from chatlogs.partials import Partials
-from chatlogs.sources import BLOCK_BYTES, HEAD_BYTES, Opened, Reader, Source, find, open_source, spooled
+from chatlogs.sources import (
+    BLOCK_BYTES,
+    HEAD_BYTES,
+    WIDE_BLOCK_BYTES,
+    Opened,
+    Reader,
+    Source,
+    find,
+    open_source,
+    spooled,
+)
 from chatlogs.staging import Staging
 from chatlogs.store import Store
 from chatlogs.tally import Counts, IngestReport, SourceCount
@@ -35,6 +45,7 @@ from chatlogs.writer import Writer
 Row = dict[str, Any]
 Progress = Callable[[int, int | None], None]
 _TRIES = 5
+_FOLDS_WELL = 6  # times smaller than its log
 
 
 @dataclass
@@ -178,6 +189,9 @@ class _Run:
         self._progress(block.size)
         assert reading.reader is not None
         reading.reader.release(block)
+        folded = sum(table.nbytes for table in partials.tables.values())
+        if self.options.block_bytes == BLOCK_BYTES and folded * _FOLDS_WELL < block.size:
+            reading.reader.widen(WIDE_BLOCK_BYTES)
 
     def _write(self, reading: _Reading, pieces: dict[str, pa.Table]) -> None:
         reading.responses += len(pieces["completions"])

@@ -28,6 +28,7 @@ from chatlogs.lines import PADDING, Block
 STDIN = "-"
 HEAD_BYTES = 256
 BLOCK_BYTES = 24 << 20
+WIDE_BLOCK_BYTES = 64 << 20  # for logs that fold to little, where a block's fixed costs weigh more than its memory
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
@@ -287,14 +288,19 @@ class Reader:
             start += end
             buffer, filled = rest, filled - end
 
+    def widen(self, block_bytes: int) -> None:
+        """Make the blocks to come at least this long."""
+        self._block_bytes = max(self._block_bytes, block_bytes)
+
     def release(self, block: Block) -> None:
         """Give a block's buffer back; its bytes must not be used any more."""
         if isinstance(block.data, bytearray) and len(block.data) == self._block_bytes + PADDING:
             self._free.append(block.data)
 
     def _buffer(self, size: int) -> bytearray:
-        if size == self._block_bytes and self._free:
-            return self._free.pop()
+        while self._free:
+            if len(buffer := self._free.pop()) == size + PADDING:
+                return buffer
         return bytearray(size + PADDING)
 
     def _fill(self, view: memoryview) -> int:
