@@ -5,6 +5,7 @@ The driver reads and orders; the work on a block is a pure function that a pool 
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 import uuid
@@ -14,18 +15,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from chatlogs import ledger, resolve
-from chatlogs.assemble import Assembler
+from chatlogs import ledger
 from chatlogs.errors import SourceError
-from chatlogs.layout import is_document
-from chatlogs.ledger import Known
+from chatlogs.ledger import Known, Row
 from chatlogs.lines import Block
-from chatlogs.normalize import normalize
-from chatlogs.partials import Partials
 from chatlogs.sources import (
     BLOCK_BYTES,
     HEAD_BYTES,
@@ -40,9 +35,15 @@ from chatlogs.sources import (
 from chatlogs.staging import Staging
 from chatlogs.store import Store
 from chatlogs.tally import Counts, IngestReport, SourceCount
-from chatlogs.writer import Writer
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from chatlogs.assemble import Assembler
+    from chatlogs.partials import Partials
+
+# The engine is imported where it is used: an ingest that finds nothing new has no need of it.
+
 Progress = Callable[[int, int | None], None]
 _TRIES = 5
 _FOLDS_WELL = 6  # times smaller than its log
@@ -58,7 +59,7 @@ class _Reading:
     head_hash: str
     opened: Opened | None = None
     reader: Reader | None = None
-    assembler: Assembler = field(default_factory=Assembler)
+    assembler: Assembler | None = None
     counts: Counts = field(default_factory=Counts)
     container: str = "jsonl"
     line_base: int = 0
@@ -68,31 +69,27 @@ class _Reading:
     responses: int = 0
     duplicates: int = 0
     is_known: bool = False
-    rejects: list[pa.Table] = field(default_factory=list)
 
 
 def ingest(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     store: str | Path,
     *,
-    content: str = "keep",
     logprobs: bool = False,
-    chunks: bool = False,
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Read the logs into the store, which is made when it is not there; only what is new in them is added.
 
-    paths: files, folders, globs, or "-" for standard input. content: "keep", "hash" or "none" of the texts.
-    logprobs, chunks: fill these tables too. progress: called with bytes read and their total, where known.
-    Raises SourceError or StoreError, and then the store is as it was. Bad lines do not raise: see the
-    report's `rejects`, and its `balanced`.
+    paths: files, folders, globs, or "-" for standard input. logprobs: fill that table too. progress: called with
+    bytes read and their total, where known. Raises SourceError or StoreError, and then the store is as it was. Bad
+    lines do not raise: see the report's `rejects`, and its `balanced`.
     """
     started = time.monotonic()
     found = find(paths)
     target = Store.create(store)
-    options = _Options(content, logprobs, chunks, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
+    options = _Options(logprobs, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
     for _ in range(_TRIES):
         ingest_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         with target.staging(ingest_id) as staging, spooled(found, staging.folder) as sources:
@@ -105,9 +102,7 @@ def ingest(
 
 @dataclass(frozen=True)
 class _Options:
-    content: str
     logprobs: bool
-    chunks: bool
     block_bytes: int
     threads: int
     progress: Progress | None
@@ -118,7 +113,7 @@ class _Run:
 
     def __init__(self, store: Store, staging: Staging, sources: Sequence[Source], options: _Options) -> None:
         self.store, self.staging, self.sources, self.options = store, staging, sources, options
-        self.seen = resolve.read_ledger(store.snapshot())
+        self.seen = ledger.read_ledger(store.snapshot())
         self.readings: list[_Reading] = []
         self.now = datetime.now(UTC)
         self.committed = False
@@ -128,12 +123,19 @@ class _Run:
 
     def read(self) -> None:
         """Everything that is new, as staged files."""
+        blocks = self._blocks()
+        first = next(blocks, None)
+        if first is None:
+            return
+        from chatlogs.normalize import normalize
+        from chatlogs.writer import Writer
+
         options = self.options
         with ThreadPoolExecutor(options.threads, thread_name_prefix="chatlogs") as pool:
-            self.writer = Writer(self.staging, pool, self.now, logprobs=options.logprobs, chunks=options.chunks)
+            self.writer = Writer(self.staging, pool, self.now, logprobs=options.logprobs)
             pending: deque[tuple[_Reading, Block, Future[Partials]]] = deque()
             try:
-                for reading, block in self._blocks():
+                for reading, block in itertools.chain([first], blocks):
                     while len(pending) >= options.threads + 1:
                         self._take(*pending.popleft())
                     pending.append((reading, block, pool.submit(normalize, block)))
@@ -145,7 +147,7 @@ class _Run:
                 raise
 
     def _blocks(self) -> Iterator[tuple[_Reading, Block]]:
-        known = [resolve.known(row) for row in self.seen.values()]
+        known = [ledger.known(row) for row in self.seen.values()]
         buffers: list[bytearray] = []
         for source in self.sources:
             head = ledger.head_hash(source)
@@ -157,6 +159,10 @@ class _Run:
                 reading.is_known = True
                 self._progress(source.stored_size or 0)
                 continue
+            from chatlogs.assemble import Assembler
+            from chatlogs.layout import is_document
+
+            reading.assembler = Assembler()
             reading.opened = open_source(source)
             reading.reader = Reader(reading.opened, block_bytes=self.options.block_bytes, buffers=buffers)
             reading.start = reading.end = match.resume_offset if match else 0
@@ -175,6 +181,7 @@ class _Run:
 
     def _take(self, reading: _Reading, block: Block, future: Future[Partials]) -> None:
         partials = future.result()
+        assert reading.assembler is not None and reading.reader is not None
         settled = reading.assembler.add(partials, line_base=reading.line_base, end=block.offset + block.size)
         self._write(reading, settled)
         if block.last:
@@ -187,7 +194,6 @@ class _Run:
             reading.container = partials.container
         reading.end = block.offset + block.size
         self._progress(block.size)
-        assert reading.reader is not None
         reading.reader.release(block)
         folded = sum(table.nbytes for table in partials.tables.values())
         if self.options.block_bytes == BLOCK_BYTES and folded * _FOLDS_WELL < block.size:
@@ -207,9 +213,11 @@ class _Run:
         fresh = [reading for reading in self.readings if not reading.is_known]
         if not fresh:
             return True
+        from chatlogs import resolve
+
         with self.store.lock():
             snapshot = self.store.snapshot()
-            if self._overtaken(resolve.read_ledger(snapshot), fresh):
+            if self._overtaken(ledger.read_ledger(snapshot), fresh):
                 return False
             order = [reading.source.name for reading in self.readings]
             changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, order=order)
@@ -250,7 +258,7 @@ class _Run:
             "ingest_id": self.staging.ingest_id,
             "ingested_at": self.now,
         }
-        return resolve.grown(self.seen[reading.source_key], row) if reading.known else row
+        return ledger.grown(self.seen[reading.source_key], row) if reading.known else row
 
     def report(self, seconds: float) -> IngestReport:
         counts = [

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import xxhash
 
 from chatlogs.sources import HEAD_BYTES, Reader, Source, open_source
 
+if TYPE_CHECKING:
+    from chatlogs.store import Snapshot
+
 _STEP = 4 << 20
+_COUNTS = ("lines", "blank", "ignorable", "records", "rejects", "repaired", "duplicates", "responses")
+
+Row = dict[str, Any]
+"""A row of the table `sources`."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +87,30 @@ def look_up(source: Source, head: str, ledger: Sequence[Known]) -> tuple[Known |
     finally:
         opened.close()
     return found, at_end
+
+
+def read_ledger(snapshot: Snapshot) -> dict[int, Row]:
+    """The rows of `sources` by source_key."""
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(path) for path in snapshot.files("sources")]
+    return {row["source_key"]: row for table in tables for row in table.to_pylist()}
+
+
+def known(row: Row) -> Known:
+    """What the ledger tells of how far a log was read."""
+    return Known(**{name: row[name] for name in Known.__dataclass_fields__})
+
+
+def grown(old: Row, new: Row) -> Row:
+    """The ledger row of a log that has grown: the counts of both readings.
+
+    An unfinished last line was a reject of the first reading, and is read again by the second.
+    """
+    row = new | {"source": old["source"]}
+    for name in _COUNTS:
+        row[name] = old[name] + new[name]
+    if old["resume_offset"] < old["size"]:
+        row["lines"] -= 1
+        row["rejects"] -= 1
+    return row

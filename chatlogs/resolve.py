@@ -10,23 +10,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from chatlogs import columns, rows, sql
 from chatlogs.identity import Outcome, Response, decide
-from chatlogs.ledger import Known
+from chatlogs.ledger import Row, read_ledger
 from chatlogs.partials import PIECES
 from chatlogs.pieces import finished, merge
 from chatlogs.schema import TABLES
 from chatlogs.staging import StagedFile, Staging
 from chatlogs.store import Snapshot, Store
 
-Row = dict[str, Any]
 _CHILDREN = ("choices", "tool_calls", "messages", "logprobs", "chunks")
-_COUNTS = ("lines", "blank", "ignorable", "records", "rejects", "repaired", "duplicates", "responses")
 
 
 @dataclass
@@ -37,33 +34,6 @@ class Changes:
     remove: dict[str, list[str]] = field(default_factory=dict)
     duplicates: Counter[str] = field(default_factory=Counter)
     continued: Counter[str] = field(default_factory=Counter)
-
-
-def read_ledger(snapshot: Snapshot) -> dict[int, Row]:
-    """The rows of `sources` by source_key."""
-    import pyarrow.parquet as pq
-
-    tables = [pq.read_table(path) for path in snapshot.files("sources")]
-    return {row["source_key"]: row for table in tables for row in table.to_pylist()}
-
-
-def known(row: Row) -> Known:
-    """What the ledger tells of how far a log was read."""
-    return Known(**{name: row[name] for name in Known.__dataclass_fields__})
-
-
-def grown(old: Row, new: Row) -> Row:
-    """The ledger row of a log that has grown: the counts of both readings.
-
-    An unfinished last line was a reject of the first reading, and is read again by the second.
-    """
-    row = new | {"source": old["source"]}
-    for name in _COUNTS:
-        row[name] = old[name] + new[name]
-    if old["resume_offset"] < old["size"]:
-        row["lines"] -= 1
-        row["rejects"] -= 1
-    return row
 
 
 def replace_ledger(

@@ -207,7 +207,7 @@ LOGPROBS = Table(
 
 CHUNKS = Table(
     "chunks",
-    "One row per chunk (kept on request, and always where chunks carry a capture time).",
+    "One row per chunk (where chunks carry a capture time).",
     (
         *KEYS,
         Column("chunk_index", INT, "Position of the chunk in its stream, counted from 0."),

@@ -241,7 +241,9 @@ def open_source(source: Source) -> Opened:
 class Reader:
     """Cuts a source into blocks that end at a line end; a line longer than a block makes a longer one."""
 
-    def __init__(self, opened: Opened, *, block_bytes: int = BLOCK_BYTES, buffers: list[bytearray] | None = None) -> None:
+    def __init__(
+        self, opened: Opened, *, block_bytes: int = BLOCK_BYTES, buffers: list[bytearray] | None = None
+    ) -> None:
         self._opened = opened
         self._block_bytes = block_bytes
         self._free = buffers if buffers is not None else []

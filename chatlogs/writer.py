@@ -29,9 +29,7 @@ _worker = threading.local()
 class Writer:
     """Writes the responses of an ingest; `finish` gives the staged files of each table."""
 
-    def __init__(
-        self, staging: Staging, pool: ThreadPoolExecutor, now: datetime, *, logprobs: bool, chunks: bool
-    ) -> None:
+    def __init__(self, staging: Staging, pool: ThreadPoolExecutor, now: datetime, *, logprobs: bool) -> None:
         self._staging, self._pool, self._now = staging, pool, now
         self._tables = {*_ALWAYS, *(["logprobs"] if logprobs else []), "chunks"}
         self._gathered: list[tuple[str, int, Tables]] = []
@@ -102,5 +100,3 @@ def _connection() -> duckdb.DuckDBPyConnection:
         rows.prepare(_worker.con)
     con: duckdb.DuckDBPyConnection = _worker.con
     return con
-
-

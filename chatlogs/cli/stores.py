@@ -26,16 +26,7 @@ _SHOWN = 30  # Logs told one by one.
     "-o", "--output", "store", cls=Option, required=True, metavar="STORE", help="The store's folder; made if new."
 )
 @click.option("--strict", cls=Option, is_flag=True, help="Exit with 3 when a line was rejected; the store is written.")
-@click.option(
-    "--content",
-    cls=Option,
-    type=click.Choice(["keep", "hash", "none"]),
-    default="keep",
-    show_default=True,
-    help="Text of prompts and answers: as it is, as a hash, or not at all.",
-)
 @click.option("--logprobs", cls=Option, is_flag=True, help="Keep a row for every token with a log probability.")
-@click.option("--chunks", cls=Option, is_flag=True, help="Keep a row for every chunk.")
 @click.option("--json", "as_json", cls=Option, is_flag=True, help="The ingest report as JSON on stdout.")
 @common_options
 def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **options: Any) -> int:
@@ -43,7 +34,7 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
 
     \b
       chatlogs ingest 'logs/*.jsonl.gz' -o store
-      zcat old.gz | chatlogs ingest - -o store --content none
+      zcat old.gz | chatlogs ingest - -o store
 
     Files, globs, folders, or - for stdin; gzip and zstd are told by their bytes. What is in the store already is
     left out, under any name: run it again after a log has grown. Lines that cannot be read are kept in rejects.
