@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from chatlogs import columns
 from chatlogs.partials import PIECES, Partials
+from chatlogs.piece import Piece
 from chatlogs.pieces import finished, fold
 
 PATIENCE_BYTES = 256 << 20  # how much log may pass before an unfinished stream is let go
@@ -55,10 +56,12 @@ class Assembler:
     position: int = 0
     open_body: int | None = None
     last_record: int | None = None
+    _exact: dict[int, Piece] = field(default_factory=dict)
     _numbered: int = 0
 
     def add(self, partials: Partials, *, line_base: int, end: int) -> Tables:
         """Take in the block that ends at byte `end` and begins at line `line_base`; whole responses come back."""
+        self._exact |= {number + self._numbered: piece for number, piece in partials.exact.items()}
         pieces = self._placed(partials.tables, line_base)
         joined = self._joined(pieces, partials, line_base)
         if partials.bodies_closed:
@@ -70,6 +73,9 @@ class Assembler:
         self.position = end
         keep = self._may_go_on(joined)
         self.waiting = take(joined, keep)
+        if self._exact:
+            still = set(self.waiting["completions"]["piece"].to_pylist())
+            self._exact = {number: piece for number, piece in self._exact.items() if number in still}
         return take(joined, pc.invert(keep))
 
     def rest(self) -> Tables:
@@ -123,12 +129,25 @@ class Assembler:
         return self.last_record + 1, partials.first_record + line_base + 1
 
     def _folded(self, old: Tables, new: Tables, body: int | None) -> Tables:
-        found = sorted(columns.pieces(old) + columns.pieces(new), key=lambda p: (p.byte_offset, p.part))
-        whole = [finished(piece) for piece in fold(found, transcript=body is not None)]
+        found = sorted(self._pieces(old) + self._pieces(new), key=lambda p: (p.byte_offset, p.part))
+        folded = fold(found, transcript=body is not None)
+        exact = {self._numbered + place: columns.before_columns(piece) for place, piece in enumerate(folded)}
+        self._exact |= {number: piece for number, piece in exact.items() if piece is not None}
+        whole = [finished(piece) for piece in folded]
         bodies = dict.fromkeys(range(len(whole)), body) if body is not None else {}
         tables = columns.tables(whole, first=self._numbered, transcripts=bodies)
         self._numbered += len(whole)
         return tables
+
+    def _pieces(self, tables: Tables) -> list[Piece]:
+        """The pieces of the tables, as exact as they are known."""
+        result = []
+        for number, piece in zip(tables["completions"]["piece"].to_pylist(), columns.pieces(tables), strict=True):
+            exact = self._exact.pop(number, None)
+            if exact is not None:
+                exact.line_number, exact.last_line = piece.line_number, piece.last_line
+            result.append(exact or piece)
+        return result
 
     def _may_go_on(self, pieces: Tables) -> pa.ChunkedArray:
         """Which responses may have more in the next block."""

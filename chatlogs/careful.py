@@ -13,6 +13,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
+from chatlogs.columns import before_columns
 from chatlogs.decoding import Reject
 from chatlogs.fold import Careful
 from chatlogs.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
@@ -26,12 +27,16 @@ _PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
 
 @dataclass
 class Placed:
-    """A piece and the body it stands in, or NO_TRANSCRIPT. closed: whole by itself, so nothing continues it."""
+    """A piece and the body it stands in, or NO_TRANSCRIPT. closed: whole by itself, so nothing continues it.
+
+    exact: the piece before it was finished, where its columns lack what a later merge needs.
+    """
 
     piece: Piece
     transcript: int = NO_TRANSCRIPT
     closed: bool = False
     run: Careful | None = None
+    exact: Piece | None = None
 
     @property
     def stream(self) -> str:
@@ -53,7 +58,7 @@ class Found:
     repaired: int = 0
     lines: int = 0
     ignorable_more: int = 0
-    padded: set[bytes] = field(default_factory=set)
+    padded: set[tuple[int, bytes]] = field(default_factory=set)
 
     @property
     def streams(self) -> list[str]:
@@ -79,8 +84,10 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
     if not isinstance(result, Record) or not isinstance(alone, Record) or not result.loose or repaired:
         return False
     piece = result.pieces[0]
-    if piece.id is None and record.last_line - first >= record.chunks:
-        return False  # without an id only neighbours belong together, and other lines stand between
+    if piece.id is None and lines.transcript[first] == NO_TRANSCRIPT:
+        if record.last_line - first >= record.chunks:
+            return False  # without an id only neighbours belong together, and other lines stand between
+        piece.flags.add("ambiguous_grouping")
     for index, choice in piece.choices.items():
         head = alone.pieces[0].choices[index].content
         if head and str(choice.content).startswith(str(head) * 2):
@@ -117,9 +124,10 @@ def read_one(lines: Lines, line: int, found: Found) -> None:
         lines.kind[line] = BLANK  # what is left of the last line end of a log in UTF-16
         return
     if _PADDED.search(text):
-        if text in found.padded:
+        said = int(lines.transcript[line]), text
+        if said in found.padded:
             return  # random padding tells a line logged twice from two equal fragments
-        found.padded.add(text)
+        found.padded.add(said)
     result, repaired = read_text(text, line, _offset(lines, line))
     if isinstance(result, Reject):
         found.rejects[line] = result
@@ -158,13 +166,18 @@ def folded(lines: Lines, placed: list[Placed]) -> Iterator[Placed]:
     bodies = sorted((p for p in streamed if p.transcript != NO_TRANSCRIPT), key=lambda p: p.transcript)
     for transcript, members in groupby(bodies, key=lambda p: p.transcript):
         for piece in fold([p.piece for p in members], transcript=True):
-            yield Placed(finished(piece), transcript)
+            yield _finished(piece, transcript)
     loose = [p.piece for p in streamed if p.transcript == NO_TRANSCRIPT]
     for piece in fold([p for p in loose if p.id is not None], transcript=False):
-        yield Placed(finished(piece))
+        yield _finished(piece)
     for neighbours in _neighbours(lines, [p for p in loose if p.id is None]):
         for piece in fold(neighbours, transcript=False):
-            yield Placed(finished(piece))
+            yield _finished(piece)
+
+
+def _finished(piece: Piece, transcript: int = NO_TRANSCRIPT) -> Placed:
+    exact = before_columns(piece)
+    return Placed(finished(piece), transcript, exact=exact)
 
 
 def _neighbours(lines: Lines, anonymous: list[Piece]) -> Iterator[list[Piece]]:

@@ -5,6 +5,7 @@ Going there and back changes nothing that a later merge could see.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from chatlogs.piece import Choice, Piece
 from chatlogs.schema import TIME
 from chatlogs.texts import whole
 from chatlogs.toolcalls import ToolRuns, ToolSlot
-from chatlogs.values import as_json
+from chatlogs.values import as_json, is_sound
 
 _LOGPROB_FLOOR = -1e4  # below: sentinels such as -9999.0 and the least float, no probabilities
 _SENTINEL = -9999.0
@@ -128,6 +129,23 @@ def pieces(found: Mapping[str, pa.Table]) -> list[Piece]:
         chunk = (row["choice_index"], row["arrived_at"], row["content_length"], row["finish_reason"])
         result[row["piece"]].chunks.append(chunk)
     return list(result.values())
+
+
+def before_columns(piece: Piece) -> Piece | None:
+    """A copy of the unfinished piece where its columns lack what a merge may need; None where they hold all.
+
+    That is: half a surrogate pair, tool calls that are several or not at the index they were sent with, a text that
+    repeats itself as it grows, and a full message, which replaces what was streamed before it.
+    """
+    return copy.deepcopy(piece) if any(map(_is_more_than_columns, piece.choices.values())) else None
+
+
+def _is_more_than_columns(choice: Choice) -> bool:
+    texts = [choice.content, choice.reasoning, choice.refusal, *(call.arguments for call in choice.tool_calls)]
+    grows = choice.growth is not None and choice.growth[2] > 0
+    calls = choice.tool_calls
+    placed = not calls or (len(calls) == 1 and calls[0].index == 0)
+    return choice.whole or grows or not placed or not all(is_sound(whole(text) or "") for text in texts)
 
 
 def _plain_times(schema: pa.Schema) -> pa.Schema:

@@ -17,7 +17,10 @@ from chatlogs import projection, skeleton, sql
 from chatlogs.lines import Lines
 
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
-_MACROS = "create temp macro is_container(s) as coalesce(starts_with(s, '[') or starts_with(s, chr(123)), false)"
+# Read as text, a number, true, false or a container is told from a string by its looks; looks may deceive.
+_MACROS = """create temp macro may_be_no_text(s) as coalesce(
+    starts_with(s, '[') or starts_with(s, chr(123)) or s = 'true' or s = 'false'
+    or case when s >= '-' and s < ':' then regexp_full_match(s, '-?[0-9][-+.0-9eE]*') else false end, false)"""
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
 _BATCH_ROWS = 1 << 15
 _REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4)"
@@ -51,7 +54,7 @@ class Facts:
     """What SQL read of a block's records, one row each (sql/block_facts.sql), and the lines that are not JSON."""
 
     table: pa.Table
-    invalid: list[int]
+    left: list[int]
 
     @property
     def has_chunks(self) -> bool:
@@ -65,17 +68,17 @@ class Facts:
 
 def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     """Parse the block's records; shown to SQL as `facts`."""
-    padded = skeleton.register(con, lines)
+    padded, aside = skeleton.register(con, lines)
     con.execute(sql.text("block_runs", mark=skeleton.MARK, repeats=_REPEATS if padded else "0"))
-    invalid: list[int] = []
+    left = aside
     try:
         table = _facts(con, "true")
     except (duckdb.InvalidInputException, OSError):  # an OSError when it streams already
         # Some line is not JSON. Testing each first costs a parse, so it is done only for such blocks.
         table = _facts(con, "json_valid(skeleton)")
-        invalid = [row[0] for row in con.execute(sql.text("block_invalid")).fetchall()]
+        left = sorted([*aside, *(row[0] for row in con.execute(sql.text("block_invalid")).fetchall())])
     con.register("facts", table)
-    return Facts(table, invalid)
+    return Facts(table, left)
 
 
 def _facts(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:

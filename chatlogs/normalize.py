@@ -40,12 +40,14 @@ def normalize(block: Block, *, fast: bool = True) -> Partials:
             careful.read_one(lines, line, found)
         _read_odd(lines, found)
         tables = _no_pieces()
-    return _partials(lines, _with(tables, lines, found), found)
-
-
-def _with(tables: dict[str, pa.Table], lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
-    """The tables with the responses of the careful path."""
     slow = list(careful.folded(lines, found.pieces))
+    partials = _partials(lines, _with(tables, lines, slow), found)
+    partials.exact = {len(lines) + i: placed.exact for i, placed in enumerate(slow) if placed.exact is not None}
+    return partials
+
+
+def _with(tables: dict[str, pa.Table], lines: Lines, slow: list[careful.Placed]) -> dict[str, pa.Table]:
+    """The tables with the responses of the careful path."""
     if not slow:
         return tables
     transcripts = {i: offset for i, p in enumerate(slow) if (offset := _body_of(lines, p)) is not None}
@@ -69,14 +71,14 @@ def _document(block: Block, found: careful.Found) -> Partials:
         rejects=len(found.rejects),
         repaired=found.repaired,
     )
-    tables = _with(_no_pieces(), lines, found)
+    tables = _with(_no_pieces(), lines, list(careful.folded(lines, found.pieces)))
     return Partials(tables, _rejects(lines, found), counts, physical_lines=len(lines), container="json")
 
 
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     con = _connection()
     facts = fold.read(con, lines)
-    for line in facts.invalid:
+    for line in facts.left:
         careful.read_one(lines, line, found)
     _read_odd(lines, found)
     careful.read(lines, fold.odd_records(con, facts), found)

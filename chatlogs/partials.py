@@ -7,11 +7,12 @@ tables, less what is derived later (DERIVED), plus the working columns that plac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from chatlogs import schema
+from chatlogs.piece import Piece
 from chatlogs.schema import BOOL, FLOAT, INT, KEYS, Column, Table
 from chatlogs.tally import Counts
 
@@ -73,3 +74,4 @@ class Partials:
     last_record: int | None = None
     unfinished: int | None = None  # offset of a last line without line end that could not be read
     container: str = "jsonl"
+    exact: dict[int, Piece] = field(default_factory=dict)  # unfinished pieces of which the tables cannot hold all

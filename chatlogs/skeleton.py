@@ -12,7 +12,8 @@ Inside a JSON string a quote is always escaped, so such a key cannot be part of 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, fields
 
 import duckdb
 import numpy as np
@@ -29,6 +30,7 @@ MARK = "\ue0fd\ue0fe\ue0fd"
 TEXT_KEYS = ("content", "reasoning_content", "reasoning", "arguments", "refusal")
 
 _DELTA = (b'"delta":', b'"delta": ')
+_PADDING = b'"obfuscation":'
 _GUESSES = 48  # distinct distances tried before a search line by line
 _ESCAPED = re.compile(rb'(?:[^"\\]|\\.)*', re.DOTALL)
 _WORD = 8
@@ -95,13 +97,28 @@ def _is_spaced(lines: Lines, chosen: Ints) -> bool | None:
 def _padding(finder: _Finder, lines: Lines, chosen: Ints, end: Ints, spaced: bool) -> tuple[Ints, Ints]:
     """Borders of the obfuscation string behind each text; empty, at the line's end, where there is none."""
     line_end = lines.end[chosen]
-    pattern = b'"obfuscation": "' if spaced else b'"obfuscation":"'
-    if not any(pattern in lines.text(i) for i in chosen[:8].tolist()):
+    if not _is_padded(lines):
         return line_end, line_end
-    found = finder.after(pattern, end, line_end)
+    found = finder.after(b'"obfuscation": "' if spaced else b'"obfuscation":"', end, line_end)
     close = finder.closing_quote(np.where(found >= 0, found, line_end - 1), line_end)
     whole = (found >= 0) & (close >= found)
     return np.where(whole, found, line_end), np.where(whole, close, line_end)
+
+
+def _is_padded(lines: Lines) -> bool:
+    return lines.block.data.find(_PADDING) >= 0
+
+
+def _repeats(lines: Lines, cuts: Cut, whole: Ints) -> Ints:
+    """Padded lines that were logged twice, or may have been, as their padding comes before the text."""
+    if not _is_padded(lines):
+        return whole[:0]
+    finder = _Finder(lines)
+    early = cuts.line[finder.after(_PADDING, lines.start[cuts.line], cuts.text_start) >= 0]
+    padded = whole[finder.after(_PADDING, lines.start[whole], lines.end[whole]) >= 0]
+    texts = Counter((int(lines.transcript[i]), lines.text(i)) for i in padded.tolist())
+    repeated = [i for i in padded.tolist() if texts[int(lines.transcript[i]), lines.text(i)] > 1]
+    return np.union1d(early, np.array(repeated, np.int64))
 
 
 class _Finder:
@@ -174,13 +191,18 @@ class _Finder:
         return close
 
 
-def register(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
+def register(con: duckdb.DuckDBPyConnection, lines: Lines) -> tuple[bool, list[int]]:
     """Show the block's records to SQL: `cut_lines` in their parts, `whole_lines` as they are. No byte is copied.
 
-    Whether any line has random padding comes back.
+    Whether any line has random padding comes back, and the lines that SQL does not see, as they may be repeats.
     """
     cuts = cut(lines)
     whole = np.setdiff1d(np.flatnonzero(lines.kind == OBJECT), cuts.line, assume_unique=True)
+    aside = _repeats(lines, cuts, whole)
+    if len(aside):
+        kept = ~np.isin(cuts.line, aside)
+        cuts = Cut(*(getattr(cuts, border.name)[kept] for border in fields(Cut)))
+        whole = np.setdiff1d(whole, aside, assume_unique=True)
     line_end = lines.end[cuts.line]
     padded = bool(np.any(cuts.padding_start < line_end))
     no_text = pa.repeat(pa.scalar("", pa.string()), len(cuts.line))
@@ -198,7 +220,7 @@ def register(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
         "transcript": pa.array(lines.transcript[whole]),
         "skeleton": views(lines, lines.start[whole], lines.end[whole]),
     }))
-    return padded
+    return padded, aside.tolist()
 
 
 def views(lines: Lines, start: Ints, end: Ints) -> pa.Array:

@@ -42,7 +42,8 @@ judged as (
         coalesce(r.choices[1].delta, r.choices[1].message) as said,
         if(lane is null, shape, null) as new_shape,
         case
-            when fragments is null or not well_cut then null
+            when fragments is null then '{mark}' -- a line that was not cut says the mark itself
+            when not well_cut then null
             when contains(fragments, '\') then json_extract_string('"' || fragments || '"', '$')
             else fragments
         end as text
@@ -99,25 +100,25 @@ select
     and (lane <> 'chunk' or choice is not null or r.object = 'chat.completion.chunk')
     and coalesce(regexp_full_match(r.created, '[1-9][0-9]{8,10}'), true)
     and (choice is null or coalesce(regexp_full_match(choice.index, '[0-9]{1,9}'), false))
-    and not is_container(r.id)
-    and not is_container(r.model)
-    and not is_container(r.object)
-    and not is_container(r.system_fingerprint)
-    and not is_container(r.service_tier)
-    and not is_container(choice.finish_reason)
-    and not is_container(said.role)
-    and not is_container(said.refusal)
-    and not is_container(said.reasoning_content)
-    and not is_container(said.reasoning)
+    and not may_be_no_text(r.id)
+    and not may_be_no_text(r.model)
+    and not may_be_no_text(r.object)
+    and not may_be_no_text(r.system_fingerprint)
+    and not may_be_no_text(r.service_tier)
+    and not may_be_no_text(choice.finish_reason)
+    and not may_be_no_text(said.role)
+    and not may_be_no_text(said.refusal)
+    and not may_be_no_text(said.reasoning_content)
+    and not may_be_no_text(said.reasoning)
     and coalesce(starts_with(r.usage::varchar, chr(123)) and regexp_matches(r.usage::varchar, '[1-9]'), true)
     and choice.logprobs is null
     and said.audio is null
     and said.function_call is null
     and coalesce(said.annotations::varchar = '[]', true)
     and (said.reasoning_content is null or said.reasoning is null)
-    -- text that looks like a container may be one, and a container of the wrong kind reads like an empty one
+    -- text that looks like a container or a number may be one, and a container of the wrong kind reads like an empty one
     and case
-        when is_container(said.content) then coalesce(json_type(skeleton, body || '.content'), 'VARCHAR') = 'VARCHAR'
+        when may_be_no_text(said.content) then coalesce(json_type(skeleton, body || '.content'), 'VARCHAR') = 'VARCHAR'
         else true
     end
     and case
@@ -126,12 +127,12 @@ select
     end
     and case
         when has_calls and len(said.tool_calls) > 0 then
-            not list_has_any(json_type(skeleton, {argument_paths}), ['OBJECT', 'ARRAY'])
+            not list_has_any(json_type(skeleton, {argument_paths}), ['OBJECT', 'ARRAY', 'BOOLEAN', 'BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE'])
             and len(list_filter(
                 said.tool_calls,
                 lambda c: coalesce(c.type, '') not in ('', 'function')
-                    or is_container(c.id)
-                    or is_container(c.function.name)
+                    or may_be_no_text(c.id)
+                    or may_be_no_text(c.function.name)
                     or (lane = 'chunk' and coalesce(not regexp_full_match(c.index, '[0-9]{1,9}'), true))
             )) = 0
         when has_calls then coalesce(json_type(skeleton, body || '.tool_calls') in ('ARRAY', 'NULL'), true)

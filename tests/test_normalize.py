@@ -1,0 +1,275 @@
+"""A block gives the same pieces whichever path reads it, in any thread or process, and every line is accounted for."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import pickle
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ingested import blocks, shown
+from log_lines import MARK, dumps, logs, obj, records
+
+from chatlogs.lines import Block
+from chatlogs.normalize import normalize
+from chatlogs.partials import Partials
+
+SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
+WORKING = (
+    "physical_lines",
+    "first_body",
+    "open_body",
+    "bodies_closed",
+    "first_record",
+    "last_record",
+    "unfinished",
+    "container",
+)
+SOME = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def chunk(delta: Any, *, index: int = 0, finish: str | None = None, **top: Any) -> bytes:
+    entry = obj(index=index, delta=delta, finish_reason=finish)
+    fields = {"id": "c1", "object": "chat.completion.chunk", "created": 1700000000, "model": "m"} | top
+    return dumps(obj(**fields, choices=[entry]))
+
+
+def lines(*texts: bytes) -> bytes:
+    return b"".join(text + b"\n" for text in texts)
+
+
+def agree(data: bytes) -> Partials:
+    """The yield of the fast path, which must be that of the careful one."""
+    fast, careful = normalize(Block.of(data)), normalize(Block.of(data), fast=False)
+    assert fast.counts == careful.counts
+    assert fast.counts.balanced
+    assert fast.rejects.to_pylist() == careful.rejects.to_pylist()
+    assert shown(fast.tables) == shown(careful.tables)
+    assert [getattr(fast, name) for name in WORKING] == [getattr(careful, name) for name in WORKING]
+    return fast
+
+
+def content(partials: Partials) -> list[str | None]:
+    return [row["content"] for row in shown(partials.tables)["choices"]]
+
+
+# --- fast == careful ---------------------------------------------------------------------------------------------
+
+
+@SOME
+@given(st.lists(logs(most_edits=4), min_size=1, max_size=6))
+def test_both_paths_agree(parts: list[bytes]) -> None:
+    """Streams and completions mixed, in bodies or bare, with odd values, unknown keys, repeats and broken lines."""
+    agree(b"\n".join(part.replace(b'"c1"', b'"c1-%d"' % number) for number, part in enumerate(parts)))
+
+
+HEL, LO = chunk(obj(content="Hel")), chunk(obj(content="lo"))
+STORED = dumps(
+    obj(
+        id="c1",
+        object="chat.completion",
+        created=1700000000,
+        model="m",
+        choices=[obj(index=0, message=obj(role="assistant", content="Hello"), finish_reason="stop")],
+    )
+)
+AGREEMENTS = {
+    "a stored completion ends the stream of its body": lines(
+        b"data: " + HEL, b"", b"data: " + STORED, b"", b"data: [DONE]"
+    ),
+    "a text that is the mark of skeletons": lines(
+        chunk(obj(content=MARK)), chunk(obj(content="")), b" " + chunk(obj(refusal=MARK))
+    ),
+    "the mark in a line spaced otherwise": lines(HEL, HEL.replace(b":", b": ").replace(b"Hel", MARK.encode())),
+    "chunks without an id that are neighbours": lines(*[chunk(obj(content=text), id="") for text in "aab"]),
+    "chunks without an id apart": lines(chunk(obj(content="a"), id=None), HEL, chunk(obj(content="a"), id=None)),
+    "numbers where text should be": lines(
+        *[chunk(obj(**{key: value})) for key in ("content", "reasoning", "refusal", "role") for value in (1.5, 1, True)]
+    ),
+    "numbers for ids and models": lines(
+        chunk(obj(content="a"), id=1.5), chunk(obj(content="a"), id=7), chunk(obj(content="a"), model=True)
+    ),
+    "numbers that are text": lines(*[chunk(obj(content=text)) for text in ("1", "-", "1.5", "true", "2.")]),
+    "number arguments": lines(chunk(obj(tool_calls=[obj(index=0, id="t", function=obj(name="f", arguments=1))]))),
+    "a padded line twice": lines(
+        *[chunk(obj(content="ab"), obfuscation="xyzw")] * 2, chunk(obj(content="ab"), obfuscation="wzyx")
+    ),
+    "a padded line twice, padded before the text": lines(*[b'{"obfuscation":"xyzw",' + HEL[1:]] * 2, LO),
+    "a padded end twice": lines(HEL, *[chunk(obj(), finish="stop", obfuscation="xyzw")] * 2),
+    "a padded line in two bodies": lines(
+        *[b"data: " + chunk(obj(content="ab"), obfuscation="xyzw"), b"", b"data: [DONE]", b""] * 2
+    ),
+    "a padded line bare and in a body": lines(
+        *[head + chunk(obj(content="ab"), obfuscation="xyzw") for head in (b"", b"data: ")]
+    ),
+    "padding that first comes late": lines(*[HEL] * 300, *[chunk(obj(content="ab"), obfuscation="xyzw")] * 2),
+    "a pair of surrogates in two fragments": lines(*[chunk(obj(content=text)) for text in ("\ud83d", "\ude0a!")]),
+    "half a pair": lines(chunk(obj(content="a\ud83d")), LO),
+    "a trailing comma": lines(HEL[:-1] + b",}", LO),
+    "a NaN": lines(HEL[:-1] + b',"usage":{"total_tokens":NaN}}', LO),
+    "a key twice": lines(
+        HEL[:-1] + b',"model":"other"}', HEL.replace(b'"content":"Hel"', b'"content":"Hel","content":"no"')
+    ),
+    "texts that repeat as they grow": lines(*[chunk(obj(content=text)) for text in ("a", "ab", "abc", "abcd")]),
+    "a line that is not UTF-8": lines(HEL.replace(b"Hel", b"H\xe9l"), LO),
+}
+
+
+@pytest.mark.parametrize("data", AGREEMENTS.values(), ids=AGREEMENTS.keys())
+def test_both_paths_agree_where_they_once_did_not(data: bytes) -> None:
+    agree(data)
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in SAMPLES.iterdir() if p.suffix in (".jsonl", ".sse")))
+def test_both_paths_agree_on_the_sample_logs(name: str) -> None:
+    agree((SAMPLES / name).read_bytes())
+
+
+def test_a_pair_of_surrogates_split_over_fragments_is_whole_again() -> None:
+    found = agree(AGREEMENTS["a pair of surrogates in two fragments"])
+    assert content(found) == ["😊!"]
+
+
+def test_padding_tells_a_repeated_line_from_a_repeated_fragment() -> None:
+    assert content(agree(AGREEMENTS["a padded line twice"])) == ["abab"]
+    assert content(agree(AGREEMENTS["a padded line in two bodies"])) == ["ab", "ab"]
+    assert content(agree(lines(HEL, HEL))) == ["HelHel"]
+
+
+# --- conservation ------------------------------------------------------------------------------------------------
+
+_DAMAGE = (
+    b"",
+    b",",
+    b"NaN",
+    b"\\ud83d",
+    b"\xed\xa0\xbd",
+    b"\xef\xbb\xbf",
+    b"\r",
+    b"\x00",
+    b"\n",
+    b'"',
+    b"}",
+    b"[",
+    b"\xff",
+    b"data: ",
+    b",}",
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Real lines cut short, spliced, and with bytes flipped or put in."""
+    data = b"\n".join(dumps(record) for record in draw(records(most_edits=1))) + b"\n"
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data)))
+        how = draw(st.sampled_from(["insert", "flip", "cut", "splice"]))
+        if how == "insert":
+            data = data[:at] + draw(st.sampled_from(_DAMAGE)) + data[at:]
+        elif how == "flip" and at < len(data):
+            data = data[:at] + bytes([data[at] ^ (1 << draw(st.integers(0, 7)))]) + data[at + 1 :]
+        elif how == "cut":
+            data = data[:at]
+        elif how == "splice":
+            data = data[:at] + data[draw(st.integers(0, len(data))) :]
+    return data
+
+
+@SOME
+@given(
+    st.one_of(
+        damaged(), damaged(), st.binary(max_size=200), st.lists(st.binary(max_size=30), max_size=9).map(b"\n".join)
+    )
+)
+def test_any_bytes_are_accounted_for(data: bytes) -> None:
+    """records + blank + ignorable + rejects = lines, and both paths count alike; nothing raises."""
+    partials = agree(data)
+    assert partials.counts.rejects == len(partials.rejects)
+    assert partials.physical_lines == data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+
+
+@SOME
+@given(damaged())
+def test_what_is_rejected_is_kept_whole(data: bytes) -> None:
+    """A reject's raw text stands in the log at its byte offset."""
+    text = Block.of(data)
+    for row in normalize(text, fast=False).rejects.to_pylist():
+        assert data[row["byte_offset"] :].decode("utf-8", "backslashreplace").startswith(row["raw"])
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    {
+        b"": (0, 0, 0, 0, 0),
+        b"\n\n \n\r\n": (4, 4, 0, 0, 0),
+        b"data: [DONE]\n\n": (2, 1, 1, 0, 0),
+        b"[DONE]": (1, 0, 1, 0, 0),
+        b"\x00\x00\x00": (1, 0, 0, 0, 1),
+        b"null": (1, 0, 0, 0, 1),
+        HEL: (1, 0, 0, 1, 0),
+        b"\xef\xbb\xbf" + HEL + b"\r\n": (1, 0, 0, 1, 0),
+        HEL[:-1]: (1, 0, 0, 0, 1),
+        b": ping\n\nevent: message\nid: 7\nretry: 5\ndata: " + HEL: (6, 1, 4, 1, 0),
+        b"[" * 100_000 + b"\n" + HEL: (2, 0, 0, 1, 1),
+    }.items(),
+)
+def test_lines_that_are_hard_to_count(data: bytes, expected: tuple[int, ...]) -> None:
+    counts = agree(data).counts
+    assert (counts.lines, counts.blank, counts.ignorable, counts.records, counts.rejects) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_log_in_utf16_is_read(encoding: str) -> None:
+    data = (lines(HEL, LO) + chunk(obj(), finish="stop") + b"\n").decode().encode(encoding)
+    found = normalize(Block.of(data))
+    assert content(found) == ["Hello"]
+    assert found.counts.balanced and found.counts.records == 3 and found.counts.rejects == 0
+
+
+def test_a_line_of_fifty_megabytes_is_one_record_in_linear_time() -> None:
+    def seconds(size: int) -> float:
+        started = time.process_time()
+        (answer,) = content(normalize(Block.of(chunk(obj(content="ab" * (size // 2))))))
+        assert answer is not None and len(answer) == size
+        return time.process_time() - started
+
+    seconds(1_000)
+    assert seconds(48_000_000) < 8 * max(seconds(12_000_000), 0.05)
+
+
+# --- one function, anywhere --------------------------------------------------------------------------------------
+
+
+def test_a_block_and_its_yield_can_be_sent_to_other_processes() -> None:
+    """The same bytes give the same rows inline, in threads and in processes."""
+    names = ("completions-2026-w43.jsonl", "chunks-2026-w43.jsonl", "transcripts.sse")
+    sent = [block for name in names for block in blocks((SAMPLES / name).read_bytes(), block_bytes=200_000)]
+    assert len(sent) > 3
+    inline = list(map(normalize, sent))
+    with ThreadPoolExecutor(3) as pool:
+        threaded = list(pool.map(normalize, sent))
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        spawned = list(pool.map(normalize, sent))
+    for one, other, third in zip(inline, threaded, spawned, strict=True):
+        assert shown(one.tables) == shown(other.tables) == shown(third.tables)
+        assert one.counts == other.counts == third.counts
+        assert one.exact == third.exact
+
+
+def test_a_block_survives_pickling_without_its_room() -> None:
+    block = Block("log", bytearray(lines(HEL) + b"what an earlier block left" * 9), len(HEL) + 1, offset=5, last=False)
+    again = pickle.loads(pickle.dumps(block))
+    assert (again.source, again.size, again.offset, again.last) == ("log", len(HEL) + 1, 5, False)
+    assert content(normalize(again)) == content(normalize(block)) == ["Hel"]
+
+
+def test_usage_is_kept_as_the_server_sent_it() -> None:
+    usage = obj(prompt_tokens=12345678901234567890, completion_tokens=2, total_tokens=5)
+    found = agree(lines(chunk(obj(content="a"), usage=usage)))
+    assert json.loads(found.tables["completions"]["usage"][0].as_py())["prompt_tokens"] == 12345678901234567890
