@@ -113,10 +113,17 @@ class IngestReport:
         return all(source.balanced for source in self.sources)
 
     def __str__(self) -> str:
+        logs = _counted(len(self.sources), "log")
         known = sum(source.known for source in self.sources)
-        parts = [f"{self.responses:,} responses from {self.lines:,} lines of {len(self.sources):,} logs"]
+        if known == len(self.sources):
+            return f"nothing new in {logs}"
+        parts = [f"{_counted(self.responses, 'response')} from {_counted(self.lines, 'line')} of {logs}"]
         parts += [f"{known:,} of them known already"] if known else []
-        parts += [f"{self.duplicates:,} duplicates left out"] if self.duplicates else []
+        parts += [f"{_counted(self.duplicates, 'duplicate')} left out"] if self.duplicates else []
         parts += [f"{self.repaired:,} repaired"] if self.repaired else []
-        parts += [f"{self.rejects:,} lines rejected"] if self.rejects else []
+        parts += [f"{_counted(self.rejects, 'line')} rejected"] if self.rejects else []
         return " · ".join(parts)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

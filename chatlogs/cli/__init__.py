@@ -7,6 +7,7 @@ module is imported when the command is asked for, heavy packages inside its func
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import os
 import shlex
@@ -20,6 +21,9 @@ from chatlogs.cli.options import common_options
 from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError
 
 EXIT_INTERRUPTED = 130
+
+# What a full disk, a limit or missing rights say; any other OSError is ours to explain.
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
 
 # Section of the help -> command -> module of chatlogs.cli that defines it under the same name.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -113,9 +117,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     arguments = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in arguments or os.environ.get("CHATLOGS_DEBUG", "") not in ("", "0")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    _open_streams()
     sys.exit(_run(arguments, debug))
 
 
@@ -137,11 +139,25 @@ def _run(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        if isinstance(error, ChatlogsError):
-            click.echo(f"Error: {error}", err=True)
-            return error.exit_code
-        kind = type(error).__name__
-        click.echo(
-            f"Error: chatlogs failed unexpectedly ({kind}: {error}); --debug shows where. Please report it.", err=True
-        )
-        return EXIT_FAILED
+        click.echo(f"Error: {_told(error)}", err=True)
+        return error.exit_code if isinstance(error, ChatlogsError) else EXIT_FAILED
+
+
+def _told(error: Exception) -> str:
+    """The error in one sentence: a mistake in the call, something about the machine, or a fault of ours."""
+    if isinstance(error, ChatlogsError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}."
+    return f"chatlogs failed unexpectedly ({type(error).__name__}: {error}); --debug shows where. Please report it."
+
+
+def _open_streams() -> None:
+    """Standard streams that can be used, whatever the caller closed; text that cannot be encoded is escaped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

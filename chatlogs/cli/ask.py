@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from chatlogs.cli.inputs import opened
+from chatlogs.cli.inputs import is_store, opened
 from chatlogs.cli.options import Command, Option, Output, common_options, output_options, paths_argument, setting, tell
 from chatlogs.errors import QueryError
 
@@ -43,6 +43,8 @@ def sql(words: tuple[str, ...], file: str | None, params: tuple[str, ...], timeo
         raise click.UsageError("Missing argument 'PATH...': which store or logs?")
     output.chosen  # noqa: B018
     text = _query_text(query, file)
+    if not any(map(is_store, paths)):
+        _check(text)
     with opened(paths) as logs:
         output.write(logs.sql(text, timeout=timeout or None, **dict(map(_param, params))), _plain_look())
 
@@ -79,6 +81,16 @@ def _query_text(query: str | None, file: str | None) -> str:
         return sys.stdin.read() if file in (None, "-") else Path(str(file)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryError(f"cannot read {file or 'stdin'}: {error}.") from error
+
+
+def _check(query: str) -> None:
+    """Say of a query that cannot be run at all so before hours of reading."""
+    import duckdb
+
+    from chatlogs import session
+
+    with duckdb.connect() as connection:
+        session.check_reading(connection, query)
 
 
 def _param(text: str) -> tuple[str, Any]:

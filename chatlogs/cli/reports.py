@@ -124,7 +124,10 @@ def answer(
     name: str, paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output, notes: Notes | None = None
 ) -> None:
     """Ask a report and write its answer; below a table, what it does not show."""
-    output.chosen  # noqa: B018  A format that cannot be is told before hours of reading.
+    from chatlogs.queries import build
+
+    output.chosen  # noqa: B018  A format or a column that cannot be is told before hours of reading.
+    build(name, filters)
     with opened(paths) as logs:
         if show_sql:
             click.echo(logs.show_sql(name, filters) + ";")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chatlogs.tally import IngestReport
 
 _SHOWN = 30  # Logs told one by one.
+_SPEED_TOLD_FROM = 50  # MB; with less, the seconds are those of making tables, not of reading.
 
 
 @click.command(cls=Command, name="ingest", epilog="Python: chatlogs.ingest(paths, STORE)")
@@ -104,6 +105,7 @@ def tell_report(report: IngestReport) -> None:
     if len(new) > _SHOWN:
         tell(f"and {tables.counted(len(new) - _SHOWN, 'logs')} more")
     size = sum(source.new_bytes for source in report.sources) / 1e6
-    tell(f"{report} · {size:,.1f} MB in {report.seconds:.2f} s ({size / max(report.seconds, 1e-9):,.0f} MB/s)")
+    speed = f" ({size / report.seconds:,.0f} MB/s)" if size > _SPEED_TOLD_FROM else ""
+    tell(f"{report} · {size:,.1f} MB in {report.seconds:.2f} s{speed}" if new else str(report))
     if not report.balanced:
         tell("the counts do not add up to the lines: please report this")
