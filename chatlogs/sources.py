@@ -17,7 +17,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Protocol
 
 import xxhash
@@ -34,6 +33,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _ROTATED = re.compile(r"^(?P<stem>.+?)(?:\.(?P<number>\d{1,4}))?(?P<suffix>\.(?:gz|zst|zstd))?$")
 _PIPE_BYTES = 1 << 20
+_OTHER = {b"\xfd7zX": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"PAR1": "Parquet"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _expand(path: str) -> Iterator[Source]:
     if path == STDIN:
         yield Source(STDIN, None)
     elif os.path.isdir(path):
-        names = [str(p) for p in Path(path).rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path))]
+        names = list(_files_of(path))
         if not names:
             raise SourceError(f"{path} holds no files")
         yield from (Source(name, name) for name in sorted(names, key=_age))
@@ -89,8 +89,24 @@ def _expand(path: str) -> Iterator[Source]:
         raise SourceError(f"{path} does not exist")
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in path.parts)
+def _files_of(folder: str) -> Iterator[str]:
+    """The files of a folder and those below; hidden ones, Parquet files, and whole stores are no logs."""
+
+    def refuse(error: OSError) -> None:
+        raise SourceError(f"{error.filename} cannot be read: {error.strerror}")
+
+    for path, folders, names in os.walk(folder, onerror=refuse):
+        if os.path.isdir(os.path.join(path, "sources", "_delta_log")):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        yield from (
+            os.path.join(path, name) for name in names if not name.startswith((".", "_")) and _is_no_table(name)
+        )
+
+
+def _is_no_table(name: str) -> bool:
+    return not name.endswith(".parquet")
 
 
 def _age(name: str) -> tuple[str, int, str]:
@@ -230,6 +246,9 @@ def open_source(source: Source) -> Opened:
         head = raw.read(4) or b""
     except OSError as error:
         raise SourceError(f"{source.name} cannot be read: {error.strerror}") from None
+    for magic, kind in _OTHER.items():
+        if head.startswith(magic):
+            raise SourceError(f"{source.name} is {kind}; chatlogs reads plain text, gzip and zstd: unpack it first")
     hashing = _Hashing(raw, digests.stored, head)
     if head.startswith(_GZIP):
         return Opened(_Gzip(hashing, source.name), digests, "gzip", source)
