@@ -50,18 +50,21 @@ def empty() -> Tables:
 
 @dataclass
 class Assembler:
-    """The open responses of one source. Feed it the yield of each block, in order."""
+    """The open responses of one source. Feed it the yield of each block, in order.
+
+    numbered: the number of the next piece; what is written together needs pieces of different numbers.
+    """
 
     waiting: Tables = field(default_factory=empty)
     position: int = 0
     open_body: int | None = None
     last_record: int | None = None
     _exact: dict[int, Piece] = field(default_factory=dict)
-    _numbered: int = 0
+    numbered: int = 0
 
     def add(self, partials: Partials, *, line_base: int, end: int) -> Tables:
         """Take in the block that ends at byte `end` and begins at line `line_base`; whole responses come back."""
-        self._exact |= {number + self._numbered: piece for number, piece in partials.exact.items()}
+        self._exact |= {number + self.numbered: piece for number, piece in partials.exact.items()}
         pieces = self._placed(partials.tables, line_base)
         joined = self._joined(pieces, partials, line_base)
         if partials.bodies_closed:
@@ -85,11 +88,11 @@ class Assembler:
 
     def _placed(self, pieces: Mapping[str, pa.Table], line_base: int) -> Tables:
         """The pieces numbered apart from those that wait, at their lines in the source."""
-        result = {name: _plus(table, "piece", self._numbered) for name, table in pieces.items()}
+        result = {name: _plus(table, "piece", self.numbered) for name, table in pieces.items()}
         for column in ("line_number", "last_line"):
             result["completions"] = _plus(result["completions"], column, line_base + 1)
         if len(result["completions"]):
-            self._numbered = pc.max(result["completions"]["piece"]).as_py() + 1
+            self.numbered = pc.max(result["completions"]["piece"]).as_py() + 1
         return result
 
     def _joined(self, pieces: Tables, partials: Partials, line_base: int) -> Tables:
@@ -131,12 +134,12 @@ class Assembler:
     def _folded(self, old: Tables, new: Tables, body: int | None) -> Tables:
         found = sorted(self._pieces(old) + self._pieces(new), key=lambda p: (p.byte_offset, p.part))
         folded = fold(found, transcript=body is not None)
-        exact = {self._numbered + place: columns.before_columns(piece) for place, piece in enumerate(folded)}
+        exact = {self.numbered + place: columns.before_columns(piece) for place, piece in enumerate(folded)}
         self._exact |= {number: piece for number, piece in exact.items() if piece is not None}
         whole = [finished(piece) for piece in folded]
         bodies = dict.fromkeys(range(len(whole)), body) if body is not None else {}
-        tables = columns.tables(whole, first=self._numbered, transcripts=bodies)
-        self._numbered += len(whole)
+        tables = columns.tables(whole, first=self.numbered, transcripts=bodies)
+        self.numbered += len(whole)
         return tables
 
     def _pieces(self, tables: Tables) -> list[Piece]:

@@ -5,6 +5,7 @@ The driver reads and orders; the work on a block is a pure function that a pool 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import time
@@ -69,6 +70,11 @@ class _Reading:
     responses: int = 0
     duplicates: int = 0
     is_known: bool = False
+
+    @property
+    def name(self) -> str:
+        """The log's name in the store: what it was called when it was first read."""
+        return self.known.source if self.known is not None else self.source.name
 
 
 def ingest(
@@ -136,6 +142,10 @@ class _Run:
             pending: deque[tuple[_Reading, Block, Future[Partials]]] = deque()
             try:
                 for reading, block in itertools.chain([first], blocks):
+                    while pending and block is None:
+                        self._take(*pending.popleft())
+                    if block is None:
+                        continue
                     while len(pending) >= options.threads + 1:
                         self._take(*pending.popleft())
                     pending.append((reading, block, pool.submit(normalize, block)))
@@ -146,38 +156,70 @@ class _Run:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def _blocks(self) -> Iterator[tuple[_Reading, Block]]:
+    def _blocks(self) -> Iterator[tuple[_Reading, Block | None]]:
+        """The blocks to read, source by source; None asks to finish with all that came before."""
         known = [ledger.known(row) for row in self.seen.values()]
+        now: list[Known] = []  # read in this run
         buffers: list[bytearray] = []
-        for source in self.sources:
-            head = ledger.head_hash(source)
-            match, is_known = ledger.look_up(source, head, known)
-            taken = (k.source_key for k in known)
+        heads = [ledger.head_hash(source) for source in self.sources]
+        looked_up = [ledger.look_up(source, head, known) for source, head in zip(self.sources, heads, strict=True)]
+        places = {
+            match.source_key: source.path
+            for source, (match, _) in zip(self.sources, looked_up, strict=True)
+            if match is not None and source.path is not None
+        }
+        for source, head, (match, is_known) in zip(self.sources, heads, looked_up, strict=True):
+            later, is_same = ledger.look_up(source, head, now)
+            before: _Reading | None = None
+            if later is not None and (match is None or later.size > match.size):
+                match, is_known = later, is_same
+                if not is_known:
+                    key = later.source_key
+                    before = next(r for r in reversed(self.readings) if r.source_key == key and r.reader)
+                    yield before, None
+                    match = self._void_unfinished(before, later)
+            longer = ledger.is_begin_of(source, head, [*known, *now], places) if match is None else None
+            match, is_known = (longer, True) if longer else (match, is_known)
+            taken = (k.source_key for k in (*known, *now))
             reading = _Reading(source, match, match.source_key if match else ledger.key_of(head, taken), head)
             self.readings.append(reading)
             if is_known:
                 reading.is_known = True
                 self._progress(source.stored_size or 0)
                 continue
-            from chatlogs.assemble import Assembler
             from chatlogs.layout import is_document
 
-            reading.assembler = Assembler()
-            reading.opened = open_source(source)
-            reading.reader = Reader(reading.opened, block_bytes=self.options.block_bytes, buffers=buffers)
-            reading.start = reading.end = match.resume_offset if match else 0
-            reading.reader.skip(reading.start)
-            reading.line_base = reading.reader.lines_skipped
-            for block in reading.reader.blocks(is_document=is_document):
+            reader = self._open(reading, before, buffers)
+            for block in reader.blocks(is_document=is_document):
                 yield reading, block
+            assert reading.opened is not None
             reading.opened.close()
-            known.append(self._known(reading))
+            now.append(self._known(reading))
+
+    def _open(self, reading: _Reading, before: _Reading | None, buffers: list[bytearray]) -> Reader:
+        """The reader of what is new; `before` read, in this run, what the log begins with."""
+        from chatlogs.assemble import Assembler
+
+        reading.assembler = Assembler(numbered=before.assembler.numbered if before and before.assembler else 0)
+        reading.opened = open_source(reading.source)
+        reading.reader = Reader(reading.opened, block_bytes=self.options.block_bytes, buffers=buffers)
+        reading.start = reading.end = reading.known.resume_offset if reading.known else 0
+        reading.reader.skip(reading.start)
+        reading.line_base = reading.reader.lines_skipped
+        return reading.reader
+
+    def _void_unfinished(self, before: _Reading, match: Known) -> Known:
+        """Where to go on with a log that a log of this very run is the beginning of."""
+        if before.unfinished is None:
+            return match
+        self.writer.drop_reject(before.name, before.unfinished)
+        return dataclasses.replace(match, resume_offset=before.unfinished)
 
     def _known(self, reading: _Reading) -> Known:
         assert reading.opened is not None and reading.reader is not None
         digest = reading.opened.digests.content.hexdigest()
         size = reading.reader.position
-        return Known(reading.source.name, reading.source_key, size, size, digest, reading.head_hash)
+        return Known(reading.name, reading.source_key, size, size, digest, reading.head_hash)
 
     def _take(self, reading: _Reading, block: Block, future: Future[Partials]) -> None:
         partials = future.result()
@@ -187,7 +229,7 @@ class _Run:
         if block.last:
             self._write(reading, reading.assembler.rest())
             reading.unfinished = partials.unfinished
-        self.writer.add_rejects(reading.source.name, partials.rejects, reading.line_base)
+        self.writer.add_rejects(reading.name, partials.rejects, reading.line_base)
         reading.counts += partials.counts
         reading.line_base += partials.physical_lines
         if partials.counts.records:
@@ -201,7 +243,7 @@ class _Run:
 
     def _write(self, reading: _Reading, pieces: dict[str, pa.Table]) -> None:
         reading.responses += len(pieces["completions"])
-        self.writer.add(reading.source.name, reading.source_key, pieces)
+        self.writer.add(reading.name, reading.source_key, pieces)
 
     def _progress(self, count: int) -> None:
         self.done += count
@@ -219,13 +261,16 @@ class _Run:
             snapshot = self.store.snapshot()
             if self._overtaken(ledger.read_ledger(snapshot), fresh):
                 return False
-            order = [reading.source.name for reading in self.readings]
+            order = list(dict.fromkeys(reading.name for reading in self.readings))
             changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, order=order)
             for reading in fresh:
-                reading.duplicates = changes.duplicates[reading.source.name]
-                reading.responses -= changes.continued[reading.source.name]
-            rows = [self._ledger_row(reading) for reading in fresh]
-            resolve.replace_ledger(self.store, snapshot, self.staging, changes, rows)
+                reading.duplicates = changes.duplicates.pop(reading.name, 0)
+                reading.responses -= changes.continued.pop(reading.name, 0)
+            rows = dict(self.seen)
+            for reading in fresh:
+                rows[reading.source_key] = self._ledger_row(reading, rows)
+            written = [rows[key] for key in dict.fromkeys(reading.source_key for reading in fresh)]
+            resolve.replace_ledger(self.store, snapshot, self.staging, changes, written)
             self.store.commit(self.staging.ingest_id, changes.add, changes.remove)
             self.committed = True
         return True
@@ -239,11 +284,11 @@ class _Run:
             row["head_hash"] in heads or row["source_key"] in keys or row["size"] < HEAD_BYTES for row in changed
         )
 
-    def _ledger_row(self, reading: _Reading) -> Row:
+    def _ledger_row(self, reading: _Reading, rows: Mapping[int, Row]) -> Row:
         assert reading.opened is not None
         digests = reading.opened.digests
         row = {
-            "source": reading.source.name,
+            "source": reading.name,
             "source_key": reading.source_key,
             "size": reading.end,
             "resume_offset": reading.end if reading.unfinished is None else reading.unfinished,
@@ -258,7 +303,7 @@ class _Run:
             "ingest_id": self.staging.ingest_id,
             "ingested_at": self.now,
         }
-        return ledger.grown(self.seen[reading.source_key], row) if reading.known else row
+        return ledger.grown(rows[reading.source_key], row) if reading.known else row
 
     def report(self, seconds: float) -> IngestReport:
         counts = [

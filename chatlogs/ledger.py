@@ -6,12 +6,14 @@ it began with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import xxhash
 
+from chatlogs.errors import SourceError
 from chatlogs.sources import HEAD_BYTES, Reader, Source, open_source
 
 if TYPE_CHECKING:
@@ -84,9 +86,49 @@ def look_up(source: Source, head: str, ledger: Sequence[Known]) -> tuple[Known |
                 if known.content_hash == digest:
                     found = known
         at_end = found is not None and reader.position == found.size and not reader.skip(found.size + 1)
+        if found is not None and not found.size and not at_end and found.source != source.name:
+            found = None  # every log begins as an empty one does; only its own name tells that it is that one
     finally:
         opened.close()
     return found, at_end
+
+
+def is_begin_of(source: Source, head: str, ledger: Sequence[Known], places: Mapping[int, str]) -> Known | None:
+    """The known log that this source is an older copy of, as long as that log itself is still there to tell.
+
+    places: where known logs were met besides their names, by source_key.
+    """
+    small = (source.stored_size or 0) < HEAD_BYTES
+    candidates = [
+        (known, path)
+        for known in ledger
+        if known.head_hash == head or small
+        for path in {known.source, places.get(known.source_key, known.source)} - {source.name}
+        if os.path.isfile(path)
+    ]
+    if not candidates or not source.stored_size:
+        return None
+    size, digest = _digest(source)
+    for known, path in candidates:
+        other = Source(path, path)
+        try:
+            is_begin = size < known.size and _digest(other, size) == (size, digest)
+            if is_begin and _digest(other, known.size) == (known.size, known.content_hash):
+                return known
+        except SourceError:
+            continue
+    return None
+
+
+def _digest(source: Source, size: int = 1 << 62) -> tuple[int, str]:
+    """How much of the first `size` bytes is there, and its hash."""
+    opened = open_source(source)
+    try:
+        reader = Reader(opened, block_bytes=_STEP)
+        reader.skip(size)
+        return reader.position, opened.digests.content.hexdigest()
+    finally:
+        opened.close()
 
 
 def read_ledger(snapshot: Snapshot) -> dict[int, Row]:

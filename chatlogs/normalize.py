@@ -22,6 +22,9 @@ from chatlogs.schema import arrow_schema
 from chatlogs.tally import Counts
 
 _worker = threading.local()
+_UNFINISHED = Reject(
+    "truncated_line", "The log ends in the middle of this line; it is read again when the log has grown."
+)
 
 
 def normalize(block: Block, *, fast: bool = True) -> Partials:
@@ -64,6 +67,7 @@ def _document(block: Block, found: careful.Found) -> Partials:
     lines = scan(block)
     lines.kind[:] = BLANK
     lines.transcript[:] = NO_TRANSCRIPT
+    unfinished = _mark_open_text(block, found)
     counts = Counts(
         lines=found.lines,
         ignorable=len(found.ignorable),
@@ -72,7 +76,22 @@ def _document(block: Block, found: careful.Found) -> Partials:
         repaired=found.repaired,
     )
     tables = _with(_no_pieces(), lines, list(careful.folded(lines, found.pieces)))
-    return Partials(tables, _rejects(lines, found), counts, physical_lines=len(lines), container="json")
+    rejects = _rejects(lines, found)
+    return Partials(
+        tables, rejects, counts, physical_lines=len(lines), unfinished=unfinished, container="json"
+    )
+
+
+def _mark_open_text(block: Block, found: careful.Found) -> int | None:
+    """The offset of a last text that ends before its last bracket: it may be whole when the log grows."""
+    if not found.raws:
+        return None
+    line, (offset, text) = max(found.raws.items())
+    last = offset - block.offset + len(text) >= len(bytes(memoryview(block.data)[: block.size]).rstrip())
+    if not last or found.rejects[line].reason != "not_json":
+        return None
+    found.rejects[line] = _UNFINISHED
+    return offset
 
 
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
@@ -179,8 +198,7 @@ def _mark_unfinished(lines: Lines, found: careful.Found) -> int | None:
     last = len(lines) - 1
     if not block.last or last not in found.rejects or block.data[block.size - 1 : block.size] == b"\n":
         return None
-    detail = "The log ends in the middle of this line; it is read again when the log has grown."
-    found.rejects[last] = Reject("truncated_line", detail)
+    found.rejects[last] = _UNFINISHED
     return block.offset + int(lines.begin[last])
 
 

@@ -6,6 +6,7 @@ only the files that hold a row that goes or changes.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from chatlogs import columns, rows, sql
 from chatlogs.identity import Outcome, Response, decide
 from chatlogs.ledger import Row, read_ledger
 from chatlogs.partials import PIECES
+from chatlogs.piece import Piece
 from chatlogs.pieces import finished, merge
 from chatlogs.schema import TABLES
 from chatlogs.staging import StagedFile, Staging
@@ -190,6 +192,7 @@ def _merged_rows(
         ordered = sorted((r.completion_key for r in chain), key=order.__getitem__)
         piece = by_key[ordered[0]]
         for key in ordered[1:]:
+            _continue_calls(piece, by_key[key])
             piece = merge(piece, by_key[key])
         if len({r.id for r in chain}) == 1 and "id_collision" in chain[0].flags:
             piece.flags.add("id_collision")
@@ -210,6 +213,23 @@ def _merged_rows(
             table = table.set_column(place, "duplicates", pa.array(duplicates, pa.int64()))
         result[name] = [rows.conform(name, table)]
     return result
+
+
+def _continue_calls(earlier: Piece, later: Piece) -> None:
+    """Number the tool calls of the later part as they go on with the earlier one's: rows count from 0 in each.
+
+    A fragment with neither id nor name belongs to a call that was open: the last ones, in their order.
+    """
+    for choice in later.choices.values():
+        before = earlier.choices[choice.index].tool_calls if choice.index in earlier.choices else []
+        nameless = [call for call in choice.tool_calls if call.call_id is None and call.name is None]
+        open_calls = iter(before[-len(nameless) :] if nameless else ())
+        taken = {call.call_id: call.index for call in before}
+        fresh = itertools.count(max((call.index or 0 for call in before), default=-1) + 1)
+        for call in choice.tool_calls:
+            known = next(open_calls, None) if call.call_id is None and call.name is None else None
+            call.index = known.index if known else taken.get(call.call_id) if call.call_id else None
+            call.index = next(fresh) if call.index is None else call.index
 
 
 def _rows_of(

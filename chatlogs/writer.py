@@ -14,6 +14,7 @@ from datetime import datetime
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chatlogs import assemble, fold, rows, schema
 from chatlogs.assemble import Tables
@@ -53,6 +54,12 @@ class Writer:
             numbers = pa.array(np.asarray(rejects["line_number"]) + line_base + 1)
             rejects = rejects.set_column(line, rejects.schema.field(line), numbers)
             self._rejects.append(rows.conform("rejects", rejects, source=source))
+
+    def drop_reject(self, source: str, byte_offset: int) -> None:
+        """Forget the reject at this place, as the line was only unfinished."""
+        for number, table in enumerate(self._rejects):
+            here = pc.and_(pc.equal(table["source"], source), pc.equal(table["byte_offset"], byte_offset))
+            self._rejects[number] = table.filter(pc.invert(here))
 
     def finish(self) -> dict[str, list[StagedFile]]:
         """Write what is left, wait, and give all files by table."""

@@ -1,0 +1,26 @@
+"""What several test modules share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chatlogs.store import Store
+
+
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Gives an empty store at each call: a copy, as making one takes a third of a second."""
+    template = Store.create(tmp_path_factory.mktemp("template") / "store").path
+    place = tmp_path_factory.mktemp("stores")
+    count = 0
+
+    def make() -> Path:
+        nonlocal count
+        count += 1
+        return Path(shutil.copytree(template, place / str(count)))
+
+    return make

@@ -1,0 +1,222 @@
+"""What must hold for any log: where it is cut, split or gzipped, and how often it is read, changes nothing."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ingested import Rows, assembled, shown, stored
+from log_lines import dumps, logs, obj
+
+from chatlogs.ingest import ingest
+from chatlogs.normalize import normalize
+
+SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
+PLACES = ("completion_key", "source", "line_number", "byte_offset")
+WORKING = ("opens", "role_repeats", "last_line", "last_offset")
+carefully = partial(normalize, fast=False)
+
+NewStore = Callable[[], Path]
+
+
+def few(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+def read(store: Path, *paths: Path, **options: Any) -> Rows:
+    report = ingest(list(paths), store, **options)
+    assert report.balanced
+    assert report.lines == report.records + report.blank + report.ignorable + report.rejects
+    return stored(store)
+
+
+def answers(rows: Rows) -> Rows:
+    """The answers without their keys and places."""
+    return {
+        table: sorted(({k: v for k, v in row.items() if k not in PLACES} for row in rows[table]), key=str)
+        for table in ("completions", "choices", "tool_calls", "messages")
+    }
+
+
+def written(folder: Path, **files: bytes) -> list[Path]:
+    paths = []
+    for name, data in files.items():
+        paths.append(folder / f"{name}.jsonl")
+        paths[-1].write_bytes(data)
+    return paths
+
+
+def many(parts: list[bytes]) -> bytes:
+    """Several logs as one, in which no id stands for two responses."""
+    ends = (part if part.endswith(b"\n") else part + b"\n" for part in parts)
+    return b"".join(part.replace(b'"c', b'"%d-c' % number) for number, part in enumerate(ends))
+
+
+def uncut(data: bytes) -> bytes:
+    """The log without halves of surrogate pairs: a pair that the end of a file cuts stays cut."""
+    return data.replace(b"\\ud83d", b"h").replace(b"\\ude0a", b"l")
+
+
+# --- where a log is cut into blocks ------------------------------------------------------------------------------
+
+
+def same_in_any_blocks(data: bytes, sizes: tuple[int, ...], with_: Any) -> None:
+    whole, counts, rejects = assembled(data, with_=with_)
+    assert counts.balanced
+    for size in sizes:
+        cut, cut_counts, cut_rejects = assembled(data, block_bytes=size, with_=with_)
+        assert cut_counts == counts, size
+        assert cut_rejects == rejects, size
+        assert shown(cut, without=WORKING) == shown(whole, without=WORKING), size
+
+
+@few(40)
+@given(logs(most_edits=2, apart=True))
+def test_block_size_does_not_change_the_responses(data: bytes) -> None:
+    """Streams, bodies and odd lines that lie over block borders come out as when they lie within one."""
+    same_in_any_blocks(data, (64, 500), carefully)
+
+
+@few(10)
+@given(st.lists(logs(most_edits=1, apart=True), min_size=3, max_size=6))
+def test_block_size_does_not_change_what_the_fast_path_reads(parts: list[bytes]) -> None:
+    same_in_any_blocks(many(parts), (2_000,), normalize)
+
+
+def chunk(delta: Any, *, finish: str | None = None, **top: Any) -> bytes:
+    fields = {"id": "c1", "object": "chat.completion.chunk", "created": 1700000000, "model": "m"} | top
+    return dumps(obj(**fields, choices=[obj(index=0, delta=delta, finish_reason=finish)]))
+
+
+def calls(index: int, **call: Any) -> Any:
+    return obj(tool_calls=[obj(index=index, **call)])
+
+
+STREAMS = {
+    "a pair of surrogates": [chunk(obj(content=text)) for text in ("a\ud83d", "\ude0ab")],
+    "a text that repeats itself as it grows": [chunk(obj(content="abcdefg"[:n])) for n in range(1, 8)],
+    "tool calls that take turns": [
+        chunk(calls(0, id="x", function=obj(name="f", arguments=""))),
+        chunk(calls(1, id="y", function=obj(name="g", arguments=""))),
+        *[chunk(calls(n % 2, function=obj(arguments=str(n)))) for n in range(6)],
+    ],
+    "a tool call that begins at one": [
+        chunk(calls(1, id="x", function=obj(name="f", arguments="{"))),
+        chunk(calls(1, function=obj(arguments="}"))),
+    ],
+    "an id used again": [
+        text
+        for created in (1700000000, 1700000009)
+        for text in (
+            chunk(obj(role="assistant", content=""), created=created),
+            chunk(obj(content=f"at {created}"), created=created),
+            chunk(obj(), finish="stop", created=created),
+        )
+    ],
+    "usage behind the end": [
+        chunk(obj(content="a")),
+        chunk(obj(), finish="stop"),
+        dumps(obj(id="c1", object="chat.completion.chunk", created=1700000000, model="m", choices=[], usage=obj(n=1))),
+    ],
+    "no id": [chunk(obj(content=text), id="") for text in "abc"],
+}
+
+
+@pytest.mark.parametrize("framed", [False, True], ids=["bare", "in a body"])
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS.keys())
+def test_a_stream_cut_at_every_line_is_whole(stream: list[bytes], framed: bool) -> None:
+    data = b"".join(b"data: %b\n\n" % line if framed else line + b"\n" for line in stream)
+    same_in_any_blocks(data + b"data: [DONE]\n" * framed, (1, 300), carefully)
+
+
+def test_an_event_laid_out_over_lines_is_not_cut() -> None:
+    """A log that begins as one pretty-printed object is one block whatever its size."""
+    text = b'{\n  "id": "c1",\n  "object": "chat.completion",\n  "created": 1,\n  "model": "m",\n  "choices": []\n}\n'
+    same_in_any_blocks(text * 3, (20,), carefully)
+
+
+def test_block_size_does_not_change_the_store(new_store: NewStore, tmp_path: Path) -> None:
+    logs = [SAMPLES / name for name in ("chunks-2026-w42.jsonl.gz", "transcripts.sse", "exchanges.jsonl")]
+    assert read(new_store(), *logs, block_bytes=64 << 10) == read(new_store(), *logs)
+    head = b"\n".join((SAMPLES / "transcripts.sse").read_bytes().split(b"\n")[:200])
+    (path,) = written(tmp_path, head=head)
+    assert read(new_store(), path, block_bytes=2 << 10) == read(new_store(), path)
+
+
+# --- where a log is split into files and runs --------------------------------------------------------------------
+
+
+@few(12)
+@given(
+    st.lists(logs(most_edits=0, lines_between=False, apart=True), min_size=2, max_size=6),
+    st.integers(0, 10**6),
+    st.booleans(),
+)
+def test_a_log_split_at_any_line_gives_the_same_answers(
+    new_store: NewStore, tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], where: int, one_run: bool
+) -> None:
+    """Its halves, read in order, in one run or in two, complete the streams that were cut."""
+    data = uncut(many(parts))
+    lines = data.split(b"\n")
+    at = where % len(lines)
+    halves = b"".join(line + b"\n" for line in lines[:at]), b"\n".join(lines[at:])
+    whole, one, two = written(tmp_path_factory.mktemp("logs"), whole=data, one=halves[0], two=halves[1])
+    expected = read(new_store(), whole)
+    store = new_store()
+    for paths in [[one, two]] if one_run else [[one], [two]]:
+        found = read(store, *paths)
+    assert answers(found) == answers(expected)
+
+
+# --- how often, and as what, a log is read -----------------------------------------------------------------------
+
+
+@few(6)
+@given(st.lists(logs(most_edits=3), min_size=1, max_size=4))
+def test_reading_a_log_again_changes_nothing(
+    new_store: NewStore, tmp_path_factory: pytest.TempPathFactory, parts: list[bytes]
+) -> None:
+    """Under its name, under another one, compressed, in a second member, and all at once."""
+    folder = tmp_path_factory.mktemp("logs")
+    data = b"\n".join(parts)
+    (path,) = written(folder, log=data)
+    store = new_store()
+    first = read(store, path)
+    (again,) = written(folder, other=data)
+    (packed,) = written(folder, packed=gzip.compress(data[:50]) + gzip.compress(data[50:]))
+    for paths in ([path], [again], [packed], [path, again, packed]):
+        report = ingest(paths, store)
+        assert report.ingest_id is None and all(source.known for source in report.sources)
+        assert stored(store) == first
+
+
+@few(8)
+@given(
+    st.lists(logs(most_edits=0, lines_between=False, apart=True), min_size=1, max_size=4),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+)
+def test_a_log_that_grew_is_read_from_where_it_ended(
+    new_store: NewStore, tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], one: int, two: int
+) -> None:
+    """Read at any two sizes on the way, even within a line: the answers, records and rejects of one reading."""
+    data = uncut(many(parts))
+    path = tmp_path_factory.mktemp("logs") / "log.jsonl"
+    path.write_bytes(data)
+    expected = read(new_store(), path)
+    store = new_store()
+    for size in (*sorted((one % (len(data) + 1), two % (len(data) + 1))), len(data)):
+        path.write_bytes(data[:size])
+        found = read(store, path)
+    assert answers(found) == answers(expected)
+    assert found["rejects"] == expected["rejects"]
+    (ledger,), (once,) = found["sources"], expected["sources"]
+    assert ledger["lines"] == ledger["records"] + ledger["blank"] + ledger["ignorable"] + ledger["rejects"]
+    for name in ("records", "rejects", "responses", "size", "content_hash", "resume_offset"):
+        assert ledger[name] == once[name], name
