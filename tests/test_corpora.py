@@ -111,7 +111,7 @@ def inexact(source: str, rows: Rows) -> Iterator[tuple[str, int, str]]:
             continue
         (row,) = found
         pairs = {
-            # Where Azure's first chunk names no model, the official accumulator keeps that; totals.json has the real one.
+            # Azure's first chunk names no model, and the official accumulator keeps that.
             "model": (row["model"], said["model"] or row["model"]),
             "fingerprint": (row["system_fingerprint"], said["system_fingerprint"] or None),
             "chunk_count": (row["chunk_count"], expected["chunks"]),

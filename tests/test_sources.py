@@ -1,73 +1,195 @@
-"""Which files a path names, and which bytes are read."""
+"""Whatever holds a log, its bytes come out once, whole lines to a block, in the order of time."""
 
 from __future__ import annotations
 
-import bz2
 import gzip
-import lzma
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ingested import blocks, opened
 
 from chatlogs.errors import SourceError
-from chatlogs.sources import Reader, Source, find, open_source
+from chatlogs.ledger import Known, head_hash, is_begin_of, key_of, look_up
+from chatlogs.lines import PADDING
+from chatlogs.sources import HEAD_BYTES, Reader, Source, find, open_source
+
+DATA = b"".join(b'{"number":%d,"text":"%s"}\n' % (n, b"x" * (n % 90)) for n in range(20_000))
+ROOT = Path(__file__).resolve().parents[1]
 
 
-def names(paths: list[Source]) -> list[str]:
-    return [Path(source.name).name for source in paths]
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.Codec("zstd").compress(data, asbytes=True))
 
 
-def test_rotated_logs_of_a_folder_come_oldest_first(tmp_path: Path) -> None:
-    for name in ("app.log", "app.log.1", "app.log.2.gz", "app.log.10"):
-        (tmp_path / name).touch()
-    assert names(find(tmp_path)) == ["app.log.10", "app.log.2.gz", "app.log.1", "app.log"]
+FORMS = {
+    "plain": DATA,
+    "gzip": gzip.compress(DATA),
+    "gzip, several members": gzip.compress(DATA[:1000]) + gzip.compress(b"") + gzip.compress(DATA[1000:]),
+    "gzip, padded with NULs": gzip.compress(DATA) + bytes(512),
+    "zstd": zstd(DATA),
+    "zstd, several frames": zstd(DATA[:1000]) + zstd(DATA[1000:]),
+    "zstd behind a skippable frame": b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd" + zstd(DATA),
+}
 
 
-def test_a_store_and_hidden_files_in_a_folder_are_no_logs(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").touch()
-    (tmp_path / ".hidden").touch()
-    (tmp_path / "export.parquet").touch()
-    log = tmp_path / "store" / "sources" / "_delta_log"
-    log.mkdir(parents=True)
-    (log / "0.json").touch()
-    (tmp_path / "store" / "completions").mkdir()
-    (tmp_path / "store" / "completions" / "part.json").touch()
-    assert names(find(tmp_path)) == ["a.jsonl"]
+def source_of(path: Path, data: bytes) -> Source:
+    path.write_bytes(data)
+    return Source(str(path), str(path))
 
 
-@pytest.mark.parametrize("given", ["no-such-file", "no-*.jsonl", "."])
-def test_a_path_that_names_nothing_is_refused(given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SourceError):
-        find(given)
+def read(source: Source, block_bytes: int = 1 << 16) -> bytes:
+    return b"".join(bytes(b.data[: b.size]) for b in Reader(open_source(source), block_bytes=block_bytes).blocks())
 
 
-@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress])
-def test_other_compressions_are_named_not_read_as_text(pack: object, tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    path.write_bytes(pack(b'{"id":"x"}\n'))  # type: ignore[operator]
-    with pytest.raises(SourceError, match="unpack it first"):
-        open_source(find(path)[0])
+# --- blocks ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("block_bytes", [16, 100, 1 << 20])
-def test_blocks_end_at_line_ends_and_lose_no_byte(block_bytes: int, tmp_path: Path) -> None:
-    """Plain or of several gzip members, whatever the size of a block."""
-    data = b"".join(b'{"n":%d,"text":"%s"}\n' % (n, b"x" * (n % 60)) for n in range(500)) + b"no line end"
-    plain, packed = tmp_path / "plain", tmp_path / "packed"
-    plain.write_bytes(data)
-    packed.write_bytes(gzip.compress(data[:5000]) + gzip.compress(data[5000:]))
-    for path in (plain, packed):
-        opened = open_source(find(path)[0])
-        parts = [bytes(block.data[: block.size]) for block in Reader(opened, block_bytes=block_bytes).blocks()]
-        opened.close()
-        assert b"".join(parts) == data
-        assert all(part.endswith(b"\n") for part in parts[:-1])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_each_compression_gives_the_same_bytes_and_hash(tmp_path: Path, form: bytes) -> None:
+    """Judged by the bytes, never by the name."""
+    source = source_of(tmp_path / "log.txt", form)
+    reading = open_source(source)
+    parts = list(Reader(reading, block_bytes=100_000).blocks())
+    assert b"".join(bytes(b.data[: b.size]) for b in parts) == DATA
+    whole = opened(DATA)
+    list(Reader(whole, block_bytes=1 << 20).blocks())
+    assert reading.digests.content.hexdigest() == whole.digests.content.hexdigest()
+    reading.close()
 
 
-def test_a_cut_gzip_says_which_and_where(tmp_path: Path) -> None:
-    path = tmp_path / "cut.gz"
-    path.write_bytes(gzip.compress(b'{"id":"x"}\n' * 5000)[:-20])
-    opened = open_source(find(path)[0])
-    with pytest.raises(SourceError, match=r"cut\.gz is damaged"):
-        list(Reader(opened).blocks())
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.binary(max_size=40), max_size=12).map(b"\n".join), st.integers(1, 60))
+def test_blocks_hold_whole_lines_and_cover_the_log(data: bytes, block_bytes: int) -> None:
+    """Each ends at a line end but the last, begins where the one before ended, and has room behind it."""
+    found = blocks(data, block_bytes=block_bytes)
+    assert b"".join(bytes(block.data[: block.size]) for block in found) == data or data[:1] in (b"{", b"[")
+    assert [block.last for block in found] == [False] * (len(found) - 1) + [True]
+    position = 0
+    for block in found:
+        assert block.offset == position
+        assert len(block.data) >= block.size + PADDING
+        assert block.last or block.data[block.size - 1 : block.size] == b"\n"
+        position += block.size
+    assert position == len(data)
+
+
+def test_a_buffer_given_back_is_used_again() -> None:
+    buffers: list[bytearray] = []
+    reader = Reader(opened(DATA), block_bytes=50_000, buffers=buffers)
+    seen, parts = set(), []
+    for block in reader.blocks():
+        seen.add(id(block.data))
+        parts.append(bytes(block.data[: block.size]))
+        reader.release(block)
+    assert b"".join(parts) == DATA
+    assert len(parts) > 10 > len(seen)
+
+
+def test_skipping_counts_lines() -> None:
+    reader = Reader(opened(DATA))
+    at = DATA.index(b"\n", 5_000) + 1
+    assert reader.skip(at) and reader.lines_skipped == DATA[:at].count(b"\n")
+    (block,) = reader.blocks()
+    assert block.offset == at and bytes(block.data[: block.size]) == DATA[at:]
+    assert not Reader(opened(DATA)).skip(len(DATA) + 1)
+
+
+@pytest.mark.parametrize("form", ["gzip", "zstd"])
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_damaged_compression_is_one_sentence(tmp_path: Path, form: str, damage: str) -> None:
+    packed = bytearray(FORMS[form])
+    if damage == "cut":
+        del packed[-3_000:]
+    else:
+        packed[len(packed) // 2] ^= 0xFF
+    with pytest.raises(SourceError, match=r"log\.bin is damaged"):
+        read(source_of(tmp_path / "log.bin", bytes(packed)))
+
+
+def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="cannot be read"):
+        open_source(Source("gone", str(tmp_path / "gone")))
+
+
+# --- finding -----------------------------------------------------------------------------------------------------
+
+
+def names(paths: str | list[str]) -> list[str]:
+    return [os.path.basename(source.name) for source in find(paths)]
+
+
+def test_rotated_logs_come_oldest_first(tmp_path: Path) -> None:
+    for name in ("app.log", "app.log.1", "app.log.2.gz", "app.log.10.gz", "b.jsonl", ".hidden", "_skipped"):
+        (tmp_path / name).write_bytes(b"{}")
+    expected = ["app.log.10.gz", "app.log.2.gz", "app.log.1", "app.log", "b.jsonl"]
+    assert names(str(tmp_path)) == expected
+    assert names(str(tmp_path / "app*")) == expected[:4]
+
+
+def test_explicit_paths_keep_their_order_and_come_once(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).write_bytes(b"{}")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    given = [str(tmp_path / name) for name in ("c", "a", "link", "c", "b")]
+    assert names(given) == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize("path", ["missing.jsonl", "*.nothing", "empty"])
+def test_what_names_no_log_is_one_sentence(tmp_path: Path, path: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match=r"does not exist|no file matches|holds no files"):
+        find(str(tmp_path / path))
+    with pytest.raises(SourceError, match="no log was named"):
+        find([])
+
+
+def test_standard_input_is_a_log(tmp_path: Path) -> None:
+    line = b'{"id":"c1","object":"chat.completion","choices":[]}\n'
+    for data in (line, gzip.compress(line)):
+        command = [sys.executable, "-m", "chatlogs", "ingest", "-", "-o", str(tmp_path / "store"), "--json"]
+        done = subprocess.run(
+            command, input=data, capture_output=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+        assert b'"records": 1' in done.stdout or b'"known": true' in done.stdout
+
+
+# --- the ledger --------------------------------------------------------------------------------------------------
+
+
+def known(source: Source, key: int = 1) -> Known:
+    """The ledger's entry of a source that was read to its end."""
+    reading = open_source(source)
+    reader = Reader(reading)
+    reader.skip(1 << 40)
+    reading.close()
+    size, digest = reader.position, reading.digests.content.hexdigest()
+    return Known(source.name, key, size, size, digest, head_hash(source))
+
+
+@pytest.mark.parametrize("size", [1, HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + 1, 5_000])
+def test_a_log_is_known_by_the_bytes_it_begins_with(tmp_path: Path, size: int) -> None:
+    short, whole = source_of(tmp_path / "short", DATA[:size]), source_of(tmp_path / "whole.gz", gzip.compress(DATA))
+    other = source_of(tmp_path / "other", DATA[: size - 1] + b"~" + DATA[size:])
+    entry = known(short)
+    assert look_up(short, head_hash(short), [entry]) == (entry, True)
+    assert look_up(whole, head_hash(whole), [entry]) == (entry, False)
+    assert look_up(other, head_hash(other), [entry]) == (None, False)
+    full = known(whole, key=2)
+    assert look_up(whole, head_hash(whole), [entry, full]) == (full, True)
+    assert is_begin_of(short, head_hash(short), [full], {}) == full
+    assert is_begin_of(other, head_hash(other), [full], {}) is None
+    Path(whole.name).write_bytes(gzip.compress(DATA[: size + 1] + b"changed"))
+    assert is_begin_of(short, head_hash(short), [full], {}) is None
+
+
+def test_two_logs_that_begin_alike_have_keys_of_their_own() -> None:
+    first = key_of("head", [])
+    second = key_of("head", [first])
+    assert first != second and -(2**63) <= min(first, second) <= max(first, second) < 2**63
+    assert key_of("head", []) == first
