@@ -10,15 +10,13 @@ Names are loaded when first used, so that `import chatlogs` costs nothing.
 from __future__ import annotations
 
 import importlib
-import sys
-import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chatlogs.asking.logs import Logs
     from chatlogs.errors import ChatlogsError, QueryError, SourceError, StoreError
-    from chatlogs.ingest import ingest
-    from chatlogs.logs import Logs
-    from chatlogs.pieces import merge_chunks
+    from chatlogs.moving.ingest import ingest
+    from chatlogs.normalizing.pieces import merge_chunks
     from chatlogs.tally import IngestReport
 
     open = Logs.open
@@ -42,12 +40,12 @@ __all__ = [
 _HOMES = {
     "ChatlogsError": "errors",
     "IngestReport": "tally",
-    "Logs": "logs",
+    "Logs": "asking.logs",
     "QueryError": "errors",
     "SourceError": "errors",
     "StoreError": "errors",
-    "ingest": "ingest",
-    "merge_chunks": "pieces",
+    "ingest": "moving.ingest",
+    "merge_chunks": "normalizing.pieces",
 }
 
 
@@ -56,7 +54,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         value = _version()
     elif name in ("open", "read"):
-        value = getattr(importlib.import_module("chatlogs.logs").Logs, name)
+        value = getattr(importlib.import_module("chatlogs.asking.logs").Logs, name)
     elif name in _HOMES:
         value = getattr(importlib.import_module(f"chatlogs.{_HOMES[name]}"), name)
     else:
@@ -76,12 +74,3 @@ def _version() -> str:
         return metadata.version("chatlogs")
     except metadata.PackageNotFoundError:
         return "0+source"
-
-
-class _Package(types.ModuleType):
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Importing the module chatlogs.ingest sets it here; `chatlogs.ingest` has to stay the function.
-        super().__setattr__(name, value.ingest if name == "ingest" and isinstance(value, types.ModuleType) else value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -26,8 +26,8 @@ order by choices desc"""
 
 def tables() -> Iterator[str]:
     """The reference of tables, flags and reject reasons."""
+    from chatlogs.asking.queries import REPORTS
     from chatlogs.errors import REJECT_REASONS
-    from chatlogs.queries import REPORTS
     from chatlogs.schema import FLAGS, SQL_TYPES, TABLES
 
     yield "# Tables\n"

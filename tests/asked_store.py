@@ -12,7 +12,7 @@ from typing import Any
 
 from store_rows import rows
 
-from chatlogs.store import Store
+from chatlogs.keeping.store import Store
 
 EVIL = "\x1b[31mred\x1b[0m\x9b2J\u202eback \x07 =1+1 [bold]x[/bold]"
 NEW_YEAR = datetime.datetime(2026, 1, 1, 23, 30, tzinfo=datetime.UTC)  # In Berlin it is the 2nd already.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatlogs.store import Store
+from chatlogs.keeping.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -15,14 +15,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from chatlogs import rows
-from chatlogs.assemble import Assembler, Tables, concat
-from chatlogs.layout import is_document
-from chatlogs.lines import Block
-from chatlogs.normalize import normalize
-from chatlogs.partials import Partials
+from chatlogs.moving.assemble import Assembler, Tables, concat
+from chatlogs.normalizing import rows
+from chatlogs.normalizing.layout import is_document
+from chatlogs.normalizing.normalize import normalize
+from chatlogs.normalizing.partials import Partials
+from chatlogs.reading.lines import Block
+from chatlogs.reading.sources import BLOCK_BYTES, Digests, Opened, Reader, Source
 from chatlogs.schema import TABLES
-from chatlogs.sources import BLOCK_BYTES, Digests, Opened, Reader, Source
 from chatlogs.tally import Counts
 
 Rows = dict[str, list[dict[str, Any]]]

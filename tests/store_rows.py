@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from chatlogs.keeping.store import Store
 from chatlogs.schema import TABLES
-from chatlogs.store import Store
 
 RESPONSES = 4
 WHEN = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC)

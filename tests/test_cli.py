@@ -276,7 +276,7 @@ def test_ctrl_c_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chatlogs.logs.Logs.open", interrupted)
+    monkeypatch.setattr("chatlogs.asking.logs.Logs.open", interrupted)
     monkeypatch.setattr("chatlogs.cli.inputs.is_store", lambda _: True)
     assert run("usage", "x").code == 130
 
@@ -285,7 +285,7 @@ def test_ctrl_c_stops_a_query_at_once(store: str) -> None:
     slow = "select sum(hash(a.range * b.range)) from range(10000000) a, range(100000) b"
     script = (
         "import os, signal, sys, threading\n"
-        "from chatlogs import cli, session\n"
+        "from chatlogs import cli\nfrom chatlogs.asking import session\n"
         "run = session.run\n"
         "def later(*args):\n"
         "    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()\n"

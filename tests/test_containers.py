@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatlogs.documents import read_documents
-from chatlogs.oddlines import Decoded, Found, records, sse_pieces
-from chatlogs.pieces import Piece, finished
-from chatlogs.sse import events
+from chatlogs.normalizing.oddlines import Decoded, Found, records, sse_pieces
+from chatlogs.normalizing.pieces import Piece, finished
+from chatlogs.reading.documents import read_documents
+from chatlogs.reading.sse import events
 
 ANSWER: dict[str, Any] = {
     "id": "chatcmpl-1",
@@ -406,6 +406,6 @@ def test_a_value_that_never_ends_is_one_text() -> None:
 
 
 def test_a_long_array_is_read_element_by_element(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatlogs.documents.SIZE_LIMIT", 10)
+    monkeypatch.setattr("chatlogs.reading.documents.SIZE_LIMIT", 10)
     data = b'[\n{"a": 1},\n{"b": [2]}\n]\n'
     assert list(read_documents(data)) == [(2, 2, b'{"a": 1}'), (3, 12, b'{"b": [2]}')]

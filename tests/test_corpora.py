@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from ingested import Rows, blocks, shown, stored
 
-from chatlogs.ingest import ingest
-from chatlogs.normalize import normalize
+from chatlogs.moving.ingest import ingest
+from chatlogs.normalizing.normalize import normalize
 
 CORPORA = Path(__file__).resolve().parents[1].parent / "shared" / "corpora"
 SOURCES = sorted(path.name for path in CORPORA.iterdir() if path.is_dir()) if CORPORA.is_dir() else []

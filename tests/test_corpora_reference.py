@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from chatlogs.decoding import Decoded
-from chatlogs.oddlines import Found, read_line, records, sse_pieces
-from chatlogs.pieces import Piece, finished, piece_of_completion
-from chatlogs.toolcalls import FUNCTION_CALL
+from chatlogs.normalizing.oddlines import Found, read_line, records, sse_pieces
+from chatlogs.normalizing.pieces import Piece, finished, piece_of_completion
+from chatlogs.normalizing.toolcalls import FUNCTION_CALL
+from chatlogs.reading.decoding import Decoded
 
 CORPORA = Path(__file__).resolve().parents[1].parent / "shared" / "corpora"
 SOURCES = sorted(path.name for path in CORPORA.iterdir() if path.is_dir()) if CORPORA.is_dir() else []

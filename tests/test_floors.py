@@ -6,6 +6,7 @@ Imports inside a function count too. Those under `if TYPE_CHECKING` do not: noth
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import json
 import subprocess
@@ -17,26 +18,19 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "chatlogs"
 
-# From the ground up; a new module is written down here on the lowest floor that can carry it.
-FLOORS = {
-    "ground": "errors schema sql tally values texts finish",
-    "reading": "lines sources decoding documents envelopes shapes wrappers hosted sse containers",
-    "normalizing": """
-        toolcalls piece choices records requests finishing pieces oddlines
-        projection skeleton fold partials columns careful layout normalize rows""",
-    "keeping": "parquet locks staging deltas recovery verify upkeep store",
-    "resolving": "assemble identity ledger writer resolve",
-    "moving": "ingest",
-    "asking": "periods queries session logs",
-    "telling": "tables report",
-    "doors": """
-        __init__ __main__ cli cli.formats cli.options cli.inputs cli.screens
-        cli.ask cli.reports cli.stores cli.reference cli.demo""",
-}
-FLOOR_OF = {module: height for height, names in enumerate(FLOORS.values()) for module in names.split()}
+# From the ground up: each is a folder of the package, but for the modules that lie in the package itself.
+FLOORS = ("ground", "reading", "normalizing", "keeping", "moving", "asking", "telling", "doors")
+DOORS = ("__init__", "__main__", "cli")
 HEAVY = ("duckdb", "polars", "pyarrow", "deltalake", "numpy", "rich")
 
 
+def floor_of(module: str) -> int:
+    """The number of the floor that a module is on."""
+    first = module.partition(".")[0]
+    return FLOORS.index("doors" if first in DOORS else first if first in FLOORS else "ground")
+
+
+@functools.cache
 def modules() -> dict[str, Path]:
     """Every module of the package by its name in it: cli.ask, and cli for a package's own file."""
     names = {path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
@@ -63,14 +57,14 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
 def module_of(name: str) -> str:
     """The module that has this name: chatlogs.cli.options.tell is in cli.options, chatlogs.open in __init__."""
     parts = name.split(".")[1:]
-    while parts and ".".join(parts) not in FLOOR_OF:
+    while parts and ".".join(parts) not in modules():
         parts.pop()
     return ".".join(parts) or "__init__"
 
 
-def test_every_module_is_on_exactly_one_floor() -> None:
-    named = [module for names in FLOORS.values() for module in names.split()]
-    assert sorted(named) == sorted(modules())
+def test_every_folder_is_a_floor() -> None:
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders == {*FLOORS, "cli", "sql"} - {"ground", "doors"}
 
 
 @pytest.mark.parametrize(("module", "path"), modules().items(), ids=modules())
@@ -78,14 +72,14 @@ def test_a_module_imports_from_its_own_floor_or_below(module: str, path: Path) -
     above = [
         f"{path.name}:{line} imports {imported} from a floor above"
         for imported, line in imports(path)
-        if FLOOR_OF[module_of(imported)] > FLOOR_OF[module]
+        if floor_of(module_of(imported)) > floor_of(module)
     ]
     assert not above
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """The doors may: the main group imports a command when it is asked for, and that imports what all share."""
-    rooms = {name: path for name, path in modules().items() if FLOOR_OF[name] < FLOOR_OF["cli"]}
+    rooms = {name: path for name, path in modules().items() if floor_of(name) < floor_of("cli")}
     graph = {name: {module_of(imported) for imported, _ in imports(path)} - {name} for name, path in rooms.items()}
     graphlib.TopologicalSorter(graph).prepare()  # CycleError names the circle
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ingested import stored
 from log_lines import Obj, dumps, obj
 
-from chatlogs.identity import Response, continues, decide
-from chatlogs.ingest import ingest
+from chatlogs.moving.identity import Response, continues, decide
+from chatlogs.moving.ingest import ingest
 
 NewStore = Callable[[], Path]
 

@@ -15,8 +15,8 @@ import pytest
 from ingested import Rows, stored
 from log_lines import dumps, obj
 
-from chatlogs.ingest import ingest
-from chatlogs.store import Store
+from chatlogs.keeping.store import Store
+from chatlogs.moving.ingest import ingest
 from chatlogs.tally import IngestReport
 
 SPEC = Path(__file__).resolve().parents[1].parent / "shared" / "spec"

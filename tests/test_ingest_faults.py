@@ -20,8 +20,8 @@ from ingested import Rows, stored
 from log_lines import dumps, obj
 
 import chatlogs
-from chatlogs.ingest import ingest
-from chatlogs.store import Store
+from chatlogs.keeping.store import Store
+from chatlogs.moving.ingest import ingest
 
 KILLS = 30
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ingested import Rows, assembled, shown, stored
 from log_lines import dumps, logs, obj
 
-from chatlogs.ingest import ingest
-from chatlogs.normalize import normalize
+from chatlogs.moving.ingest import ingest
+from chatlogs.normalizing.normalize import normalize
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 PLACES = ("completion_key", "source", "line_number", "byte_offset")

@@ -17,10 +17,10 @@ import pytest
 import store_rows
 
 import chatlogs
+from chatlogs.asking.logs import Logs
 from chatlogs.errors import ChatlogsError, QueryError, StoreError
-from chatlogs.logs import Logs
+from chatlogs.keeping.store import Store
 from chatlogs.schema import TABLES
-from chatlogs.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -240,8 +240,3 @@ def test_every_public_name_is_there() -> None:
         assert getattr(chatlogs, name) is not None
     with pytest.raises(AttributeError):
         chatlogs.nothing  # noqa: B018
-
-
-def test_ingest_stays_the_function_when_its_module_is_imported() -> None:
-    script = "import chatlogs, chatlogs.ingest; from chatlogs.ingest import ingest; assert chatlogs.ingest is ingest"
-    subprocess.run([sys.executable, "-c", script], check=True)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from ingested import blocks, shown
 from log_lines import MARK, dumps, logs, obj, records
 
-from chatlogs.lines import Block
-from chatlogs.normalize import normalize
-from chatlogs.partials import Partials
+from chatlogs.normalizing.normalize import normalize
+from chatlogs.normalizing.partials import Partials
+from chatlogs.reading.lines import Block
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 WORKING = (

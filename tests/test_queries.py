@@ -11,10 +11,10 @@ import duckdb
 import polars as pl
 import pytest
 
-from chatlogs import queries
+from chatlogs.asking import queries
+from chatlogs.asking.logs import Logs
+from chatlogs.asking.queries import REPORTS, Filters
 from chatlogs.errors import QueryError
-from chatlogs.logs import Logs
-from chatlogs.queries import REPORTS, Filters
 from chatlogs.schema import TABLES
 
 GROUPED = ["usage", "finish", "flags"]

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from chatlogs import report, tables
 from chatlogs.errors import ChatlogsError, QueryError
-from chatlogs.tables import Look
+from chatlogs.telling import report, tables
+from chatlogs.telling.tables import Look
 
 FRAME = pl.DataFrame(
     {

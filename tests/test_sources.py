@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from ingested import blocks, opened
 
 from chatlogs.errors import SourceError
-from chatlogs.ledger import Known, head_hash, is_begin_of, key_of, look_up
-from chatlogs.lines import PADDING
-from chatlogs.sources import HEAD_BYTES, Reader, Source, find, open_source
+from chatlogs.moving.ledger import Known, head_hash, is_begin_of, key_of, look_up
+from chatlogs.reading.lines import PADDING
+from chatlogs.reading.sources import HEAD_BYTES, Reader, Source, find, open_source
 
 DATA = b"".join(b'{"number":%d,"text":"%s"}\n' % (n, b"x" * (n % 90)) for n in range(20_000))
 ROOT = Path(__file__).resolve().parents[1]

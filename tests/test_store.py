@@ -19,8 +19,8 @@ from deltalake import DeltaTable
 from store_rows import WHEN, ingest, rows, state, tables_of, torn
 
 from chatlogs.errors import StoreError
+from chatlogs.keeping.store import Store
 from chatlogs.schema import FORMAT_VERSION, TABLES
-from chatlogs.store import Store
 
 
 @pytest.fixture

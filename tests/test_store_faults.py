@@ -24,8 +24,8 @@ import pytest
 from store_rows import ingest, state, tables_of, torn
 
 from chatlogs.errors import StoreError
+from chatlogs.keeping.store import Store
 from chatlogs.schema import TABLES
-from chatlogs.store import Store
 
 KILLS = 30
 STEPS = {"rename", "unlink", "fsync", "create_write_transaction", "mkdir"}

@@ -13,7 +13,7 @@ def merge(chunks: Chunks) -> Answer:
     """Read with plain DuckDB, as any user would."""
     import duckdb
 
-    from chatlogs.ingest import ingest
+    from chatlogs.moving.ingest import ingest
 
     with tempfile.TemporaryDirectory() as folder:
         log, store = Path(folder, "stream.sse"), Path(folder, "store")

@@ -87,7 +87,7 @@ def _check(query: str) -> None:
     """Say of a query that cannot be run at all so before hours of reading."""
     import duckdb
 
-    from chatlogs import session
+    from chatlogs.asking import session
 
     with duckdb.connect() as connection:
         session.check_reading(connection, query)
@@ -106,6 +106,6 @@ def _param(text: str) -> tuple[str, Any]:
 
 
 def _plain_look() -> Any:
-    from chatlogs.tables import Look
+    from chatlogs.telling.tables import Look
 
     return Look(color=str(setting("color") or "auto"), nulls={})

@@ -25,10 +25,10 @@ def demo(folder: str | None) -> None:
 
     Reads them into a store, shows tokens and finish reasons, and says what to type next.
     """
+    from chatlogs.asking.queries import Filters
     from chatlogs.cli.reports import answer
     from chatlogs.cli.stores import tell_report
-    from chatlogs.ingest import ingest
-    from chatlogs.queries import Filters
+    from chatlogs.moving.ingest import ingest
 
     with _place(folder) as place:
         write_logs(place / "logs")

@@ -18,14 +18,14 @@ from chatlogs.cli.options import setting, tell
 from chatlogs.errors import SourceError
 
 if TYPE_CHECKING:
-    from chatlogs.logs import Logs
+    from chatlogs.asking.logs import Logs
     from chatlogs.tally import IngestReport
 
 
 @contextmanager
 def opened(paths: Sequence[str], **options: Any) -> Iterator[Logs]:
     """The logs at `paths`; what was read of raw logs is told on stderr."""
-    from chatlogs.logs import Logs
+    from chatlogs.asking.logs import Logs
 
     stores = [path for path in paths if is_store(path)]
     if stores and len(paths) > 1:
@@ -65,7 +65,7 @@ def progress() -> Iterator[Callable[[int, int | None], None] | None]:
 
 def _told(report: IngestReport, paths: Sequence[str]) -> str:
     """One line: what was read, and where to look at what was not."""
-    from chatlogs.tables import counted
+    from chatlogs.telling.tables import counted
 
     size = sum(source.size for source in report.sources) / 1e6
     files, lines = counted(len(report.sources), "files"), counted(report.lines, "lines")

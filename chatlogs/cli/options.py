@@ -20,7 +20,7 @@ from chatlogs.errors import QueryError
 if TYPE_CHECKING:
     import polars as pl
 
-    from chatlogs.tables import Look
+    from chatlogs.telling.tables import Look
 
 Function = Callable[..., Any]
 
@@ -58,7 +58,7 @@ class Output:
 
     @property
     def chosen(self) -> str:
-        from chatlogs.report import SUFFIXES
+        from chatlogs.telling.report import SUFFIXES
 
         if self.format or self.to_stdout:
             return self.format or "table"
@@ -77,7 +77,7 @@ class Output:
 
     def write(self, frame: pl.DataFrame, look: Look | None = None) -> None:
         """The frame, to where it was asked for."""
-        from chatlogs import report
+        from chatlogs.telling import report
 
         format = self.chosen
         if not self.to_stdout:
@@ -142,7 +142,7 @@ def filter_options(*, keys: bool) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            from chatlogs.queries import Filters
+            from chatlogs.asking.queries import Filters
 
             names = [name for name in Filters.__dataclass_fields__ if name in kwargs]
             return function(*args, filters=Filters(**{name: kwargs.pop(name) for name in names}), **kwargs)

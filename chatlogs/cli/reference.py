@@ -28,7 +28,7 @@ def schema(name: str | None, output: Output) -> None:
     """
     import polars as pl
 
-    from chatlogs.tables import Look
+    from chatlogs.telling.tables import Look
 
     known = [*TABLES, "flags", "reasons"]
     if name is not None and name not in known:

@@ -27,9 +27,9 @@ from chatlogs.cli.options import (
 if TYPE_CHECKING:
     import polars as pl
 
-    from chatlogs.logs import Logs
-    from chatlogs.queries import Filters
-    from chatlogs.tables import Look
+    from chatlogs.asking.logs import Logs
+    from chatlogs.asking.queries import Filters
+    from chatlogs.telling.tables import Look
 
 Notes = Callable[["Logs", "pl.DataFrame", "Filters"], list[str]]
 
@@ -105,7 +105,7 @@ def rejects(paths: tuple[str, ...], where: str | None, limit: int, show_sql: boo
 
     Every one of them is kept whole; on a terminal it is cut to the window.
     """
-    from chatlogs.queries import Filters
+    from chatlogs.asking.queries import Filters
 
     def notes(logs: Logs, frame: pl.DataFrame, _: Filters) -> list[str]:
         total = int(logs.sql("select count(*) as n from rejects").item())
@@ -124,7 +124,7 @@ def answer(
     name: str, paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output, notes: Notes | None = None
 ) -> None:
     """Ask a report and write its answer; below a table, what it does not show."""
-    from chatlogs.queries import build
+    from chatlogs.asking.queries import build
 
     output.chosen  # noqa: B018  A format or a column that cannot be is told before hours of reading.
     build(name, filters)
@@ -143,8 +143,8 @@ def answer(
 
 
 def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | None:
-    from chatlogs.queries import HOUR, REPORTS, build
-    from chatlogs.tables import Look
+    from chatlogs.asking.queries import HOUR, REPORTS, build
+    from chatlogs.telling.tables import Look
 
     if not output.for_people:
         return None
@@ -166,7 +166,7 @@ def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | Non
 
 def _usage_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     """What the sums leave out."""
-    from chatlogs import tables
+    from chatlogs.telling import tables
 
     by_status = logs.ask("usage", dataclasses.replace(filters, by=["status"], sort=(), limit=0))
     missing, total = int(by_status["no_usage"].sum()), int(by_status["responses"].sum())
@@ -179,7 +179,7 @@ def _usage_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]
 
 
 def _finish_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    from chatlogs import tables
+    from chatlogs.telling import tables
 
     unseen = int(frame.filter(frame["finish_reason"].is_null())["choices"].sum())
     if not unseen:
@@ -189,7 +189,7 @@ def _finish_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str
 
 def _filter_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     """Why an answer may be smaller than expected."""
-    from chatlogs import tables
+    from chatlogs.telling import tables
 
     notes = []
     if filters.since is not None or filters.until is not None:

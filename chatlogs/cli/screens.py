@@ -11,16 +11,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from chatlogs import queries, report, tables
+from chatlogs.asking import queries
 from chatlogs.cli.inputs import command
 from chatlogs.schema import FLAGS
+from chatlogs.telling import report, tables
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from chatlogs.asking.logs import Logs
+    from chatlogs.asking.queries import Filters
     from chatlogs.cli.options import Output
-    from chatlogs.logs import Logs
-    from chatlogs.queries import Filters
 
 _TOP = 8
 

@@ -40,7 +40,7 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
     Files, globs, folders, or - for stdin; gzip and zstd are told by their bytes. What is in the store already is
     left out, under any name: run it again after a log has grown. Lines that cannot be read are kept in rejects.
     """
-    from chatlogs.ingest import ingest as read_into
+    from chatlogs.moving.ingest import ingest as read_into
 
     with progress() as step:
         report = read_into(list(paths), store, progress=step, **options)
@@ -58,7 +58,7 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
 @common_options
 def verify(store: str) -> int:
     """Check a store: every file, every count, every key. Exit with 1 when anything is wrong."""
-    from chatlogs.store import Store
+    from chatlogs.keeping.store import Store
 
     problems = Store.open(store).verify()
     for problem in problems:
@@ -72,7 +72,7 @@ def verify(store: str) -> int:
 @common_options
 def compact(store: str) -> None:
     """Fold a store's many small files into few sorted ones; its tables stay the same."""
-    from chatlogs.store import Store
+    from chatlogs.keeping.store import Store
 
     tell(str(Store.open(store).compact()))
 
@@ -91,7 +91,8 @@ def tell_report(report: IngestReport) -> None:
     """The report for people: where the lines of each log went, then all of it in one line."""
     import polars as pl
 
-    from chatlogs import queries, tables
+    from chatlogs.asking import queries
+    from chatlogs.telling import tables
 
     if setting("quiet"):
         return

@@ -1,0 +1,330 @@
+"""Logs: the tables of a store, or of raw logs, and the questions one asks of them.
+
+The rule: tables are lazy frames, answers are small frames, and each question sees one whole state of the
+store as of now. Nothing asked here changes anything.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+import duckdb
+import polars as pl
+
+from chatlogs import sql
+from chatlogs.asking import queries, session
+from chatlogs.asking.periods import When, zone
+from chatlogs.asking.queries import Filters
+from chatlogs.errors import ChatlogsError, QueryError
+from chatlogs.schema import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from chatlogs.tally import IngestReport
+
+T = TypeVar("T")
+Keys = str | Sequence[str] | None
+
+
+class Logs:
+    """The tables and what can be asked of them; chatlogs.open and chatlogs.read make one.
+
+    Use it as a context manager, or close() it, when it holds raw logs: they lie in a temporary folder.
+    """
+
+    def __init__(self, files: Callable[[], session.Files], *, path: str) -> None:
+        """`files` gives the files of every table as of now; it is asked before each question."""
+        self.path = path
+        self.ingest_report: IngestReport | None = None
+        self._files_now = files
+        self._files: session.Files = {}
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._folder: Callable[[], object] | None = None
+
+    @classmethod
+    def open(cls, path: str | Path) -> Logs:
+        """The store at `path`; StoreError when there is none."""
+        from chatlogs.keeping.store import Store
+
+        store = Store.open(path)
+
+        def files() -> session.Files:
+            snapshot = store.snapshot()
+            return {table: snapshot.files(table) for table in TABLES}
+
+        return cls(files, path=store.path)
+
+    @classmethod
+    def read(cls, paths: str | Path | Sequence[str | Path], **options: Any) -> Logs:
+        """Raw logs, read into a temporary store; `options` are those of chatlogs.ingest.
+
+        What was read is in `.ingest_report`. The store goes when this object does.
+        """
+        from chatlogs.moving.ingest import ingest
+
+        folder = tempfile.mkdtemp(prefix="chatlogs-")
+        try:
+            report = ingest(paths, os.path.join(folder, "store"), **options)
+            logs = cls.open(os.path.join(folder, "store"))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        logs.ingest_report = report
+        logs._folder = weakref.finalize(logs, shutil.rmtree, folder, ignore_errors=True)
+        return logs
+
+    def close(self) -> None:
+        """Let go of files, and of the temporary store of raw logs."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._folder:
+            self._folder()
+
+    def __enter__(self) -> Logs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def completions(self) -> pl.LazyFrame:
+        """One row per response."""
+        return self.table("completions")
+
+    @property
+    def choices(self) -> pl.LazyFrame:
+        """One row per choice of a response."""
+        return self.table("choices")
+
+    @property
+    def tool_calls(self) -> pl.LazyFrame:
+        """One row per tool call of a choice."""
+        return self.table("tool_calls")
+
+    @property
+    def messages(self) -> pl.LazyFrame:
+        """One row per message of a request, when the log holds requests."""
+        return self.table("messages")
+
+    @property
+    def logprobs(self) -> pl.LazyFrame:
+        """One row per token with a log probability; empty unless kept on ingest."""
+        return self.table("logprobs")
+
+    @property
+    def chunks(self) -> pl.LazyFrame:
+        """One row per chunk; empty unless kept on ingest or captured with times."""
+        return self.table("chunks")
+
+    @property
+    def rejects(self) -> pl.LazyFrame:
+        """One row per line that could not be read."""
+        return self.table("rejects")
+
+    @property
+    def sources(self) -> pl.LazyFrame:
+        """One row per log that was read."""
+        return self.table("sources")
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """A table by name, with the declared columns even when it has no rows.
+
+        Collect it before the next ingest into this store: that may replace files this frame reads.
+        """
+        if name not in TABLES:
+            raise QueryError(f"unknown table '{name}'. Known: {', '.join(TABLES)}.")
+        files = self._files_now()[name]
+        if not files:
+            return pl.DataFrame(TABLES[name].arrow().empty_table()).lazy()
+        return pl.scan_parquet(list(files), glob=False, hive_partitioning=False)
+
+    def usage(
+        self,
+        by: Keys = "model",
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        tz: str = "UTC",
+        model: str | Sequence[str] = (),
+        where: str | None = None,
+        sort: str | Sequence[str] = (),
+        limit: int = 0,
+    ) -> pl.DataFrame:
+        """Tokens used, by any columns of completions, hour, day, week, month or metadata.KEY; by=[] for one total.
+
+        `until` includes a date and excludes a time; `model` takes globs; a sum nobody reported is null.
+        """
+        return self.ask("usage", Filters(by, since, until, tz, model, where, sort, limit))
+
+    def finish_reasons(
+        self,
+        by: Keys = "model",
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        tz: str = "UTC",
+        model: str | Sequence[str] = (),
+        where: str | None = None,
+        sort: str | Sequence[str] = (),
+        limit: int = 0,
+    ) -> pl.DataFrame:
+        """How often choices stop for which reason, with each reason's share of its group.
+
+        Keys and filters as in usage(), and the columns of choices too. A null reason: the stream was cut off.
+        """
+        return self.ask("finish", Filters(by, since, until, tz, model, where, sort, limit))
+
+    def summary(self, **filters: Any) -> pl.DataFrame:
+        """One row that says what is here; filters as in usage(), without `by`, `sort` and `limit`."""
+        return self.ask("summary", Filters(**filters))
+
+    def ask(self, report: str, filters: Filters | None = None) -> pl.DataFrame:
+        """The answer to a named report; queries.REPORTS lists them and describes their columns."""
+        filters = filters or Filters()
+        query = queries.build(report, filters)
+        with _explained(report):
+            frame = self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values))))
+        if "hour" in query.keys and filters.tz.upper() != "UTC":
+            zone(filters.tz)
+            frame = frame.with_columns(pl.col("hour").dt.convert_time_zone(filters.tz))
+        return frame
+
+    def show_sql(self, report: str, filters: Filters | None = None) -> str:
+        """The report's query as text that runs as it is in plain DuckDB, without chatlogs."""
+        files = self._files_now()
+        relations = {table: session.relation(paths, short=True) for table, paths in files.items()}
+        return queries.standalone(queries.build(report, filters or Filters()).plain, relations)
+
+    @overload
+    def sql(
+        self, query: str, as_: Literal["polars"] = ..., *, timeout: float | None = ..., **params: Any
+    ) -> pl.DataFrame: ...
+    @overload
+    def sql(self, query: str, as_: Literal["arrow"], *, timeout: float | None = ..., **params: Any) -> pa.Table: ...
+    @overload
+    def sql(
+        self, query: str, as_: Literal["relation"], *, timeout: float | None = ..., **params: Any
+    ) -> duckdb.DuckDBPyRelation: ...
+    def sql(self, query: str, as_: str = "polars", *, timeout: float | None = None, **params: Any) -> Any:
+        """The answer to SQL over the tables, by their names; `$name` in the query takes the value of `name`.
+
+        The query can read these tables and nothing else. sum() of integers comes back as Int64 in polars.
+        A relation is not run yet: errors may come when it is.
+        """
+        if as_ not in ("polars", "arrow", "relation"):
+            raise QueryError(f"as_ is 'polars', 'arrow' or 'relation', not '{as_}'.")
+
+        def run(cursor: duckdb.DuckDBPyConnection) -> Any:
+            session.check_reading(cursor, query)
+            relation = cursor.sql(query, params=params or None)
+            return _frame(relation) if as_ == "polars" else relation.to_arrow_table() if as_ == "arrow" else relation
+
+        return self._run(run, timeout=timeout)
+
+    def show(self, id: str) -> dict[str, pl.DataFrame]:
+        """The rows of every response with this id, by table; several when servers reused the id.
+
+        Where no response has that id it is tried as completion_key, request_id and custom_id. QueryError when
+        nothing goes by it.
+        """
+        for column in ("id", "cast(completion_key as varchar)", "request_id", "custom_id"):
+            query = sql.text("show", where=f"{column} = $id")
+            found = self._run(lambda cursor, query=query: _frame(cursor.sql(query, params={"id": id})))  # type: ignore[misc]
+            if found.height:
+                break
+        else:
+            near = self._run(lambda cursor: _frame(cursor.sql(sql.text("near"), params={"id": id})))["id"].to_list()
+            hint = f" The nearest: {', '.join(near)}." if near else ""
+            raise _NotFound(f"no response goes by '{id}' in {self.path}.{hint}")
+        keys = found["completion_key"].to_list()
+        parts = {
+            name: self.table(name).filter(pl.col("completion_key").is_in(keys)).collect()
+            for name, table in TABLES.items()
+            if "completion_key" in table.names and name != "completions"
+        }
+        return {"completions": found, **{name: part.sort(pl.all().exclude(pl.List)) for name, part in parts.items()}}
+
+    def __repr__(self) -> str:
+        return f"<chatlogs.Logs {self.path}>"
+
+    def _repr_html_(self) -> str:
+        row = self.summary().row(0, named=True)
+        told = {
+            name: row[name]
+            for name in ("responses", "models", "total_tokens", "first_created", "last_created", "rejects")
+        }
+        cells = "".join(f"<tr><th>{name}</th><td>{html.escape(_say(value))}</td></tr>" for name, value in told.items())
+        return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"
+
+    def _run(self, question: Callable[[duckdb.DuckDBPyConnection], T], *, timeout: float | None = None) -> T:
+        """The answer to a question, on a cursor of its own; asked once more when a commit took files away."""
+        for attempt in (1, 2):
+            connection = self._connect(timeout)
+            try:
+                with session.said_plainly(timeout):
+                    return session.run(connection, question)
+            except session.SqlError as error:
+                gone = isinstance(error.__cause__, duckdb.IOException)
+                if not gone or attempt == 2 or self._files_now() == self._files:
+                    raise
+            except pl.exceptions.PolarsError as error:
+                raise session.SqlError(
+                    f"polars cannot hold a column of this answer: {error}; cast it to varchar."
+                ) from error
+        raise AssertionError("unreachable")
+
+    def _connect(self, timeout: float | None) -> duckdb.DuckDBPyConnection:
+        """A connection over the files of now; a new one when they changed."""
+        files = self._files_now()
+        if timeout:
+            return session.connect(files, timeout=timeout)
+        if self._connection is None or files != self._files:
+            self._connection, self._files = session.connect(files), files
+        return self._connection
+
+
+class _NotFound(ChatlogsError):
+    """Nothing goes by the id that was asked for."""
+
+
+@contextmanager
+def _explained(report: str) -> Iterator[None]:
+    """For a column the report does not have, where it is to be found."""
+    try:
+        yield
+    except session.SqlError as error:
+        missing = re.search(r'Referenced column "(\w+)" not found', str(error))
+        if not missing:
+            raise
+        name, known = missing[1], queries.REPORTS[report].columns
+        homes = [table for table in TABLES.values() if name in table.names and "completion_key" in table.names]
+        if not homes or "completion_key" not in known:
+            raise queries.unknown("--where", name, known) from None
+        within = f"completion_key in (select completion_key from {homes[0].name} where {name} = ...)"
+        raise QueryError(
+            f"column '{name}' is in {homes[0].name}, not in {report}: write --where \"{within}\"."
+        ) from None
+
+
+def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    """The relation's rows. Wide integers, which sum() gives, become Int64 where they fit."""
+    frame: pl.DataFrame = relation.pl()
+    wide = [name for name, kind in frame.schema.items() if kind == pl.Decimal(38, 0) or kind in (pl.Int128, pl.UInt128)]
+    narrow = frame.with_columns(pl.col(wide).cast(pl.Int64, strict=False))
+    fits = [name for name in wide if narrow[name].null_count() == frame[name].null_count()]
+    return frame.with_columns(narrow[name] for name in fits)
+
+
+def _say(value: Any) -> str:
+    return "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,274 @@
+"""Questions as SQL: each report is one .sql file and one row in REPORTS.
+
+The rule: an identifier gets into SQL only when the schema knows it, a value only bound to its name (or, in
+text meant to be taken away, as a literal). What a user writes as `where` is SQL and stays SQL: the session
+it runs in can read the tables and do nothing else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chatlogs import sql
+from chatlogs.asking import periods
+from chatlogs.errors import QueryError
+from chatlogs.schema import REJECTS, TABLES, TEXT
+
+COUNT, TOKENS, SHARE, HOUR = "count", "tokens", "share", "hour"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column of a report's answer. `unit` says how to show it: COUNT, TOKENS, SHARE or TEXT."""
+
+    name: str
+    unit: str
+    doc: str
+    shown: bool = True  # In tables for people; data formats always have every column.
+
+
+@dataclass(frozen=True)
+class Report:
+    """A question with a name: sql/NAME.sql asks it of `tables`, in whose columns `by` and `where` are written.
+
+    `sort` names measures, or 'by' for all keys; groups of time always come in the order of time.
+    """
+
+    name: str
+    tables: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    by: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    total: bool = False  # Whether a row over all groups makes sense below a table.
+    spare: tuple[str, ...] = ()  # Measures that a narrow window goes without first.
+
+    @property
+    def question(self) -> str:
+        return sql.text(self.name).partition("\n")[0].removeprefix("-- ")
+
+    @property
+    def columns(self) -> list[str]:
+        """What `where` and `by` may name."""
+        return list(dict.fromkeys(name for table in self.tables for name in TABLES[table].names))
+
+
+REPORTS: Mapping[str, Report] = {
+    report.name: report
+    for report in (
+        Report(
+            "usage",
+            ("completions",),
+            (
+                Measure("responses", COUNT, "Responses in the group."),
+                Measure("with_usage", COUNT, "Responses that report usage.", shown=False),
+                Measure("no_usage", COUNT, "Responses that report none; the sums leave them out."),
+                Measure("prompt_tokens", TOKENS, "Tokens in prompts, cached ones included."),
+                Measure("cached_tokens", TOKENS, "Prompt tokens served from cache."),
+                Measure("completion_tokens", TOKENS, "Tokens in answers, as reported."),
+                Measure(
+                    "reasoning_tokens", TOKENS, "Hidden reasoning tokens; inside completion_tokens at most providers."
+                ),
+                Measure("total_tokens", TOKENS, "Totals as reported, never recomputed."),
+                Measure("cached_share", SHARE, "Cached part of the prompts, over responses that report cached tokens."),
+                Measure("reasoning_share", SHARE, "Reasoning per completion token, over responses that report it."),
+            ),
+            by=("model",),
+            sort=("total_tokens", "responses"),
+            total=True,
+            spare=("reasoning_share", "cached_share", "no_usage", "reasoning_tokens", "cached_tokens"),
+        ),
+        Report(
+            "finish",
+            ("choices", "completions"),
+            (
+                Measure("finish_reason", TEXT, "Why generation stopped, as sent; null when no reason was seen."),
+                Measure("finish_class", TEXT, "The reason in common words.", shown=False),
+                Measure("choices", COUNT, "Choices that stopped so."),
+                Measure("share", SHARE, "Their part of the group's choices."),
+            ),
+            by=("model",),
+            sort=("by", "choices"),
+        ),
+        Report(
+            "flags",
+            ("completions",),
+            (
+                Measure("flag", TEXT, "What a careful reader should know; `chatlogs schema flags` explains each."),
+                Measure("responses", COUNT, "Responses that carry it."),
+            ),
+            sort=("by", "responses"),
+        ),
+        Report(
+            "rejects",
+            ("rejects",),
+            tuple(Measure(c.name, c.type, c.doc) for c in REJECTS.columns if c.name != "byte_offset"),
+            sort=("source:asc", "line_number:asc"),
+        ),
+        Report("summary", ("completions",), ()),
+    )
+}
+
+_FEW = 20  # Names worth listing in an error.
+
+_TIME_KEYS: Mapping[str, str] = {
+    "hour": "time_bucket(interval '1 hour', created, {tz})",
+    "day": "cast(created at time zone {tz} as date)",
+    "week": "cast(date_trunc('week', created at time zone {tz}) as date)",
+    "month": "cast(date_trunc('month', created at time zone {tz}) as date)",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is asked about: which responses, by which keys, in which order. Every report takes the same."""
+
+    by: str | Sequence[str] | None = None
+    since: periods.When | None = None
+    until: periods.When | None = None
+    tz: str = "UTC"
+    model: str | Sequence[str] = ()
+    where: str | None = None
+    sort: str | Sequence[str] = ()
+    limit: int = 0
+    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+
+@dataclass(frozen=True)
+class Query:
+    """SQL with its values bound by name, and the same as text that needs none."""
+
+    sql: str
+    values: Mapping[str, Any]
+    plain: str
+    keys: tuple[str, ...] = ()
+
+
+def build(name: str, filters: Filters) -> Query:
+    """The query of a report; QueryError for a key, a column or a time that cannot be."""
+    report = REPORTS[name]
+    keys = _keys(report, filters.by)
+    values: dict[str, Any] = {}
+
+    def bind(value_name: str, value: Any) -> str:
+        values[value_name] = value
+        return f"${value_name}"
+
+    bound = _text(report, keys, filters, bind)
+    return Query(bound, values, _text(report, keys, filters, lambda _, value: literal(value)), tuple(keys))
+
+
+def standalone(query: str, relations: Mapping[str, str]) -> str:
+    """`query` with the tables it names as common table expressions: it runs where no view is known."""
+    comments, _, body = re.fullmatch(r"((?:--[^\n]*\n)*)(\s*)(.*)", query, re.DOTALL).groups()  # type: ignore[union-attr]
+    named = [name for name in relations if re.search(rf"\b{name}\b", body)]
+    tables = ",\n".join(f"{name} as (from {relations[name]})" for name in named)
+    rest = f",\n{body[5:]}" if body.startswith("with ") else f"\n{body}"
+    return f"{comments}with {tables}{rest}"
+
+
+def literal(value: Any) -> str:
+    """A value as SQL text."""
+    if isinstance(value, dt.datetime):
+        return f"timestamptz '{value.isoformat(sep=' ')}'"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def output_columns(report: Report, keys: Sequence[str]) -> list[str]:
+    """The names of the answer's columns, in order."""
+    return [*keys, *(m.name for m in report.measures if m.name not in keys)]
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> QueryError:
+    """One sentence for a name nobody declared, with the nearest one and what there is."""
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    names = ", ".join(
+        [*known[:_FEW], f"and {len(known) - _FEW} more (chatlogs schema)"] if len(known) > _FEW else known
+    )
+    return QueryError(f"unknown column '{name}' for {what}.{hint} Known: {names}.")
+
+
+def _text(report: Report, keys: Mapping[str, str], filters: Filters, put: Callable[[str, Any], str]) -> str:
+    """The report's SQL. The user's own SQL is put in last, so that nothing in it is taken for a placeholder."""
+    tz = put("tz", filters.tz) if any("{tz}" in expression for expression in keys.values()) else ""
+    selected = [
+        expression.replace("{tz}", tz) + ("" if expression == key else f" as {key}") for key, expression in keys.items()
+    ]
+    return sql.text(
+        report.name,
+        by="\n    ".join(f"{item}," for item in selected) or "-- no keys: one group",
+        names="\n    ".join(f"{key}," for key in keys) or "-- no keys: one group",
+        each=f"partition by {', '.join(keys)}" if keys else "",
+        sort=_order(report, keys, filters.sort),
+        limit=f"limit {int(filters.limit)}" if filters.limit > 0 else "",
+        where="\n  and ".join(_conditions(report, filters, put)) or "true",
+    ).strip()
+
+
+def _keys(report: Report, by: str | Sequence[str] | None) -> dict[str, str]:
+    """Key columns as output name -> expression, in order, each known to the schema."""
+    given = report.by if by is None else by.split(",") if isinstance(by, str) else by
+    names = [name.strip() for name in given if name.strip()]
+    known = [*(_TIME_KEYS if "created" in report.columns else ()), *report.columns]
+    keys: dict[str, str] = {}
+    for name in names:
+        if name in _TIME_KEYS and name in known:
+            keys[name] = _TIME_KEYS[name]
+        elif name.startswith("metadata.") and "metadata" in known:
+            keys |= _metadata_key(name.removeprefix("metadata."))
+        elif name not in known:
+            raise unknown("--by", name, known if "metadata" not in known else ["metadata.KEY", *known])
+        elif name not in [measure.name for measure in report.measures]:
+            keys[name] = name
+    return keys
+
+
+def _metadata_key(key: str) -> dict[str, str]:
+    """One entry of the caller's metadata; its column is named so that nobody has to quote it."""
+    if '"' in key or "\\" in key or not key:
+        raise QueryError(f"cannot use metadata key '{key}' for --by: it is empty or holds a quote.")
+    path = literal(f'$."{key}"')
+    return {"metadata_" + re.sub(r"\W", "_", key, flags=re.ASCII): f"metadata ->> {path}"}
+
+
+def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]) -> list[str]:
+    models = [filters.model] if isinstance(filters.model, str) else list(filters.model)
+    if "created" not in report.columns and (filters.since or filters.until or models):
+        raise QueryError(f"{report.name} have no time and no model: --since, --until and --model do not apply.")
+    conditions = []
+    if filters.since is not None:
+        conditions.append(f"created >= {put('since', periods.since(filters.since, filters.tz, now=filters.now))}")
+    if filters.until is not None:
+        conditions.append(f"created < {put('until', periods.until(filters.until, filters.tz, now=filters.now))}")
+    if models:
+        globs = [f"model glob {put(f'model_{n}', model)}" for n, model in enumerate(models, start=1)]
+        conditions.append(globs[0] if len(globs) == 1 else f"({' or '.join(globs)})")
+    if filters.where and filters.where.strip():
+        # The closing bracket has its own line, so that a comment at the end of the user's text ends there.
+        conditions.append(f"({filters.where.strip()}\n  )")
+    periods.zone(filters.tz)
+    return conditions
+
+
+def _order(report: Report, keys: Mapping[str, str], sort: str | Sequence[str]) -> str:
+    """What the rows are ordered by; every key comes last, so that equal rows never swap places."""
+    names = output_columns(report, list(keys))
+    given = [part.strip() for part in (sort.split(",") if isinstance(sort, str) else sort) if part.strip()]
+    texts = [measure.name for measure in report.measures if measure.unit == TEXT]
+    wanted = given or [*(key for key in keys if key in _TIME_KEYS), *report.sort]
+    spread = [name for item in wanted for name in (keys if item == "by" else [item])]
+    order: dict[str, str] = {}
+    for item in [*spread, *keys, *texts]:
+        column, _, direction = item.partition(":")
+        if column not in names:
+            raise unknown("--sort", column, names)
+        if direction not in ("", "asc", "desc"):
+            raise QueryError(f"cannot sort by '{item}': write COLUMN, COLUMN:asc or COLUMN:desc.")
+        down = column not in keys and column not in texts
+        order.setdefault(column, direction or ("desc" if down else "asc"))
+    return ", ".join(f"{column} {direction} nulls last" for column, direction in order.items()) or "all"

@@ -1,0 +1,302 @@
+"""Tables that outlive an ingest: one Delta table per table, which is also a plain folder of Parquet.
+
+The rule: readers see whole ingests only. And whenever no ingest is running, what lies in a table's folder
+is exactly the table, so `read_parquet('STORE/completions/*.parquet')` is right without chatlogs.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chatlogs.errors import StoreError
+from chatlogs.keeping import deltas, locks, recovery, staging
+from chatlogs.keeping.deltas import CHILDREN, LEDGER, Added, Change
+from chatlogs.keeping.staging import StagedFile, Staging
+from chatlogs.schema import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+    from chatlogs.keeping.upkeep import Compaction
+
+T = TypeVar("T")
+
+LOCK_TIMEOUT = 300.0
+
+
+class Snapshot:
+    """All tables as of the last whole ingest; it stays the same whatever is committed later.
+
+    A later commit may delete files of this snapshot that it replaced: readers that meet a missing file
+    take a new snapshot and begin again, as Store.read does.
+    """
+
+    def __init__(self, path: str, ledger: DeltaTable) -> None:
+        self.path = path
+        self.version = ledger.version()
+        self._handles: dict[str, DeltaTable] = {LEDGER: ledger}
+
+    def version_of(self, table: str) -> int:
+        """The Delta version of a table in this snapshot."""
+        if table == LEDGER:
+            return self.version
+        version = deltas.recorded_version(self._handles[LEDGER], _known(table))
+        if version is None:
+            raise StoreError(f"the ledger of {self.path} does not know the table {table}: the store is damaged.")
+        return version
+
+    def files(self, table: str) -> list[str]:
+        """Absolute paths of a table's files: never an empty list, as one of them has no rows."""
+        return [os.path.join(self.path, table, name) for name in deltas.file_names(self._handle(table))]
+
+    def sizes(self, table: str) -> dict[str, tuple[int, int]]:
+        """Rows and bytes of each of a table's files, by absolute path, as the Delta log tells."""
+        import pyarrow as pa
+
+        actions = pa.table(self._handle(table).get_add_actions())
+        columns = [actions[name].to_pylist() for name in ("path", "num_records", "size_bytes")]
+        return {os.path.join(self.path, table, name): (rows, size) for name, rows, size in zip(*columns, strict=True)}
+
+    def has(self, ingest_id: str) -> bool:
+        """Whether this ingest is in."""
+        return deltas.is_in(self._handles[LEDGER], recovery.mark(ingest_id))
+
+    @property
+    def ingests(self) -> list[dict[str, Any]]:
+        """What each commit said of itself, newest first: ingest_id, chatlogs (its version), and what was added.
+
+        For people, not for decisions: it is Delta's history, which other programs may trim; `has` is exact.
+        """
+        told = [entry.get("chatlogs") or {} for entry in self._handles[LEDGER].history()]
+        return [entry for entry in told if "ingest_id" in entry]
+
+    def whole(self) -> bool:
+        """Whether every file of this snapshot is still there."""
+        return all(os.path.exists(path) for table in TABLES for path in self.files(table))
+
+    def disturbed(self, table: str) -> bool:
+        """Whether the table has other files than the last whole ingest left; only ask under the lock."""
+        newest = deltas.open_table(self.path, table)
+        if newest.version() == self.version_of(table):
+            self._handles[table] = newest
+            return False
+        return deltas.file_names(newest) != deltas.file_names(self._handle(table))
+
+    def _handle(self, table: str) -> DeltaTable:
+        if table not in self._handles:
+            self._handles[table] = deltas.open_table(self.path, table, self.version_of(table))
+        return self._handles[table]
+
+
+class Store:
+    """A folder of tables. Get one from Store.open or Store.create; one Store serves many threads."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lock = locks.FileLock(os.path.join(path, ".lock"))
+
+    @classmethod
+    def open(cls, path: str | Path, *, recover: bool = True) -> Store:
+        """The store at `path`; StoreError when there is none, or one of a newer format.
+
+        What a killed ingest left is finished or undone first, unless a living one is committing just now.
+        Where that fails (a read-only or full disk) the store can still be read; the next commit says why.
+        """
+        store = cls(os.path.abspath(path))
+        store.snapshot()
+        if recover and recovery.needed(store.path):
+            store._recover_if_free()
+        return store
+
+    @classmethod
+    def create(cls, path: str | Path) -> Store:
+        """The store at `path`, as `open` gives it; made, with all tables empty, when it is not there yet.
+
+        StoreError when the folder holds anything else: a store shares its folder with nothing.
+        """
+        store = cls(os.path.abspath(path))
+        if deltas.is_made(store.path):
+            return cls.open(store.path)
+        try:
+            os.makedirs(store.path, exist_ok=True)
+            strangers = {name for name in os.listdir(store.path) if not name.startswith(".")} - set(TABLES)
+            if strangers:
+                raise StoreError(f"{store.path} holds other things ({min(strangers)}): name a new folder.")
+            with store.lock():
+                deltas.make_tables(store.path)
+        except deltas.failures() as error:
+            raise StoreError(f"cannot make a store at {store.path}: {staging.reason(error)}.") from error
+        return store
+
+    def snapshot(self) -> Snapshot:
+        """All tables as of the last whole ingest."""
+        return Snapshot(self.path, deltas.open_ledger(self.path))
+
+    def files(self, table: str) -> list[str]:
+        """Absolute paths of a table's files as of now; for several tables at once, ask one snapshot()."""
+        return self.snapshot().files(table)
+
+    def read(self, ask: Callable[[Snapshot], T]) -> T:
+        """What `ask` returns for a snapshot; asked again, once, when a commit deleted files under it.
+
+        `ask` must have read all it needs when it returns: a lazy frame is read too late.
+        """
+        snapshot = self.snapshot()
+        try:
+            return ask(snapshot)
+        except Exception:
+            if snapshot.whole():
+                raise
+        return ask(self.snapshot())
+
+    @contextmanager
+    def lock(self, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+        """Hold the right to commit; StoreError when another keeps it for `timeout` seconds. May be nested.
+
+        What a killed ingest left is finished or undone before anything else happens.
+        """
+        try:
+            taken = self._lock.acquire(timeout)
+        except OSError as error:
+            raise StoreError(f"cannot write to {self.path}: {staging.reason(error)}.") from error
+        if not taken:
+            holder = self._lock.holder()
+            process = f" (process {holder})" if holder else ""
+            raise StoreError(f"another ingest{process} is committing to {self.path}; try again when it is done.")
+        try:
+            recovery.recover(self.path)
+            yield
+        finally:
+            self._lock.release()
+
+    def staging(self, ingest_id: str) -> Staging:
+        """A place for the files of one ingest; use it as a context manager."""
+        return Staging(self.path, ingest_id)
+
+    def commit(
+        self,
+        ingest_id: str,
+        add: Mapping[str, Sequence[StagedFile]],
+        remove: Mapping[str, Sequence[str]] | None = None,
+        *,
+        info: Mapping[str, Any] | None = None,
+    ) -> int:
+        """The ledger's version when all of this is in; StoreError, and nothing of it, when it cannot be.
+
+        Takes the lock unless it is held; hold it from the snapshot on that `remove` was chosen from. An
+        ingest that is already in changes nothing. Files without rows are left out.
+        """
+        for table in (*add, *(remove or ())):
+            _known(table)
+        with self.lock():
+            snapshot = self.snapshot()
+            if snapshot.has(ingest_id):
+                return snapshot.version
+            changes = {table: self._change(snapshot, table, add, remove or {}) for table in TABLES}
+            intent = recovery.Intent(
+                ingest_id,
+                {child: snapshot.version_of(child) for child in CHILDREN},
+                {table: change for table, change in changes.items() if change.adds or change.removes},
+                {"ingest_id": ingest_id, "chatlogs": _program_version(), **(info or {})},
+            )
+            return self._carry_out(intent)
+
+    def rewrite(
+        self,
+        table: str,
+        keys: pa.Array,
+        *,
+        staging: Staging,
+        staged: Sequence[StagedFile] = (),
+        column: str = "completion_key",
+        snapshot: Snapshot | None = None,
+    ) -> tuple[list[StagedFile], list[str]]:
+        """What to add and what to remove so that no row of `table` has one of `keys` in `column`.
+
+        `staged` are files about to be added: they come back among the adds, rewritten where hit. Hold the
+        lock from the snapshot on, or the files may be replaced by another before you commit.
+        """
+        from chatlogs.keeping import upkeep
+
+        return upkeep.rewrite(snapshot or self.snapshot(), _known(table), keys, staging, staged, column)
+
+    def compact(self) -> Compaction:
+        """Fold small files into larger, sorted ones, in one commit; says what that changed."""
+        from chatlogs.keeping import upkeep
+
+        return upkeep.compact(self)
+
+    def verify(self) -> list[str]:
+        """Everything that is wrong with the store, a sentence each; an empty list when nothing is.
+
+        Waits for a commit at work, and keeps others waiting, so that nothing half done is taken for wrong.
+        """
+        from chatlogs.keeping import verify
+
+        try:
+            with self.lock() if os.access(self.path, os.W_OK) else nullcontext():
+                return verify.problems(self.snapshot())
+        except StoreError as error:
+            return [str(error)]
+
+    def _recover_if_free(self) -> None:
+        try:
+            if not self._lock.acquire(0):
+                return
+        except OSError:
+            return
+        try:
+            recovery.recover(self.path)
+        except StoreError:
+            pass  # a snapshot is right without it; whoever commits or verifies is told
+        finally:
+            self._lock.release()
+
+    def _change(
+        self,
+        snapshot: Snapshot,
+        table: str,
+        add: Mapping[str, Sequence[StagedFile]],
+        remove: Mapping[str, Sequence[str]],
+    ) -> Change:
+        staged = [file for file in add.get(table, ()) if file.rows]
+        gone = {os.path.basename(path) for path in remove.get(table, ())}
+        if not staged and not gone:
+            return Change()
+        if snapshot.disturbed(table):
+            raise StoreError(f"another program changed {table} of {self.path}: see chatlogs verify.")
+        live = {os.path.basename(path): size for path, (_, size) in snapshot.sizes(table).items()} if gone else {}
+        if not gone <= live.keys() - {deltas.SCHEMA_FILE}:
+            raise StoreError(f"files of {table} in {self.path} were replaced by another ingest: begin again.")
+        adds = [Added(os.path.basename(f.path), os.path.relpath(f.path, self.path), f.size, f.stats) for f in staged]
+        return Change(adds, {name: live[name] for name in gone})
+
+    def _carry_out(self, intent: recovery.Intent) -> int:
+        try:
+            recovery.write_intent(self.path, intent)
+            return recovery.carry_out(self.path, intent)
+        except BaseException as error:
+            undone = recovery.undo(self.path, intent)
+            if not isinstance(error, (recovery.MissingFile, *deltas.failures())):
+                raise
+            state = "the store is as it was" if undone else "the commit will be finished when the store is opened next"
+            raise StoreError(f"cannot commit to {self.path}: {staging.reason(error)}; {state}.") from error
+
+
+def _known(table: str) -> str:
+    if table not in TABLES:
+        raise StoreError(f"there is no table {table!r}; the tables are {', '.join(TABLES)}.")
+    return table
+
+
+def _program_version() -> str:
+    try:
+        return importlib.metadata.version("chatlogs")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

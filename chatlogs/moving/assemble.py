@@ -1,0 +1,190 @@
+"""Pieces of one source, block by block, in; responses that are whole, out.
+
+Most responses begin and end within a block and pass at once. The others wait here for their next piece.
+Waiting is bounded: a stream that falls silent for too long is let go as it is, and should more of it come
+after all, it is continued like one from an earlier file (resolve.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlogs.normalizing import columns
+from chatlogs.normalizing.partials import PIECES, Partials
+from chatlogs.normalizing.piece import Piece
+from chatlogs.normalizing.pieces import finished, fold
+
+PATIENCE_BYTES = 256 << 20  # how much log may pass before an unfinished stream is let go
+
+RECENT_BYTES = 4 << 20  # how far behind a stream's end its usage chunk may come, as a rule
+
+Tables = dict[str, pa.Table]
+
+
+def take(tables: Mapping[str, pa.Table], mask: pa.ChunkedArray) -> Tables:
+    """The responses under the mask, with their children."""
+    responses = tables["completions"].filter(mask)
+    if len(responses) == len(tables["completions"]):
+        return dict(tables)
+    result = {"completions": responses}
+    for name in PIECES:
+        if name != "completions":
+            table = tables[name]
+            result[name] = table.filter(pc.is_in(table["piece"], responses["piece"])) if len(table) else table
+    return result
+
+
+def concat(parts: Sequence[Mapping[str, pa.Table]]) -> Tables:
+    """The tables of several parts, one after the other."""
+    return {name: pa.concat_tables([part[name] for part in parts]) for name in PIECES}
+
+
+def empty() -> Tables:
+    """Piece tables without rows."""
+    return {name: table.arrow().empty_table() for name, table in PIECES.items()}
+
+
+@dataclass
+class Assembler:
+    """The open responses of one source. Feed it the yield of each block, in order.
+
+    numbered: the number of the next piece; what is written together needs pieces of different numbers.
+    """
+
+    waiting: Tables = field(default_factory=empty)
+    position: int = 0
+    open_body: int | None = None
+    last_record: int | None = None
+    _exact: dict[int, Piece] = field(default_factory=dict)
+    numbered: int = 0
+
+    def add(self, partials: Partials, *, line_base: int, end: int) -> Tables:
+        """Take in the block that ends at byte `end` and begins at line `line_base`; whole responses come back."""
+        self._exact |= {number + self.numbered: piece for number, piece in partials.exact.items()}
+        pieces = self._placed(partials.tables, line_base)
+        joined = self._joined(pieces, partials, line_base)
+        if partials.bodies_closed:
+            self.open_body = partials.open_body
+        elif self.open_body is None:
+            self.open_body = partials.first_body
+        if partials.last_record is not None:
+            self.last_record = partials.last_record + line_base
+        self.position = end
+        keep = self._may_go_on(joined)
+        self.waiting = take(joined, keep)
+        if self._exact:
+            still = set(self.waiting["completions"]["piece"].to_pylist())
+            self._exact = {number: piece for number, piece in self._exact.items() if number in still}
+        return take(joined, pc.invert(keep))
+
+    def rest(self) -> Tables:
+        """All that still waits; the source has ended."""
+        pieces, self.waiting = self.waiting, empty()
+        return pieces
+
+    def _placed(self, pieces: Mapping[str, pa.Table], line_base: int) -> Tables:
+        """The pieces numbered apart from those that wait, at their lines in the source."""
+        result = {name: _plus(table, "piece", self.numbered) for name, table in pieces.items()}
+        for column in ("line_number", "last_line"):
+            result["completions"] = _plus(result["completions"], column, line_base + 1)
+        if len(result["completions"]):
+            self.numbered = pc.max(result["completions"]["piece"]).as_py() + 1
+        return result
+
+    def _joined(self, pieces: Tables, partials: Partials, line_base: int) -> Tables:
+        """What waits and what came, with the parts of one response merged."""
+        if not len(self.waiting["completions"]):
+            return pieces
+        old, new = self.waiting["completions"], pieces["completions"]
+        body_goes_on = self.open_body is not None and partials.first_body is not None
+        old_body = _equals(old["transcript"], self.open_body if body_goes_on else None)
+        new_body = _equals(new["transcript"], partials.first_body if body_goes_on else None)
+        old_bare, new_bare = _bare(old), _bare(new)
+        shared = pc.is_in(old["id"], new["id"].filter(new_bare))
+        old_hit = pc.and_(pc.and_(old_bare, pc.is_valid(old["id"])), shared)
+        new_hit = pc.and_(new_bare, pc.and_(pc.is_valid(new["id"]), pc.is_in(new["id"], old["id"].filter(old_hit))))
+        parts = []
+        if pc.any(new_body).as_py():
+            parts.append(self._folded(take(self.waiting, old_body), take(pieces, new_body), self.open_body))
+        else:
+            old_body = new_body = None
+        if pc.any(old_hit).as_py():
+            parts.append(self._folded(take(self.waiting, old_hit), take(pieces, new_hit), None))
+        old_rest, new_rest = pc.invert(_or(old_hit, old_body)), pc.invert(_or(new_hit, new_body))
+        neighbours = self._anonymous_neighbours(partials, line_base)
+        if neighbours is not None:
+            old_last, new_first = neighbours
+            old_mask = _equals(old["last_line"], old_last, pc.is_null(old["id"]))
+            new_mask = _equals(new["line_number"], new_first, pc.is_null(new["id"]))
+            if pc.any(pc.and_(old_mask, old_rest)).as_py() and pc.any(pc.and_(new_mask, new_rest)).as_py():
+                parts.append(self._folded(take(self.waiting, old_mask), take(pieces, new_mask), None))
+                old_rest, new_rest = pc.and_(old_rest, pc.invert(old_mask)), pc.and_(new_rest, pc.invert(new_mask))
+        return concat([take(self.waiting, old_rest), take(pieces, new_rest), *parts])
+
+    def _anonymous_neighbours(self, partials: Partials, line_base: int) -> tuple[int, int] | None:
+        """Lines of the last record so far and of the first one now: chunks without an id there are one stream."""
+        if self.last_record is None or partials.first_record is None:
+            return None
+        return self.last_record + 1, partials.first_record + line_base + 1
+
+    def _folded(self, old: Tables, new: Tables, body: int | None) -> Tables:
+        found = sorted(self._pieces(old) + self._pieces(new), key=lambda p: (p.byte_offset, p.part))
+        folded = fold(found, transcript=body is not None)
+        exact = {self.numbered + place: columns.before_columns(piece) for place, piece in enumerate(folded)}
+        self._exact |= {number: piece for number, piece in exact.items() if piece is not None}
+        whole = [finished(piece) for piece in folded]
+        bodies = dict.fromkeys(range(len(whole)), body) if body is not None else {}
+        tables = columns.tables(whole, first=self.numbered, transcripts=bodies)
+        self.numbered += len(whole)
+        return tables
+
+    def _pieces(self, tables: Tables) -> list[Piece]:
+        """The pieces of the tables, as exact as they are known."""
+        result = []
+        for number, piece in zip(tables["completions"]["piece"].to_pylist(), columns.pieces(tables), strict=True):
+            exact = self._exact.pop(number, None)
+            if exact is not None:
+                exact.line_number, exact.last_line = piece.line_number, piece.last_line
+            result.append(exact or piece)
+        return result
+
+    def _may_go_on(self, pieces: Tables) -> pa.ChunkedArray:
+        """Which responses may have more in the next block."""
+        responses = pieces["completions"]
+        in_body = _equals(responses["transcript"], self.open_body)
+        recent = pc.greater(responses["last_offset"], self.position - RECENT_BYTES)
+        patient = pc.greater(responses["last_offset"], self.position - PATIENCE_BYTES)
+        open_ = pc.invert(pc.is_in(responses["piece"], _ended(pieces["choices"])))
+        return pc.or_(in_body, pc.and_(_bare(responses), pc.or_(recent, pc.and_(open_, patient))))
+
+
+def _ended(choices: pa.Table) -> pa.ChunkedArray:
+    """Pieces of which every choice has a finish_reason."""
+    counts = choices.group_by("piece").aggregate([("finish_reason", "count"), ("choice_index", "count")])
+    return counts.filter(pc.equal(counts["finish_reason_count"], counts["choice_index_count"]))["piece"]
+
+
+def _bare(responses: pa.Table) -> pa.ChunkedArray:
+    """Streams of bare lines: those outside of any body that nothing has closed."""
+    return pc.and_(pc.equal(responses["form"], "stream"), pc.is_null(responses["transcript"]))
+
+
+def _equals(column: pa.ChunkedArray, value: int | None, also: pa.ChunkedArray | None = None) -> pa.ChunkedArray:
+    """Where the column has the value; nowhere when that is None."""
+    equal = pc.fill_null(pc.equal(column, pa.scalar(-1 if value is None else value, pa.int64())), False)
+    return equal if also is None else pc.and_(equal, also)
+
+
+def _or(one: pa.ChunkedArray, other: pa.ChunkedArray | None) -> pa.ChunkedArray:
+    return one if other is None else pc.or_(one, other)
+
+
+def _plus(table: pa.Table, name: str, amount: int) -> pa.Table:
+    if not amount or not len(table):
+        return table
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), pc.add(table[name], amount))

@@ -1,0 +1,324 @@
+"""Logs in, a store out: finds what is new, reads it block by block, and commits it whole or not at all.
+
+The driver reads and orders; the work on a block is a pure function that a pool of threads runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chatlogs.errors import SourceError
+from chatlogs.keeping.staging import Staging
+from chatlogs.keeping.store import Store
+from chatlogs.moving import ledger
+from chatlogs.moving.ledger import Known, Row
+from chatlogs.reading.lines import Block
+from chatlogs.reading.sources import (
+    BLOCK_BYTES,
+    HEAD_BYTES,
+    WIDE_BLOCK_BYTES,
+    Opened,
+    Reader,
+    Source,
+    find,
+    open_source,
+    spooled,
+)
+from chatlogs.tally import Counts, IngestReport, SourceCount
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from chatlogs.moving.assemble import Assembler
+    from chatlogs.normalizing.partials import Partials
+
+# The engine is imported where it is used: an ingest that finds nothing new has no need of it.
+
+Progress = Callable[[int, int | None], None]
+_TRIES = 5
+_FOLDS_WELL = 6  # times smaller than its log
+
+
+@dataclass
+class _Reading:
+    """One source while it is read."""
+
+    source: Source
+    known: Known | None
+    source_key: int
+    head_hash: str
+    opened: Opened | None = None
+    reader: Reader | None = None
+    assembler: Assembler | None = None
+    counts: Counts = field(default_factory=Counts)
+    container: str = "jsonl"
+    line_base: int = 0
+    start: int = 0
+    end: int = 0
+    unfinished: int | None = None
+    responses: int = 0
+    duplicates: int = 0
+    is_known: bool = False
+
+    @property
+    def name(self) -> str:
+        """The log's name in the store: what it was called when it was first read."""
+        return self.known.source if self.known is not None else self.source.name
+
+
+def ingest(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    store: str | Path,
+    *,
+    logprobs: bool = False,
+    block_bytes: int = BLOCK_BYTES,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Read the logs into the store, which is made when it is not there; only what is new in them is added.
+
+    paths: files, folders, globs, or "-" for standard input. logprobs: fill that table too. progress: called with
+    bytes read and their total, where known. Raises SourceError or StoreError, and then the store is as it was. Bad
+    lines do not raise: see the report's `rejects`, and its `balanced`.
+    """
+    started = time.monotonic()
+    found = find(paths)
+    target = Store.create(store)
+    options = _Options(logprobs, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
+    for _ in range(_TRIES):
+        ingest_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        with target.staging(ingest_id) as staging, spooled(found, staging.folder) as sources:
+            run = _Run(target, staging, sources, options)
+            run.read()
+            if run.commit():
+                return run.report(time.monotonic() - started)
+    raise SourceError("other ingests of the same logs kept changing the store; try again")
+
+
+@dataclass(frozen=True)
+class _Options:
+    logprobs: bool
+    block_bytes: int
+    threads: int
+    progress: Progress | None
+
+
+class _Run:
+    """One attempt: read everything that is new into staging, then commit under the lock."""
+
+    def __init__(self, store: Store, staging: Staging, sources: Sequence[Source], options: _Options) -> None:
+        self.store, self.staging, self.sources, self.options = store, staging, sources, options
+        self.seen = ledger.read_ledger(store.snapshot())
+        self.readings: list[_Reading] = []
+        self.now = datetime.now(UTC)
+        self.committed = False
+        sizes = [source.stored_size for source in sources]
+        self.total = None if None in sizes else sum(size or 0 for size in sizes)
+        self.done = 0
+
+    def read(self) -> None:
+        """Everything that is new, as staged files."""
+        blocks = self._blocks()
+        first = next(blocks, None)
+        if first is None:
+            return
+        from chatlogs.moving.writer import Writer
+        from chatlogs.normalizing.normalize import normalize
+
+        options = self.options
+        with ThreadPoolExecutor(options.threads, thread_name_prefix="chatlogs") as pool:
+            self.writer = Writer(self.staging, pool, self.now, logprobs=options.logprobs)
+            pending: deque[tuple[_Reading, Block, Future[Partials]]] = deque()
+            try:
+                for reading, block in itertools.chain([first], blocks):
+                    while pending and block is None:
+                        self._take(*pending.popleft())
+                    if block is None:
+                        continue
+                    while len(pending) >= options.threads + 1:
+                        self._take(*pending.popleft())
+                    pending.append((reading, block, pool.submit(normalize, block)))
+                while pending:
+                    self._take(*pending.popleft())
+                self.staged = self.writer.finish()
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _blocks(self) -> Iterator[tuple[_Reading, Block | None]]:
+        """The blocks to read, source by source; None asks to finish with all that came before."""
+        known = [ledger.known(row) for row in self.seen.values()]
+        now: list[Known] = []  # read in this run
+        buffers: list[bytearray] = []
+        heads = [ledger.head_hash(source) for source in self.sources]
+        looked_up = [ledger.look_up(source, head, known) for source, head in zip(self.sources, heads, strict=True)]
+        places = {
+            match.source_key: source.path
+            for source, (match, _) in zip(self.sources, looked_up, strict=True)
+            if match is not None and source.path is not None
+        }
+        for source, head, (match, is_known) in zip(self.sources, heads, looked_up, strict=True):
+            later, is_same = ledger.look_up(source, head, now)
+            before: _Reading | None = None
+            if later is not None and (match is None or later.size > match.size):
+                match, is_known = later, is_same
+                if not is_known:
+                    key = later.source_key
+                    before = next(r for r in reversed(self.readings) if r.source_key == key and r.reader)
+                    yield before, None
+                    match = self._void_unfinished(before, later)
+            longer = ledger.is_begin_of(source, head, [*known, *now], places) if match is None else None
+            match, is_known = (longer, True) if longer else (match, is_known)
+            taken = (k.source_key for k in (*known, *now))
+            reading = _Reading(source, match, match.source_key if match else ledger.key_of(head, taken), head)
+            self.readings.append(reading)
+            if is_known:
+                reading.is_known = True
+                self._progress(source.stored_size or 0)
+                continue
+            from chatlogs.normalizing.layout import is_document
+
+            reader = self._open(reading, before, buffers)
+            for block in reader.blocks(is_document=is_document):
+                yield reading, block
+            assert reading.opened is not None
+            reading.opened.close()
+            now.append(self._known(reading))
+
+    def _open(self, reading: _Reading, before: _Reading | None, buffers: list[bytearray]) -> Reader:
+        """The reader of what is new; `before` read, in this run, what the log begins with."""
+        from chatlogs.moving.assemble import Assembler
+
+        reading.assembler = Assembler(numbered=before.assembler.numbered if before and before.assembler else 0)
+        reading.opened = open_source(reading.source)
+        reading.reader = Reader(reading.opened, block_bytes=self.options.block_bytes, buffers=buffers)
+        reading.start = reading.end = reading.known.resume_offset if reading.known else 0
+        reading.reader.skip(reading.start)
+        reading.line_base = reading.reader.lines_skipped
+        return reading.reader
+
+    def _void_unfinished(self, before: _Reading, match: Known) -> Known:
+        """Where to go on with a log that a log of this very run is the beginning of."""
+        if before.unfinished is None:
+            return match
+        self.writer.drop_reject(before.name, before.unfinished)
+        return dataclasses.replace(match, resume_offset=before.unfinished)
+
+    def _known(self, reading: _Reading) -> Known:
+        assert reading.opened is not None and reading.reader is not None
+        digest = reading.opened.digests.content.hexdigest()
+        size = reading.reader.position
+        return Known(reading.name, reading.source_key, size, size, digest, reading.head_hash)
+
+    def _take(self, reading: _Reading, block: Block, future: Future[Partials]) -> None:
+        partials = future.result()
+        assert reading.assembler is not None and reading.reader is not None
+        settled = reading.assembler.add(partials, line_base=reading.line_base, end=block.offset + block.size)
+        self._write(reading, settled)
+        if block.last:
+            self._write(reading, reading.assembler.rest())
+            reading.unfinished = partials.unfinished
+        self.writer.add_rejects(reading.name, partials.rejects, reading.line_base)
+        reading.counts += partials.counts
+        reading.line_base += partials.physical_lines
+        if partials.counts.records:
+            reading.container = partials.container
+        reading.end = block.offset + block.size
+        self._progress(block.size)
+        reading.reader.release(block)
+        folded = sum(table.nbytes for table in partials.tables.values())
+        if self.options.block_bytes == BLOCK_BYTES and folded * _FOLDS_WELL < block.size:
+            reading.reader.widen(WIDE_BLOCK_BYTES)
+
+    def _write(self, reading: _Reading, pieces: dict[str, pa.Table]) -> None:
+        reading.responses += len(pieces["completions"])
+        self.writer.add(reading.name, reading.source_key, pieces)
+
+    def _progress(self, count: int) -> None:
+        self.done += count
+        if self.options.progress is not None:
+            self.options.progress(self.done, self.total)
+
+    def commit(self) -> bool:
+        """Commit what was staged; False when another ingest changed what this one relied on."""
+        fresh = [reading for reading in self.readings if not reading.is_known]
+        if not fresh:
+            return True
+        from chatlogs.moving import resolve
+
+        with self.store.lock():
+            snapshot = self.store.snapshot()
+            if self._overtaken(ledger.read_ledger(snapshot), fresh):
+                return False
+            order = list(dict.fromkeys(reading.name for reading in self.readings))
+            changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, order=order)
+            for reading in fresh:
+                reading.duplicates = changes.duplicates.pop(reading.name, 0)
+                reading.responses -= changes.continued.pop(reading.name, 0)
+            rows = dict(self.seen)
+            for reading in fresh:
+                rows[reading.source_key] = self._ledger_row(reading, rows)
+            written = [rows[key] for key in dict.fromkeys(reading.source_key for reading in fresh)]
+            resolve.replace_ledger(self.store, snapshot, self.staging, changes, written)
+            self.store.commit(self.staging.ingest_id, changes.add, changes.remove)
+            self.committed = True
+        return True
+
+    def _overtaken(self, ledger_now: Mapping[int, Row], fresh: Sequence[_Reading]) -> bool:
+        """Whether another ingest has meanwhile read a log that one of ours might be, or begin with."""
+        heads = {reading.head_hash for reading in fresh}
+        keys = {reading.source_key for reading in fresh}
+        changed = [row for key, row in ledger_now.items() if self.seen.get(key) != row]
+        return any(
+            row["head_hash"] in heads or row["source_key"] in keys or row["size"] < HEAD_BYTES for row in changed
+        )
+
+    def _ledger_row(self, reading: _Reading, rows: Mapping[int, Row]) -> Row:
+        assert reading.opened is not None
+        digests = reading.opened.digests
+        row = {
+            "source": reading.name,
+            "source_key": reading.source_key,
+            "size": reading.end,
+            "resume_offset": reading.end if reading.unfinished is None else reading.unfinished,
+            "content_hash": digests.content.hexdigest(),
+            "stored_hash": digests.stored.hexdigest(),
+            "head_hash": reading.head_hash,
+            "compression": reading.opened.compression,
+            "container": reading.container,
+            **vars(reading.counts),
+            "duplicates": reading.duplicates,
+            "responses": reading.responses,
+            "ingest_id": self.staging.ingest_id,
+            "ingested_at": self.now,
+        }
+        return ledger.grown(rows[reading.source_key], row) if reading.known else row
+
+    def report(self, seconds: float) -> IngestReport:
+        counts = [
+            SourceCount(
+                source=reading.source.name,
+                size=reading.end if not reading.is_known or reading.known is None else reading.known.size,
+                new_bytes=reading.end - reading.start,
+                container=reading.container,
+                compression=reading.opened.compression if reading.opened else "none",
+                known=reading.is_known,
+                duplicates=reading.duplicates,
+                responses=reading.responses,
+                **vars(reading.counts),
+            )
+            for reading in self.readings
+        ]
+        return IngestReport(self.store.path, self.staging.ingest_id if self.committed else None, counts, seconds)
+

@@ -1,0 +1,158 @@
+"""What has been read already: logs are known by their bytes, not by their names.
+
+A log read again, under another name, compressed, or after it grew, is found here by the hash of the bytes
+it began with.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import xxhash
+
+from chatlogs.errors import SourceError
+from chatlogs.reading.sources import HEAD_BYTES, Reader, Source, open_source
+
+if TYPE_CHECKING:
+    from chatlogs.keeping.store import Snapshot
+
+_STEP = 4 << 20
+_COUNTS = ("lines", "blank", "ignorable", "records", "rejects", "repaired", "duplicates", "responses")
+
+Row = dict[str, Any]
+"""A row of the table `sources`."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """How far a log has been read: its first `size` bytes hash to `content_hash`."""
+
+    source: str
+    source_key: int
+    size: int
+    resume_offset: int
+    content_hash: str
+    head_hash: str
+
+
+def key_of(head_hash: str, taken: Iterable[int]) -> int:
+    """The identity of a log that is new: from its first bytes, and apart from the logs in `taken`."""
+    salt = 0
+    used = set(taken)
+    while True:
+        key = xxhash.xxh3_64_intdigest(f"{head_hash} {salt}".encode()) - (1 << 63)
+        if key not in used:
+            return key
+        salt += 1
+
+
+def head_hash(source: Source) -> str:
+    """The hash of the source's first decompressed bytes."""
+    opened = open_source(source)
+    try:
+        buffer = memoryview(bytearray(HEAD_BYTES))
+        filled = 0
+        while filled < HEAD_BYTES and (got := opened.stream.readinto(buffer[filled:])):
+            filled += got
+        return xxhash.xxh3_128_hexdigest(buffer[:filled])
+    finally:
+        opened.close()
+
+
+def look_up(source: Source, head: str, ledger: Sequence[Known]) -> tuple[Known | None, bool]:
+    """The longest known log that this source begins with, and whether the source is nothing more than that.
+
+    Reads the source as far as a candidate reaches; without a candidate it reads nothing.
+    """
+    sizes: dict[int, list[Known]] = {}
+    for known in ledger:
+        if known.head_hash == head or known.size < HEAD_BYTES:
+            sizes.setdefault(known.size, []).append(known)
+    if not sizes:
+        return None, False
+    opened = open_source(source)
+    reader = Reader(opened, block_bytes=_STEP)
+    found: Known | None = None
+    at_end = False
+    try:
+        for size in sorted(sizes):
+            if not reader.skip(size):
+                break
+            digest = opened.digests.content.hexdigest()
+            for known in sizes[size]:
+                if known.content_hash == digest:
+                    found = known
+        at_end = found is not None and reader.position == found.size and not reader.skip(found.size + 1)
+        if found is not None and not found.size and not at_end and found.source != source.name:
+            found = None  # every log begins as an empty one does; only its own name tells that it is that one
+    finally:
+        opened.close()
+    return found, at_end
+
+
+def is_begin_of(source: Source, head: str, ledger: Sequence[Known], places: Mapping[int, str]) -> Known | None:
+    """The known log that this source is an older copy of, as long as that log itself is still there to tell.
+
+    places: where known logs were met besides their names, by source_key.
+    """
+    small = (source.stored_size or 0) < HEAD_BYTES
+    candidates = [
+        (known, path)
+        for known in ledger
+        if known.head_hash == head or small
+        for path in {known.source, places.get(known.source_key, known.source)} - {source.name}
+        if os.path.isfile(path)
+    ]
+    if not candidates or not source.stored_size:
+        return None
+    size, digest = _digest(source)
+    for known, path in candidates:
+        other = Source(path, path)
+        try:
+            is_begin = size < known.size and _digest(other, size) == (size, digest)
+            if is_begin and _digest(other, known.size) == (known.size, known.content_hash):
+                return known
+        except SourceError:
+            continue
+    return None
+
+
+def _digest(source: Source, size: int = 1 << 62) -> tuple[int, str]:
+    """How much of the first `size` bytes is there, and its hash."""
+    opened = open_source(source)
+    try:
+        reader = Reader(opened, block_bytes=_STEP)
+        reader.skip(size)
+        return reader.position, opened.digests.content.hexdigest()
+    finally:
+        opened.close()
+
+
+def read_ledger(snapshot: Snapshot) -> dict[int, Row]:
+    """The rows of `sources` by source_key."""
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(path) for path in snapshot.files("sources")]
+    return {row["source_key"]: row for table in tables for row in table.to_pylist()}
+
+
+def known(row: Row) -> Known:
+    """What the ledger tells of how far a log was read."""
+    return Known(**{name: row[name] for name in Known.__dataclass_fields__})
+
+
+def grown(old: Row, new: Row) -> Row:
+    """The ledger row of a log that has grown: the counts of both readings.
+
+    An unfinished last line was a reject of the first reading, and is read again by the second.
+    """
+    row = new | {"source": old["source"]}
+    for name in _COUNTS:
+        row[name] = old[name] + new[name]
+    if old["resume_offset"] < old["size"]:
+        row["lines"] -= 1
+        row["rejects"] -= 1
+    return row

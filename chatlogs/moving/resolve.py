@@ -1,0 +1,268 @@
+"""New responses beside stored ones: what is the same becomes one row, what goes on is continued.
+
+Works on files: finds the ids that occur more than once, decides on digests (identity.py), and rewrites
+only the files that hold a row that goes or changes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import duckdb
+import pyarrow as pa
+
+from chatlogs import sql
+from chatlogs.keeping.staging import StagedFile, Staging
+from chatlogs.keeping.store import Snapshot, Store
+from chatlogs.moving.identity import Outcome, Response, decide
+from chatlogs.moving.ledger import Row, read_ledger
+from chatlogs.normalizing import columns, rows
+from chatlogs.normalizing.partials import PIECES
+from chatlogs.normalizing.piece import Piece
+from chatlogs.normalizing.pieces import finished, merge
+from chatlogs.schema import TABLES
+
+_CHILDREN = ("choices", "tool_calls", "messages", "logprobs", "chunks")
+
+
+@dataclass
+class Changes:
+    """What a commit adds and removes; per new source, its duplicates, and the streams it only continues."""
+
+    add: dict[str, list[StagedFile]]
+    remove: dict[str, list[str]] = field(default_factory=dict)
+    duplicates: Counter[str] = field(default_factory=Counter)
+    continued: Counter[str] = field(default_factory=Counter)
+
+
+def replace_ledger(
+    store: Store, snapshot: Snapshot, staging: Staging, changes: Changes, ledger_rows: Sequence[Row]
+) -> None:
+    """Put the ledger rows in the place of older ones, and drop rejects that a longer log has made void."""
+    old = read_ledger(snapshot)
+    again = [row["source_key"] for row in ledger_rows if row["source_key"] in old]
+    if again:
+        adds, removes = store.rewrite(
+            "sources", pa.array(again, pa.int64()), staging=staging, column="source_key", snapshot=snapshot
+        )
+        changes.add["sources"] = adds
+        changes.remove["sources"] = removes
+        _drop_void_rejects(snapshot, staging, changes, [old[key] for key in again])
+    schema = TABLES["sources"].arrow()
+    changes.add.setdefault("sources", []).append(
+        staging.write("sources", pa.Table.from_pylist(list(ledger_rows), schema=schema))
+    )
+
+
+def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, old: Sequence[Row]) -> None:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    for row in old:
+        if row["resume_offset"] == row["size"]:
+            continue
+        for path in snapshot.files("rejects"):
+            table = pq.read_table(path)
+            is_ours = pc.equal(table["source"], row["source"])
+            void = pc.and_(is_ours, pc.equal(table["byte_offset"], row["resume_offset"]))
+            if pc.any(void).as_py() and path not in changes.remove.get("rejects", ()):
+                changes.remove.setdefault("rejects", []).append(path)
+                changes.add.setdefault("rejects", []).append(staging.write("rejects", table.filter(pc.invert(void))))
+
+
+def resolve(
+    store: Store, snapshot: Snapshot, staging: Staging, staged: dict[str, list[StagedFile]], *, order: Sequence[str]
+) -> Changes:
+    """What to commit so that each response of the staged files and the store is one row.
+
+    order: the names of the new sources, in the order in which their responses follow each other.
+    """
+    changes = Changes(dict(staged))
+    if not staged["completions"]:
+        return changes
+    con = duckdb.connect()
+    try:
+        rows.prepare(con)
+        files = _files(snapshot, staged)
+        outcomes = _outcomes(con, files, order)
+        dropped = [r for outcome in outcomes for r in outcome.dropped]
+        touched = [r for outcome in outcomes for r in outcome.touched]
+        merged = [chain for outcome in outcomes for chain in outcome.merged]
+        changes.duplicates.update(r.source for r in dropped if r.is_new)
+        changes.continued.update(r.source for chain in merged for r in chain[1:] if r.is_new)
+        if dropped or touched or merged:
+            _apply(con, store, snapshot, staging, changes, files, dropped, touched, merged)
+    finally:
+        con.close()
+    return changes
+
+
+def _files(snapshot: Snapshot, staged: Mapping[str, Sequence[StagedFile]]) -> dict[str, list[str]]:
+    """Parameters for the identity queries: the files of each table, new and stored."""
+    files: dict[str, list[str]] = {}
+    for name in ("completions", *_CHILDREN):
+        files[f"stored_{name}"] = snapshot.files(name)
+        files[f"new_{name}"] = [file.path for file in staged[name]] or files[f"stored_{name}"][:0]
+    return files
+
+
+def _outcomes(con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], order: Sequence[str]) -> list[Outcome]:
+    con.execute(_with_files("identity/suspects", files))
+    if not con.execute("select count(*) from suspects").fetchall()[0][0]:
+        return []
+    found = [Response(*row) for row in con.execute(_with_files("identity/digests", files)).fetchall()]
+    places = {source: place for place, source in enumerate(order)}
+    found.sort(key=lambda r: (r.id, r.is_new, places.get(r.source, -1) if r.is_new else 0, r.byte_offset))
+    return [decide(list(group)) for _, group in groupby(found, key=lambda r: r.id)]
+
+
+def _with_files(name: str, files: Mapping[str, list[str]]) -> str:
+    query = sql.text(name)
+    for parameter in sorted(files, key=len, reverse=True):
+        paths = files[parameter]
+        table = parameter.partition("_")[2]
+        if paths:
+            listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+            relation = f"read_parquet([{listed}])"
+        else:
+            relation = f"(select * from read_parquet('{files['stored_' + table][0]}') limit 0)"
+        query = query.replace(f"read_parquet(${parameter})", relation)
+    return query
+
+
+def _apply(
+    con: duckdb.DuckDBPyConnection,
+    store: Store,
+    snapshot: Snapshot,
+    staging: Staging,
+    changes: Changes,
+    files: Mapping[str, list[str]],
+    dropped: Sequence[Response],
+    touched: Sequence[Response],
+    merged: Sequence[Sequence[Response]],
+) -> None:
+    gone = [r.completion_key for r in dropped] + [r.completion_key for chain in merged for r in chain]
+    changed = [r.completion_key for r in touched]
+    added = _merged_rows(con, files, merged)
+    added.setdefault("completions", []).extend(_touched_rows(con, files, touched))
+    for name in ("completions", *_CHILDREN):
+        keys = pa.array(gone + changed if name == "completions" else gone, pa.int64())
+        if len(keys):
+            adds, removes = store.rewrite(
+                name, keys, staging=staging, staged=changes.add.get(name, ()), snapshot=snapshot
+            )
+            changes.add[name], changes.remove[name] = adds, removes
+        if added.get(name):
+            table = pa.concat_tables(added[name])
+            changes.add.setdefault(name, []).append(staging.write(name, table))
+
+
+def _touched_rows(
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], touched: Sequence[Response]
+) -> list[pa.Table]:
+    if not touched:
+        return []
+    table = _rows_of(con, files, "completions", [r.completion_key for r in touched])
+    by_key = {r.completion_key: r for r in touched}
+    updated = []
+    for row in table.to_pylist():
+        response = by_key[row["completion_key"]]
+        row |= {"flags": response.flags, "duplicates": response.duplicates, "metadata": response.metadata}
+        updated.append(row)
+    return [pa.Table.from_pylist(updated, schema=TABLES["completions"].arrow())]
+
+
+def _merged_rows(
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], merged: Sequence[Sequence[Response]]
+) -> dict[str, list[pa.Table]]:
+    """The rows of streams put together from their parts; they keep the key and the place of the first part."""
+    if not merged:
+        return {}
+    keys = [r.completion_key for chain in merged for r in chain]
+    found = {name: _rows_of(con, files, name, keys) for name in ("completions", *_CHILDREN)}
+    old = {row["completion_key"]: row for row in found["completions"].to_pylist()}
+    order = {key: place for place, key in enumerate(keys)}
+    parts = columns.pieces({name: _as_pieces(name, table) for name, table in found.items()})
+    by_key = dict(zip(found["completions"]["completion_key"].to_pylist(), parts, strict=True))
+    whole = []
+    for chain in merged:
+        ordered = sorted((r.completion_key for r in chain), key=order.__getitem__)
+        piece = by_key[ordered[0]]
+        for key in ordered[1:]:
+            _continue_calls(piece, by_key[key])
+            piece = merge(piece, by_key[key])
+        if len({r.id for r in chain}) == 1 and "id_collision" in chain[0].flags:
+            piece.flags.add("id_collision")
+        whole.append(finished(piece))
+    first_keys = pa.array([chain[0].completion_key for chain in merged], pa.int64()).to_numpy()
+    derived = rows.rows(con, columns.tables(whole, first=0), keys=first_keys)
+    result: dict[str, list[pa.Table]] = {}
+    for name, table in derived.items():
+        if name == "completions":
+            first_rows = [old[key] for key in table["completion_key"].to_pylist()]
+            table = table.append_column("source", pa.array([row["source"] for row in first_rows]))
+            table = table.append_column("ingested_at", pa.array([row["ingested_at"] for row in first_rows]))
+            duplicates = [
+                sum(r.duplicates for r in next(c for c in merged if c[0].completion_key == row["completion_key"]))
+                for row in first_rows
+            ]
+            place = table.schema.get_field_index("duplicates")
+            table = table.set_column(place, "duplicates", pa.array(duplicates, pa.int64()))
+        result[name] = [rows.conform(name, table)]
+    return result
+
+
+def _continue_calls(earlier: Piece, later: Piece) -> None:
+    """Number the tool calls of the later part as they go on with the earlier one's: rows count from 0 in each.
+
+    A fragment with neither id nor name belongs to a call that was open: the last ones, in their order.
+    """
+    for choice in later.choices.values():
+        before = earlier.choices[choice.index].tool_calls if choice.index in earlier.choices else []
+        nameless = [call for call in choice.tool_calls if call.call_id is None and call.name is None]
+        open_calls = iter(before[-len(nameless) :] if nameless else ())
+        taken = {call.call_id: call.index for call in before}
+        fresh = itertools.count(max((call.index or 0 for call in before), default=-1) + 1)
+        for call in choice.tool_calls:
+            known = next(open_calls, None) if call.call_id is None and call.name is None else None
+            call.index = known.index if known else taken.get(call.call_id) if call.call_id else None
+            call.index = next(fresh) if call.index is None else call.index
+
+
+def _rows_of(
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], name: str, keys: Sequence[int]
+) -> pa.Table:
+    con.register("wanted", pa.table({"completion_key": pa.array(keys, pa.int64())}))
+    parts = [
+        con.sql(_with_files_text(name, files[f"{age}_{name}"])).to_arrow_table()
+        for age in ("stored", "new")
+        if files[f"{age}_{name}"]
+    ]
+    return pa.concat_tables([part.cast(TABLES[name].arrow()) for part in parts])
+
+
+def _with_files_text(name: str, paths: Sequence[str]) -> str:
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return sql.text("rows/by_key", files=listed, columns=", ".join(TABLES[name].names))
+
+
+def _as_pieces(name: str, table: pa.Table) -> pa.Table:
+    """Final rows as the pieces they came from, numbered by their key."""
+    declared = PIECES[name].arrow()
+    given = {column: table[column] for column in table.column_names}
+    given["piece"] = table["completion_key"]
+    if name == "completions":
+        given["last_line"], given["last_offset"] = table["line_number"], table["byte_offset"]
+        zeros = pa.array([0] * len(table), pa.int64())
+        given["part"] = zeros
+        given["opens"] = given["role_repeats"] = pa.array([False] * len(table), pa.bool_())
+    if name == "choices":
+        import pyarrow.compute as pc
+
+        given["logprob_sum"] = pc.multiply(table["mean_logprob"], table["token_count"].cast(pa.float64()))
+    arrays = [given.get(f.name, pa.nulls(len(table), f.type)) for f in declared]
+    return pa.table(arrays, schema=declared)

@@ -1,0 +1,1 @@
+"""Normalizing: records to columns. A block of bytes becomes Arrow tables of pieces, on a fast and a careful path."""

@@ -1,0 +1,194 @@
+"""Odd records in, pieces out: the careful path of a block, one record at a time.
+
+Reads what SQL may not: unknown shapes and fields, broken lines, wrappers, and whole streams that need
+judgement. It fills the same columns; that both paths agree is a law of the tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from chatlogs.normalizing.columns import before_columns
+from chatlogs.normalizing.fold import Careful
+from chatlogs.normalizing.oddlines import Found as Record
+from chatlogs.normalizing.oddlines import Ignorable, read_line, records
+from chatlogs.normalizing.piece import STREAM, Piece
+from chatlogs.normalizing.pieces import finished, fold
+from chatlogs.reading.decoding import Reject
+from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
+
+_PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
+
+
+@dataclass
+class Placed:
+    """A piece and the body it stands in, or NO_TRANSCRIPT. closed: whole by itself, so nothing continues it.
+
+    exact: the piece before it was finished, where its columns lack what a later merge needs.
+    """
+
+    piece: Piece
+    transcript: int = NO_TRANSCRIPT
+    closed: bool = False
+    run: Careful | None = None
+    exact: Piece | None = None
+
+    @property
+    def stream(self) -> str:
+        """The stream it is a part of, as sql/block/facts.sql names it."""
+        return f"body {self.transcript}" if self.transcript != NO_TRANSCRIPT else f"id {self.piece.id or ''}"
+
+
+@dataclass
+class Found:
+    """What the careful path read, beside the pieces: rejects by line, and counts for the ledger.
+
+    lines: how many more, or fewer, texts than lines there are. ignorable_more: texts of a line beside its others.
+    """
+
+    pieces: list[Placed] = field(default_factory=list)
+    rejects: dict[int, Reject] = field(default_factory=dict)
+    raws: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    ignorable: set[int] = field(default_factory=set)
+    repaired: int = 0
+    lines: int = 0
+    ignorable_more: int = 0
+    padded: set[tuple[int, bytes]] = field(default_factory=set)
+
+    @property
+    def streams(self) -> list[str]:
+        """The streams that these pieces are parts of; SQL must leave them alone."""
+        return sorted({placed.stream for placed in self.pieces if not placed.closed})
+
+
+def read(lines: Lines, records: Iterable[Careful], found: Found) -> None:
+    """Read the records; a run of lines alike is one piece, unless its text must be seen fragment by fragment."""
+    for record in records:
+        if not _read_run(lines, record, found):
+            for line in record.lines:
+                read_one(lines, line, found)
+
+
+def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
+    """A run is one chunk with the joined text, sent as often as it has lines."""
+    if record.text is None or record.chunks == 1:
+        return False
+    first = record.first_line
+    result, repaired = read_text(record.text, first, _offset(lines, first))
+    alone, _ = read_text(lines.text(first), first, _offset(lines, first))
+    if not isinstance(result, Record) or not isinstance(alone, Record) or not result.loose or repaired:
+        return False
+    piece = result.pieces[0]
+    if piece.id is None and lines.transcript[first] == NO_TRANSCRIPT:
+        if record.last_line - first >= record.chunks:
+            return False  # without an id only neighbours belong together, and other lines stand between
+        piece.flags.add("ambiguous_grouping")
+    for index, choice in piece.choices.items():
+        head = alone.pieces[0].choices[index].content
+        if head and str(choice.content).startswith(str(head) * 2):
+            return False  # each fragment may repeat all text so far
+        choice.growth = None
+    piece.chunk_count = record.chunks
+    piece.last_line, piece.last_offset = record.last_line, _offset(lines, record.last_line)
+    piece.role_repeats = any(choice.role for choice in piece.choices.values())
+    found.pieces.append(Placed(piece, int(lines.transcript[first]), run=record))
+    return True
+
+
+def untangle(lines: Lines, found: Found) -> None:
+    """Read streams whose runs overlap line by line: only so is their order known."""
+    tangled = set()
+    reach: dict[str, int] = {}
+    for placed in sorted(found.pieces, key=lambda p: p.piece.line_number):
+        if placed.piece.line_number < reach.get(placed.stream, -1):
+            tangled.add(placed.stream)
+        reach[placed.stream] = max(reach.get(placed.stream, -1), placed.piece.last_line)
+    again = [p for p in found.pieces if p.run is not None and p.stream in tangled]
+    if again:
+        dropped = set(map(id, again))
+        found.pieces = [p for p in found.pieces if id(p) not in dropped]
+        for placed in again:
+            for line in placed.run.lines if placed.run else ():
+                read_one(lines, line, found)
+
+
+def read_one(lines: Lines, line: int, found: Found) -> None:
+    """Read one line into pieces, a reject, or the ignorable ones."""
+    text = lines.text(line)
+    if text == b"\0":
+        lines.kind[line] = BLANK  # what is left of the last line end of a log in UTF-16
+        return
+    if _PADDED.search(text):
+        said = int(lines.transcript[line]), text
+        if said in found.padded:
+            return  # random padding tells a line logged twice from two equal fragments
+        found.padded.add(said)
+    result, repaired = read_text(text, line, _offset(lines, line))
+    if isinstance(result, Reject):
+        found.rejects[line] = result
+    elif isinstance(result, Ignorable):
+        found.ignorable.add(line)
+    else:
+        add(lines, line, result, repaired, found)
+
+
+def add(lines: Lines, line: int, record: Record, repaired: bool, found: Found) -> None:
+    """Take the pieces of a line's record."""
+    found.repaired += repaired
+    transcript = int(lines.transcript[line])
+    closed = not record.loose and transcript == NO_TRANSCRIPT
+    found.pieces += [Placed(piece, transcript, closed) for piece in record.pieces]
+
+
+def read_text(text: bytes, line: int, offset: int) -> tuple[Record | Reject | Ignorable, bool]:
+    """What a text holds, and whether it had to be repaired for that."""
+    decoded = read_line(text)
+    if isinstance(decoded, (Reject, Ignorable)):
+        return decoded, False
+    return records(decoded, line_number=line, byte_offset=offset), decoded.repaired
+
+
+def _offset(lines: Lines, line: int) -> int:
+    return lines.block.offset + int(lines.begin[line])
+
+
+def folded(lines: Lines, placed: list[Placed]) -> Iterator[Placed]:
+    """The responses of these pieces, finished: bodies and bare lines each by their own rule."""
+    placed = sorted(placed, key=lambda p: (p.piece.line_number, p.piece.part))
+    bare = [p for p in placed if p.closed or (p.transcript == NO_TRANSCRIPT and p.piece.form != STREAM)]
+    yield from (Placed(finished(p.piece), closed=True) for p in bare)
+    streamed = [p for p in placed if not p.closed and (p.transcript != NO_TRANSCRIPT or p.piece.form == STREAM)]
+    bodies = sorted((p for p in streamed if p.transcript != NO_TRANSCRIPT), key=lambda p: p.transcript)
+    for transcript, members in groupby(bodies, key=lambda p: p.transcript):
+        for piece in fold([p.piece for p in members], transcript=True):
+            yield _finished(piece, transcript)
+    loose = [p.piece for p in streamed if p.transcript == NO_TRANSCRIPT]
+    for piece in fold([p for p in loose if p.id is not None], transcript=False):
+        yield _finished(piece)
+    for neighbours in _neighbours(lines, [p for p in loose if p.id is None]):
+        for piece in fold(neighbours, transcript=False):
+            yield _finished(piece)
+
+
+def _finished(piece: Piece, transcript: int = NO_TRANSCRIPT) -> Placed:
+    exact = before_columns(piece)
+    return Placed(finished(piece), transcript, exact=exact)
+
+
+def _neighbours(lines: Lines, anonymous: list[Piece]) -> Iterator[list[Piece]]:
+    """Chunks without an id, split where another record stands between them."""
+    if not anonymous:
+        return
+    ordinals = np.cumsum(lines.kind == OBJECT)
+    group = anonymous[:1]
+    for before, piece in pairwise(anonymous):
+        if ordinals[piece.line_number] - ordinals[before.last_line] > 1:
+            yield group
+            group = []
+        group.append(piece)
+    yield group

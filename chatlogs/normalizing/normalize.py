@@ -1,0 +1,216 @@
+"""A block of bytes in, Arrow tables of pieces out.
+
+Pure and picklable: the same bytes give the same tables in any thread, process or machine.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlogs.normalizing import careful, columns, fold
+from chatlogs.normalizing.layout import is_document, read_together, read_whole
+from chatlogs.normalizing.partials import PIECES, REJECTS, Partials
+from chatlogs.normalizing.piece import STREAM
+from chatlogs.reading.decoding import Reject
+from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
+from chatlogs.schema import arrow_schema
+from chatlogs.tally import Counts
+
+_worker = threading.local()
+_UNFINISHED = Reject(
+    "truncated_line", "The log ends in the middle of this line; it is read again when the log has grown."
+)
+
+
+def normalize(block: Block, *, fast: bool = True) -> Partials:
+    """What the block's lines say of each response, what they could not say, and the count of both.
+
+    fast=False sends every record down the careful path; the yield is the same.
+    """
+    found = careful.Found()
+    if block.offset == 0 and block.last and is_document(block.data[: block.size]) and read_whole(block, found):
+        return _document(block, found)
+    lines = scan(block)
+    if fast and bool(np.any(lines.kind == OBJECT)):
+        tables = _read_fast(lines, found)
+    else:
+        for line in np.flatnonzero(lines.kind == OBJECT).tolist():
+            careful.read_one(lines, line, found)
+        _read_odd(lines, found)
+        tables = _no_pieces()
+    slow = list(careful.folded(lines, found.pieces))
+    partials = _partials(lines, _with(tables, lines, slow), found)
+    partials.exact = {len(lines) + i: placed.exact for i, placed in enumerate(slow) if placed.exact is not None}
+    return partials
+
+
+def _with(tables: dict[str, pa.Table], lines: Lines, slow: list[careful.Placed]) -> dict[str, pa.Table]:
+    """The tables with the responses of the careful path."""
+    if not slow:
+        return tables
+    transcripts = {i: offset for i, p in enumerate(slow) if (offset := _body_of(lines, p)) is not None}
+    added = columns.tables((p.piece for p in slow), first=len(lines), transcripts=transcripts)
+    return {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
+
+
+def _no_pieces() -> dict[str, pa.Table]:
+    return {name: table.arrow().empty_table() for name, table in PIECES.items()}
+
+
+def _document(block: Block, found: careful.Found) -> Partials:
+    """The yield of a source that is JSON laid out over lines: each of its texts counts as one line."""
+    lines = scan(block)
+    lines.kind[:] = BLANK
+    lines.transcript[:] = NO_TRANSCRIPT
+    unfinished = _mark_open_text(block, found)
+    counts = Counts(
+        lines=found.lines,
+        ignorable=len(found.ignorable),
+        records=found.lines - len(found.rejects) - len(found.ignorable),
+        rejects=len(found.rejects),
+        repaired=found.repaired,
+    )
+    tables = _with(_no_pieces(), lines, list(careful.folded(lines, found.pieces)))
+    rejects = _rejects(lines, found)
+    return Partials(
+        tables, rejects, counts, physical_lines=len(lines), unfinished=unfinished, container="json"
+    )
+
+
+def _mark_open_text(block: Block, found: careful.Found) -> int | None:
+    """The offset of a last text that ends before its last bracket: it may be whole when the log grows."""
+    if not found.raws:
+        return None
+    line, (offset, text) = max(found.raws.items())
+    last = offset - block.offset + len(text) >= len(bytes(memoryview(block.data)[: block.size]).rstrip())
+    if not last or found.rejects[line].reason != "not_json":
+        return None
+    found.rejects[line] = _UNFINISHED
+    return offset
+
+
+def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
+    con = _connection()
+    facts = fold.read(con, lines)
+    for line in facts.left:
+        careful.read_one(lines, line, found)
+    _read_odd(lines, found)
+    careful.read(lines, fold.odd_records(con, facts), found)
+    parts = [fold.completions(facts)]
+    if facts.has_chunks:
+        careful.read(lines, fold.rest_of_streams(con, found.streams), found)
+        parts.append(fold.streams(con))
+    careful.untangle(lines, found)
+    tables = _no_pieces()
+    for name in parts[0]:
+        tables[name] = pa.concat_tables([_conform(name, part[name], lines) for part in parts])
+    return tables
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    if not hasattr(_worker, "con"):
+        _worker.con = fold.connect()
+    con: duckdb.DuckDBPyConnection = _worker.con
+    return con
+
+
+def _read_odd(lines: Lines, found: careful.Found) -> None:
+    for line in np.flatnonzero(lines.kind == ODD).tolist():
+        careful.read_one(lines, line, found)
+    read_together(lines, found)
+
+
+def _conform(name: str, table: pa.Table, lines: Lines) -> pa.Table:
+    """The table with all declared columns: places in the source, keys of the piece, nulls for what SQL never fills."""
+    first = table["line_number"].combine_chunks()
+    given: dict[str, pa.Array | pa.ChunkedArray] = {column: table[column] for column in table.column_names}
+    given["piece"] = first
+    if name == "completions":
+        offsets = lines.block.offset + lines.begin
+        given["byte_offset"] = pa.array(offsets).take(first)
+        given["last_offset"] = pa.array(offsets).take(table["last_line"].combine_chunks())
+        given["part"] = pa.nulls(len(table), pa.int64()).fill_null(0)
+        given["created"] = pc.multiply(table["created"], 1_000_000).cast(pa.int64())
+        if "transcript" in given:
+            given["transcript"] = _body_offsets(lines, table["transcript"].combine_chunks())
+    schema = PIECES[name].arrow()
+    return pa.table([_column(given.get(f.name), f.type, len(table)) for f in schema], schema=schema)
+
+
+def _column(values: pa.Array | pa.ChunkedArray | None, type_: pa.DataType, length: int) -> pa.Array | pa.ChunkedArray:
+    if values is None:
+        return pa.nulls(length, type_)
+    return values if values.type == type_ else values.cast(type_)
+
+
+def _body_of(lines: Lines, placed: careful.Placed) -> int | None:
+    """The offset that names the piece's body; a stream that is whole in its line is a body of its own."""
+    if placed.transcript != NO_TRANSCRIPT:
+        return _body_offset(lines, placed.transcript)
+    return placed.piece.byte_offset if placed.closed and placed.piece.form == STREAM else None
+
+
+def _body_offset(lines: Lines, transcript: int) -> int:
+    return lines.block.offset + int(lines.begin[np.argmax(lines.transcript == transcript)])
+
+
+def _body_offsets(lines: Lines, transcripts: pa.Array) -> pa.Array:
+    if transcripts.null_count == len(transcripts):
+        return pa.nulls(len(transcripts), pa.int64())
+    seen, first = np.unique(lines.transcript, return_index=True)
+    offsets = pa.array(lines.block.offset + lines.begin[first])
+    return offsets.take(pc.index_in(transcripts.cast(pa.int32()), pa.array(seen)))
+
+
+def _partials(lines: Lines, tables: dict[str, pa.Table], found: careful.Found) -> Partials:
+    unfinished = _mark_unfinished(lines, found)
+    kinds = np.bincount(lines.kind, minlength=4)
+    total = len(lines) + found.lines
+    ignorable = int(kinds[IGNORABLE]) + len(found.ignorable) + found.ignorable_more
+    records = total - int(kinds[BLANK]) - ignorable - len(found.rejects)
+    counts = Counts(total, int(kinds[BLANK]), ignorable, records, len(found.rejects), found.repaired)
+    bodies = lines.transcript[lines.transcript != NO_TRANSCRIPT]
+    last_open = len(bodies) > 0 and int(bodies[-1]) == lines.bodies_closed
+    holding = np.flatnonzero(lines.kind == OBJECT)
+    return Partials(
+        tables=tables,
+        rejects=_rejects(lines, found),
+        counts=counts,
+        physical_lines=len(lines),
+        open_body=_body_offset(lines, int(bodies[-1])) if last_open else None,
+        first_body=_body_offset(lines, 0) if len(bodies) and int(bodies[0]) == 0 else None,
+        bodies_closed=lines.bodies_closed,
+        first_record=int(holding[0]) if len(holding) else None,
+        last_record=int(holding[-1]) if len(holding) else None,
+        unfinished=unfinished,
+        container="sse" if len(bodies) else "jsonl",
+    )
+
+
+def _mark_unfinished(lines: Lines, found: careful.Found) -> int | None:
+    """The offset of a last line that has no line end and could not be read: it may be whole when the log grows."""
+    block = lines.block
+    last = len(lines) - 1
+    if not block.last or last not in found.rejects or block.data[block.size - 1 : block.size] == b"\n":
+        return None
+    found.rejects[last] = _UNFINISHED
+    return block.offset + int(lines.begin[last])
+
+
+def _rejects(lines: Lines, found: careful.Found) -> pa.Table:
+    rows = []
+    for line, reject in sorted(found.rejects.items()):
+        offset, raw = found.raws.get(line) or (lines.block.offset + int(lines.begin[line]), lines.raw(line))
+        rows.append({
+            "line_number": line,
+            "byte_offset": offset,
+            "reason": reject.reason,
+            "detail": reject.detail,
+            "raw": raw.decode("utf-8", "backslashreplace"),
+        })  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=arrow_schema(REJECTS))

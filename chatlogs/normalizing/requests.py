@@ -1,0 +1,135 @@
+"""What a log says around an answer, put into its piece: request parameters, messages, times, status.
+
+Credentials are never kept: fields that hold them are left out wherever they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chatlogs.normalizing.choices import part_texts
+from chatlogs.normalizing.piece import Piece
+from chatlogs.normalizing.records import take_integer
+from chatlogs.values import as_json, integer, micros, number, text
+
+_SECRETS = frozenset({
+    "authorization", "proxy-authorization", "api_key", "apikey", "api-key", "x-api-key", "openai_api_key", "headers",
+    "extra_headers", "default_headers", "cookie", "cookies", "set-cookie", "password", "access_token", "secret",
+    "client_secret", "bearer", "bearer_token",
+})  # fmt: skip
+_DROPPED = frozenset({"messages", "url", "uri", "method"})
+
+
+def apply_request(piece: Piece, request: Mapping[str, Any]) -> None:
+    """Fill the request's columns and messages; what has no column goes to `request`. What is there stays."""
+    rest = {name: value for name, value in request.items() if value is not None and name not in _DROPPED}
+    rest = _without_secrets(rest)
+    _keep(piece, "request_model", text(rest.get("model")) and rest.pop("model"))
+    _keep(piece, "requested_service_tier", text(rest.get("service_tier")) and rest.pop("service_tier"))
+    if isinstance(rest.get("stream"), bool):
+        _keep(piece, "stream", rest.pop("stream"))
+    for name in ("temperature", "top_p"):
+        value = number(rest.get(name))
+        if value is not None:
+            _keep(piece, name, value)
+            del rest[name]
+    for name in ("seed", "n", "max_completion_tokens", "max_tokens"):
+        column = "max_tokens" if name == "max_completion_tokens" else name
+        if getattr(piece, column) is None:
+            setattr(piece, column, take_integer(rest, name, piece.flags))
+    if isinstance(rest.get("metadata"), dict):
+        _keep(piece, "metadata", as_json(rest.pop("metadata")))
+    _keep(piece, "request", as_json(rest) if rest else None)
+    if not piece.messages:
+        piece.messages = messages_of(request.get("messages"))
+
+
+def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
+    """Fill times, status, ids and metadata as a wrapper gives them; times that contradict each other are null."""
+    started = _time(facts.get("started_at"))
+    _keep(piece, "started_at", started)
+    ended = _time(facts.get("ended_at"))
+    duration = _duration(facts, ("duration_ms", 1000), ("duration_s", 1_000_000))
+    if ended is None and started is not None and duration is not None:
+        ended = started + duration
+    _keep(piece, "ended_at", ended)
+    first = _time(facts.get("first_chunk_at"))
+    wait = _duration(facts, ("first_chunk_ms", 1000))
+    if first is None and started is not None and wait is not None:
+        first = started + wait
+    _keep(piece, "first_chunk_at", first)
+    status = integer(facts.get("status_code"))
+    if status is not None and 100 <= status < 600:  # what an error object calls its status may be another
+        piece.status_code = status
+    for name in ("request_id", "custom_id", "provider"):
+        _keep(piece, name, text(facts.get(name)))
+    metadata = facts.get("metadata")
+    if isinstance(metadata, (dict, list)) and metadata:
+        _keep(piece, "metadata", as_json(_without_secrets(metadata)))
+    _check_clock(piece)
+
+
+def _check_clock(piece: Piece) -> None:
+    """Nothing of an answer happens before it was asked for."""
+    for name in ("ended_at", "first_chunk_at", "last_chunk_at"):
+        value = getattr(piece, name)
+        if piece.started_at is not None and value is not None and value < piece.started_at:
+            setattr(piece, name, None)
+            piece.flags.add("clock_skew")
+
+
+def _keep(piece: Piece, name: str, value: object) -> None:
+    if value is not None and getattr(piece, name) is None:
+        setattr(piece, name, value)
+
+
+def _time(value: object) -> int | None:
+    """Microseconds of a time as tools write it, `{"seconds": …, "milliseconds": …}` included."""
+    if isinstance(value, dict):
+        seconds = number(value.get("seconds"))
+        rest = number(value.get("milliseconds")) or 0.0
+        return None if seconds is None else micros(seconds + rest / 1000)
+    return micros(value)
+
+
+def _duration(facts: Mapping[str, Any], *units: tuple[str, int]) -> int | None:
+    """Microseconds of the first duration that is there; each is named with its unit."""
+    for name, unit in units:
+        value = number(facts.get(name))
+        if value is not None and 0 <= value * unit < 10**15:
+            return round(value * unit)
+    return None
+
+
+def messages_of(value: object) -> list[dict[str, Any]]:
+    """The rows of the messages table for a request's messages; a bare string is one message without a role."""
+    if isinstance(value, str):
+        value = [{"content": value}]
+    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return [{"message_index": position, **_message(entry)} for position, entry in enumerate(entries)]
+
+
+def _message(entry: dict[str, Any]) -> dict[str, Any]:
+    content = entry.get("content")
+    parts = None if content is None or isinstance(content, str) else content
+    calls = entry.get("tool_calls") or entry.get("function_call")
+    return {
+        "role": text(entry.get("role")),
+        "content": content if isinstance(content, str) else "".join(part_texts(parts)) if part_texts(parts) else None,
+        "content_parts": None if parts is None else as_json(parts),
+        "name": text(entry.get("name")),
+        "tool_call_id": text(entry.get("tool_call_id")),
+        "tool_calls": as_json(calls) if calls else None,
+    }
+
+
+def _without_secrets(value: Any) -> Any:
+    """The same value without the fields that hold credentials; what a schema calls a field is left alone."""
+    if isinstance(value, dict):
+        return {
+            name: item if name in ("properties", "messages") else _without_secrets(item)
+            for name, item in value.items()
+            if str(name).lower() not in _SECRETS
+        }
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Reading: paths to lines, lines to records. Finds logs, cuts them into blocks, decodes JSON, takes off wrappers."""

@@ -1,0 +1,223 @@
+"""What wraps records: one decoded JSON value in, the envelopes in it out.
+
+A wrapper is told by its keys and read by paths, both rows of the table in `wrappers`; only what data cannot
+say is code. A wrapper record is one transcript. Headers are never read: they hold credentials.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Any
+
+from chatlogs.reading import shapes, sse
+from chatlogs.reading.decoding import Decoded, decode_text
+from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of
+from chatlogs.reading.hosted import HOSTED
+from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper
+
+_INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
+_ERROR_NAMES = {"error_code": "code", "error_class": "type", "error_message": "message"}
+_NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
+
+
+def unwrap(value: object) -> list[Envelope]:
+    """The envelopes in the value, in order; none when it holds no record that is known."""
+    return list(_unwrap(value, 0))
+
+
+def _unwrap(value: object, level: int) -> Iterator[Envelope]:
+    if level > _NESTING:
+        return
+    if isinstance(value, list):
+        yield from _unwrap_list(value, level)
+    elif isinstance(value, dict):
+        found = shapes.kind(value)
+        if found in (shapes.CHUNK, shapes.COMPLETION):
+            yield Envelope([Part(value)], transcript=False)
+            return
+        for hosted in HOSTED:
+            envelopes = hosted(value)
+            if envelopes:
+                yield from envelopes
+                return
+        for wrapper in WRAPPERS:
+            if wrapper.fits(value):
+                envelope = _read(wrapper, value)
+                if envelope is not None:
+                    yield envelope
+                    return
+        if found is not None:
+            yield Envelope([Part(value)], transcript=False)
+            return
+        for path in LISTS:
+            if isinstance(inner := at(value, path), list):
+                yield from _unwrap_list(inner, level)
+                return
+        envelope = _captured(value)
+        if envelope is not None:
+            yield envelope
+
+
+def _unwrap_list(values: list[Any], level: int) -> Iterator[Envelope]:
+    """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
+    parts = [_part(value) for value in values]
+    if parts and all(part is not None and shapes.kind(part.value) != shapes.COMPLETION for part in parts):
+        known = [part for part in parts if part is not None]
+        if any(shapes.kind(part.value) == shapes.CHUNK for part in known):
+            yield Envelope(known, transcript=True)
+            return
+    for value in values:
+        yield from _unwrap(value, level + 1)
+
+
+def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
+    """The wrapper's envelope; None when neither its answer nor its error is of a form that is known."""
+    parts: list[Part] = []
+    transcript = False
+    answer: object = None
+    for path in wrapper.response:
+        found = at(value, path)
+        answer = answer or found
+        parts, transcript = payload(found)
+        if not parts and (text := unbase64(found)):
+            parts, transcript = payload(text)
+        if parts:
+            break
+    request = next((found for path in wrapper.request if (found := _object(at(value, path))) is not None), None)
+    envelope = Envelope(parts, transcript, request)
+    fill(envelope, value, wrapper.facts, wrapper.merged_request)
+    envelope.flags |= wrapper.flags
+    envelope.error = _error(first_of(value, wrapper.error))
+    if not parts and envelope.error is None and _has_failed(envelope):
+        envelope.error = _error(answer)
+    return envelope if parts or envelope.error is not None else None
+
+
+def _has_failed(envelope: Envelope) -> bool:
+    """Whether a chat request was answered with an HTTP error, in whatever words."""
+    status = envelope.facts.get("status_code")
+    return isinstance(status, int) and status >= 400 and "messages" in (envelope.request or {})
+
+
+def _error(error: object) -> dict[str, Any] | None:
+    """An error body of what a wrapper says of a failure; None when it says nothing."""
+    if not error or (isinstance(error, dict) and not any(error.values())):
+        return None
+    if isinstance(error, dict) and "error" in error:
+        return error
+    if isinstance(error, dict):
+        error = {_ERROR_NAMES.get(name, name): value for name, value in error.items()}
+    return {"error": error}
+
+
+def payload(value: object) -> tuple[list[Part], bool]:
+    """The records that a response is made of, and whether they are a transcript.
+
+    Takes an object, a list of chunks, JSON text or SSE text, and what some tools put around them.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return _payload_of_text(value)
+    if isinstance(value, list):
+        parts = [part for item in value if (part := _part(item)) is not None]
+        return parts, bool(parts)
+    if isinstance(value, dict):
+        if shapes.kind(value) is not None:
+            return [Part(value)], False
+        for name in _INNER:
+            parts, transcript = payload(value[name]) if name in value else ([], False)
+            if parts:
+                return parts, transcript
+    return [], False
+
+
+def _payload_of_text(text: str) -> tuple[list[Part], bool]:
+    text = text.strip()
+    if sse.looks_like_sse(text):
+        return sse_parts(text), True
+    if text.startswith(("{", "[")):
+        decoded = decode_text(text)
+        if isinstance(decoded, Decoded) and isinstance(decoded.value, (dict, list)):
+            parts, transcript = payload(decoded.value)
+            if parts:
+                parts[0].flags |= decoded.flags
+            return parts, transcript
+        lines = [decode_text(line) for line in text.split("\n") if line.strip()]
+        parts = [Part(line.value) for line in lines if isinstance(line, Decoded) and shapes.kind(line.value)]
+        return parts, bool(parts)
+    return [], False
+
+
+def sse_parts(text: str) -> list[Part]:
+    """The records of an SSE text in order; [DONE] stands as a Part whose `ends` is true."""
+    parts: list[Part] = []
+    for event in sse.events(text):
+        if event.done:
+            parts.append(Part({}, ends=True, line=event.line))
+            continue
+        value = event.data.value if isinstance(event.data, Decoded) else None
+        found = shapes.kind(value)
+        if event.name == "error" and found is None:
+            value = {"error": event.text if value is None else value}
+        elif found == shapes.IGNORABLE:
+            continue
+        elif found is None:
+            parts.append(Part({}, unread=event.text, line=event.line))
+            continue
+        assert isinstance(value, dict)  # as it has a kind
+        part = Part(value, line=event.line)
+        if isinstance(event.data, Decoded):
+            part.flags |= event.data.flags | ({"repaired"} if event.data.repaired else set())
+        parts.append(part)
+    return parts
+
+
+def _part(value: object) -> Part | None:
+    """A list's item as a record: the object itself, or the chunk in a small wrapper with its capture time."""
+    if shapes.kind(value) is not None:
+        assert isinstance(value, dict)
+        return Part(value)
+    if not isinstance(value, dict):
+        return None
+    for name in CHUNK_KEYS:
+        inner = value.get(name)
+        if isinstance(inner, str) and inner[:1] in "{d":
+            decoded = decode_text(inner.removeprefix("data:").strip())
+            inner = decoded.value if isinstance(decoded, Decoded) else None
+        if isinstance(inner, dict) and shapes.kind(inner) is not None:
+            return Part(inner, arrived_at=first_of(value, ARRIVALS))
+    return None
+
+
+def _captured(value: dict[str, Any]) -> Envelope | None:
+    """A record under some key of a logger's line, such as `{"time": …, "log": "{…}"}`."""
+    part = _part(value)
+    return None if part is None else Envelope([part], transcript=False)
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    """A request body: an object, its JSON text, or one of these under `body`."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        decoded = decode_text(value)
+        value = decoded.value if isinstance(decoded, Decoded) else None
+    if not isinstance(value, dict):
+        return None
+    for name in ("body", "json", "parsed_body", "postData", "text", "string"):
+        if "messages" not in value and (inner := _object(value.get(name))) is not None:
+            return inner
+    return value
+
+
+def unbase64(value: object) -> str | None:
+    """The text that base64 holds; None when it holds none."""
+    if not isinstance(value, str) or value[:1] in ("", "{", "[", "<", " "):
+        return None
+    try:
+        return base64.b64decode(value, validate=True).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,154 @@
+"""The wrappers that tools write, as data: by which keys to know one, and where in it things stand.
+
+Order matters: the first row whose keys are there and whose answer can be read wins, the broadest is last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chatlogs.reading.envelopes import at
+
+Paths = tuple[str, ...]
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """One row: `when` lists keys of which all must be there; `response` and `request` are tried in order."""
+
+    name: str
+    when: Paths
+    response: Paths
+    request: Paths = ()
+    error: Paths = ()
+    facts: Mapping[str, Paths] = field(default_factory=dict)
+    merged_request: Mapping[str, Paths] = field(default_factory=dict)
+    flags: frozenset[str] = frozenset()
+
+    def fits(self, value: dict[str, object]) -> bool:
+        return all(path in value or at(value, path) is not None for path in self.when)
+
+
+_TIMES: Mapping[str, Paths] = {
+    "started_at": (
+        "started_at", "start_time", "startTime", "request_time", "requested_at", "request_timestamp",
+        "request.timestamp", "request_created_at", "startedDateTime", "timestamp", "@timestamp", "ts", "time",
+        "created_at", "datetime_utc",
+    ),
+    "ended_at": (
+        "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
+        "response.timestamp", "response_created_at",
+    ),
+    "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time", "completionStartTime",
+                       "completion_start_time"),
+    "duration_ms": ("duration_ms", "latency_ms", "elapsed_ms", "response_time_ms", "delay_ms", "response.response_time",
+                    "response_time(ms)", "total_ms"),
+    "duration_s": ("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds"),
+    "first_chunk_ms": ("time_to_first_token_ms", "ttft_ms", "time_to_first_token"),
+}  # fmt: skip
+_CALL: Mapping[str, Paths] = {
+    "status_code": (
+        "response.status_code", "response.status.code", "response.statusCode", "response.status",
+        "response_status_code", "response_status", "status_code", "statusCode", "http_status", "status",
+    ),
+    "request_id": (
+        "response.request_id", "request_id", "requestId", "headers.x-request-id", "response.headers.x-request-id",
+        "x_request_id",
+    ),
+    "custom_id": ("custom_id",),
+    "provider": ("provider", "custom_llm_provider", "ai_org"),
+    "metadata": ("metadata",),
+}  # fmt: skip
+_FACTS: Mapping[str, Paths] = {**_TIMES, **_CALL}
+
+WRAPPERS: tuple[Wrapper, ...] = (
+    Wrapper(
+        "batch", ("custom_id", "response"), ("response.body", "response"), error=("error",),
+        facts={**_CALL, "metadata": ()},
+    ),
+    Wrapper(
+        "litellm", ("litellm_call_id", "response"), ("response",), error=("error_information", "error_str"),
+        facts={**_TIMES, **_CALL, "status_code": ("error_information.error_code",), "request_id": ("id",)},
+        merged_request={"": ("model_parameters",), "messages": ("messages",), "model": ("model",)},
+        flags=frozenset({"assembled_by_proxy"}),
+    ),
+    Wrapper(
+        "litellm payload", ("call_type", "response", "startTime"), ("response",),
+        error=("error_information", "error_str"),
+        facts={**_TIMES, **_CALL, "status_code": ("error_information.error_code",), "request_id": ("id",)},
+        merged_request={"": ("model_parameters",), "messages": ("messages",), "model": ("model",)},
+        flags=frozenset({"assembled_by_proxy"}),
+    ),
+    Wrapper(
+        "litellm spend", ("response", "proxy_server_request"), ("response",), ("proxy_server_request",), facts=_FACTS,
+        merged_request={"messages": ("messages",)}, flags=frozenset({"assembled_by_proxy"}),
+    ),
+    Wrapper(
+        "helicone", ("request_body", "response_body"), ("response_body",), ("request_body",),
+        facts={**_FACTS, "first_chunk_ms": ("time_to_first_token",)},
+    ),
+    Wrapper(
+        "helicone async", ("providerRequest", "providerResponse"), ("providerResponse.json", "providerResponse.body"),
+        ("providerRequest.json",),
+        facts={"started_at": ("timing.startTime",), "ended_at": ("timing.endTime",),
+               "status_code": ("providerResponse.status",)},
+    ),
+    Wrapper("openpipe", ("input", "output"), ("output",), ("input",), error=("errorMessage",),
+            facts={**_FACTS, "metadata": ("tags", "metadata")}),
+    Wrapper(
+        "har entry", ("request", "response.content"), ("response.content.text",), ("request.postData.text",),
+        facts={"started_at": ("startedDateTime",), "duration_ms": ("time",), "status_code": ("response.status",)},
+    ),
+    Wrapper("dotted columns", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_FACTS),
+    Wrapper(
+        "vcr", ("request", "response"),
+        ("response.parsed_body", "response.body.string", "response.body.base64_string"),
+        ("request.parsed_body", "request.body.string", "request.body"),
+        facts={**_FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
+    ),
+    Wrapper(
+        "exchange", ("request",),
+        ("response", "sse", "response_text", "response_body", "response_json", "completion", "chunks", "stream",
+         "output", "result", "reply"),
+        ("request.body", "request"), error=("error", "exception", "response.error"), facts=_FACTS,
+    ),
+    Wrapper("responded", ("response",), ("response", "response.body"),
+            ("request", "request_body", "input", "prompt", "params", "kwargs"), error=("error", "exception"),
+            facts=_FACTS, merged_request={"messages": ("messages",)}),
+    Wrapper("completed", ("completion",), ("completion",), ("request", "params", "kwargs", "input"), facts=_FACTS,
+            merged_request={"messages": ("messages",)}),
+    Wrapper("chunks", ("chunks",), ("chunks",), ("request", "params", "kwargs", "input"), error=("error",),
+            facts=_FACTS, merged_request={"messages": ("messages",)}),
+    Wrapper("sse", ("sse",), ("sse",), ("request",), facts=_FACTS),
+)  # fmt: skip
+
+LISTS: Paths = (
+    "data", "responses", "completions", "log.entries", "interactions", "http_interactions", "runs", "records", "items",
+    "entries", "results", "streams", "rows",
+)  # fmt: skip
+
+CHUNK_KEYS: Paths = (
+    "chunk",
+    "data",
+    "event",
+    "payload",
+    "__data__",
+    "log",
+    "message",
+    "msg",
+    "body",
+    "record",
+    "line",
+    "completion",
+    "value",
+    "json",
+    "textPayload",
+    "jsonPayload",
+)
+ARRIVALS: Paths = (
+    "arrived_at", "received_at", "captured_at", "chunk_time", "timestamp", "@timestamp", "ts", "time", "t", "at",
+    "logged_at", "created_at",
+)  # fmt: skip
