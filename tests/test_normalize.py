@@ -217,6 +217,7 @@ def test_what_is_rejected_is_kept_whole(data: bytes) -> None:
         HEL[:-1]: (1, 0, 0, 0, 1),
         b": ping\n\nevent: message\nid: 7\nretry: 5\ndata: " + HEL: (6, 1, 4, 1, 0),
         b"[" * 100_000 + b"\n" + HEL: (2, 0, 0, 1, 1),
+        b"....\n" + HEL + HEL + b"\n": (3, 0, 0, 2, 1),
     }.items(),
 )
 def test_lines_that_are_hard_to_count(data: bytes, expected: tuple[int, ...]) -> None:

@@ -389,6 +389,6 @@ def test_verify_tells_which_files_are_wrong(store: Store) -> None:
 
 def test_importing_the_store_loads_no_engine() -> None:
     engines = "{'deltalake', 'pyarrow', 'duckdb', 'polars', 'numpy'}"
-    probe = f"import sys, chatlogs.store; print(sorted({engines} & set(sys.modules)))"
+    probe = f"import sys, chatlogs.keeping.store; print(sorted({engines} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

@@ -1,12 +1,14 @@
-"""The records of a block in, pieces of responses out: in SQL where that is exact.
+"""The records of a block in, pieces of responses out: in columns where that is exact.
 
-Reads them from `cut_lines` and `whole_lines` (skeleton.py), and names the records it leaves
-to the careful path: those no shape covers, and whole streams that need judgement (sql/block/streams.sql).
+Three ways, from the fastest to the most careful, each for what the one before leaves: lines that a template fits
+(matching.py, runs.py), other records that SQL can read (projection.py), and the careful path, to which whole streams
+go too when they need judgement (sql/block/streams.sql).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
@@ -14,17 +16,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs import sql
-from chatlogs.normalizing import projection, skeleton
-from chatlogs.reading.lines import Lines
+from chatlogs.normalizing import plain, projection, runs
+from chatlogs.normalizing.matching import Matched, Matcher
+from chatlogs.normalizing.runs import Runs
+from chatlogs.reading.lines import OBJECT, Ints, Lines
 
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
-# Read as text, a number, true, false or a container is told from a string by its looks; looks may deceive.
-_MACROS = """create temp macro may_be_no_text(s) as coalesce(
+_MACROS = (
+    # Read as text, a number, true, false or a container is told from a string by its looks; looks may deceive.
+    """create temp macro may_be_no_text(s) as coalesce(
     starts_with(s, '[') or starts_with(s, chr(123)) or s = 'true' or s = 'false'
-    or case when s >= '-' and s < ':' then regexp_full_match(s, '-?[0-9][-+.0-9eE]*') else false end, false)"""
+    or case when s >= '-' and s < ':' then regexp_full_match(s, '-?[0-9][-+.0-9eE]*') else false end, false)""",
+    # What a JSON string says between its quotes; null where that is no JSON.
+    """create temp macro decoded(s) as
+    case when contains(s, '\\') then try(json_extract_string('"' || s || '"', '$')) else s end""",
+)
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
 _BATCH_ROWS = 1 << 15
-_REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4)"
+_CALL = pa.struct([("slot", pa.int64()), *((name, pa.string()) for name in ("id", "name", "arguments"))])
+_PARSED = pa.schema([
+    ("line", pa.int64()), ("transcript", pa.int32()), ("created", pa.int64()), ("choice_index", pa.int64()),
+    *((name, pa.string()) for name in ("id", "model", "system_fingerprint", "service_tier", "usage", "role")),
+    *((name, pa.string()) for name in ("finish_reason", "content", "reasoning", "refusal")),
+    ("tool_calls", pa.list_(_CALL)),
+])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,47 +60,98 @@ def connect() -> duckdb.DuckDBPyConnection:
     """A connection for one worker: one thread, so that text is joined in the order of the lines."""
     con = duckdb.connect()
     con.execute(_SETTINGS)
-    con.execute(_MACROS)
+    for macro in _MACROS:
+        con.execute(macro)
     con.execute(_VERDICTS)
     return con
 
 
 @dataclass
 class Facts:
-    """What SQL read of a block's records, one row each (sql/block/facts.sql), and the lines that are not JSON."""
+    """What the fast ways read of a block.
 
-    table: pa.Table
-    left: list[int]
+    stored: its stored completions, one row each (sql/block/completions.sql). runs: its streams' runs, if it has any
+    chunks; SQL has them as `chunks`. odd: the lines whose records need the careful path.
+    """
 
-    @property
-    def has_chunks(self) -> bool:
-        """Whether any record is a chunk that SQL may fold."""
-        return bool(pc.any(pc.and_(self.table["plain"], pc.equal(self.table["lane"], "chunk"))).as_py())
-
-    @property
-    def all_plain(self) -> bool:
-        return bool(pc.all(self.table["plain"]).as_py())
+    stored: list[pa.Table] = field(default_factory=list)
+    runs: Runs | None = None
+    odd: list[int] = field(default_factory=list)
 
 
 def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
-    """Parse the block's records; shown to SQL as `facts`."""
-    padded, aside = skeleton.register(con, lines)
-    con.execute(sql.text("block/runs", mark=skeleton.MARK, repeats=_REPEATS if padded else "0"))
-    left = aside
+    """Read the block's records as far as that is plain."""
+    facts = Facts()
+    matcher = Matcher(lines)
+    cut, whole, stored = _sorted(matcher)
+    found = runs.read(con, matcher, cut) if cut else None
+    left = [] if found is None else [found.left]
+    if stored:
+        plain.show_completions(con, matcher, stored)
+        table = _table(con, sql.text("block/completions"))
+        left.append(table.filter(pc.invert(table["plain"]))["line"].to_numpy())
+        facts.stored.append(table.filter(table["plain"]) if len(left[-1]) else table)
+    read_lines = [lines.line for lines in (*cut, *whole, *stored)]
+    rest = np.setdiff1d(np.flatnonzero(lines.kind == OBJECT), runs.joined(read_lines), assume_unique=True)
+    rest = np.sort(runs.joined([rest, *left]))
+    padded = (matched.line for matched in whole if runs.PADDING in matched.template.fields)
+    again = runs.repeats(matcher, np.sort(runs.joined([rest, *padded])))
+    aside = runs.joined([again, found.repeated]) if found else again
+    parsed = _parsed(con, matcher, np.setdiff1d(rest, aside), facts)
+    facts.odd = sorted({*facts.odd, *aside.tolist()})
+    whole = [matched.where(~np.isin(matched.line, again)) for matched in whole]
+    if found or whole or len(parsed):
+        facts.runs = found or runs.read(con, matcher, [])
+        plain.show_chunks(con, matcher, facts.runs, whole)
+        con.register("parsed_chunks", parsed)
+        con.execute(sql.text("block/chunks"))
+    return facts
+
+
+def _sorted(matcher: Matcher) -> tuple[list[Matched], list[Matched], list[Matched]]:
+    """The lines that templates fit: chunks that may be cut at a text, other chunks, and stored completions."""
+    cut: list[Matched] = []
+    whole: list[Matched] = []
+    stored: list[Matched] = []
+    for matched in matcher.candidates():
+        if matched.template.lane == projection.COMPLETION:
+            stored.append(matched)
+        elif matched.template.text is None:
+            whole.append(matched)
+        else:
+            start, end = matcher.borders(matched, matched.template.hole(matched.template.text))
+            cut.append(matched.where(end > start))
+            empty = matched.where(end == start)
+            whole.append(empty.where(matcher.fits(empty.template, empty.line)))
+    return cut, whole, stored
+
+
+def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts: Facts) -> pa.Table:
+    """The plain chunks of these lines, parsed by SQL; their stored completions and odd lines go to the facts."""
+    if not len(line):
+        return _PARSED.empty_table()
+    lines = matcher.lines
+    con.register("whole_lines", pa.table({
+        "line": pa.array(line),
+        "transcript": pa.array(lines.transcript[line]),
+        "text": matcher.words.views(lines.start[line], lines.end[line]),
+    }))
     try:
-        table = _facts(con, "true")
+        table = _records(con, "true")
     except (duckdb.InvalidInputException, OSError):  # an OSError when it streams already
         # Some line is not JSON. Testing each first costs a parse, so it is done only for such blocks.
-        table = _facts(con, "json_valid(skeleton)")
-        left = sorted([*aside, *(row[0] for row in con.execute(sql.text("block/invalid")).fetchall())])
-    con.register("facts", table)
-    return Facts(table, left)
+        table = _records(con, "json_valid(text)")
+        facts.odd += [row[0] for row in con.execute(sql.text("block/invalid")).fetchall()]
+    facts.odd += table.filter(pc.invert(table["plain"]))["line"].to_pylist()
+    table = table.filter(table["plain"])
+    is_chunk = pc.equal(table["lane"], projection.CHUNK)
+    facts.stored.append(table.filter(pc.invert(is_chunk)))
+    return table.filter(is_chunk).select(_PARSED.names)
 
 
-def _facts(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:
+def _records(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:
     query = sql.text(
-        "block/facts",
-        mark=skeleton.MARK,
+        "block/records",
         paths=projection.SHAPE_PATHS,
         call_paths=projection.CALL_PATHS,
         structure=projection.STRUCTURE,
@@ -106,26 +172,19 @@ def _table(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     return con.sql(query).to_arrow_reader(_BATCH_ROWS).read_all()
 
 
-def odd_records(con: duckdb.DuckDBPyConnection, facts: Facts) -> list[Careful]:
-    """Records that no SQL may read."""
-    if facts.all_plain:
-        return []
-    con.execute("create or replace temp table streams (stream varchar, plain boolean, first_line bigint)")
-    return _careful(con, "not coalesce(f.plain, false)")
 
-
-def rest_of_streams(con: duckdb.DuckDBPyConnection, streams: list[str]) -> list[Careful]:
-    """The plain records of streams that no SQL may fold: those named, and any it finds itself."""
+def rest_of_streams(con: duckdb.DuckDBPyConnection, facts: Facts, streams: Sequence[str]) -> list[Careful]:
+    """The chunks of streams that no SQL may fold: those named, and any it finds itself."""
+    assert facts.runs is not None
     con.register("careful_streams", pa.table({"stream": pa.array(streams, pa.string())}))
     con.execute(sql.text("block/streams"))
-    return _careful(con, "f.plain and not s.plain")
-
-
-def _careful(con: duckdb.DuckDBPyConnection, which: str) -> list[Careful]:
-    rows = con.execute(sql.text("block/careful", mark=skeleton.MARK, which=which)).fetchall()
+    before, *behind = facts.runs.parts
+    text = " || ".join(f"r.{part}" for part in (before, "fragments", *behind))
+    rows = con.execute(sql.text("block/careful", text=text)).fetchall()
+    lines_of = runs.lines_of(con, np.array([first for first, _, chunks, _ in rows if chunks > 1]), facts.runs.parts)
     return [
-        Careful(first, last, chunks, text.encode() if text is not None else None, lines or [first])
-        for first, last, chunks, text, lines in rows
+        Careful(first, last, chunks, text and text.encode(), lines_of[first].tolist() if chunks > 1 else [first])
+        for first, last, chunks, text in rows
     ]
 
 
@@ -135,24 +194,24 @@ def streams(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
     return {table: con.sql(sql.text(name)).to_arrow_table() for table, name in names.items()}
 
 
-def completions(facts: Facts) -> dict[str, pa.Table]:
-    """The plain stored completions of the block, linked likewise. Their texts are not copied when all are plain."""
-    plain = pc.and_(facts.table["plain"], pc.equal(facts.table["lane"], "completion"))
-    rows = facts.table if pc.all(plain).as_py() else facts.table.filter(plain)
-    places = {"line_number": rows["first_line"], "last_line": rows["last_line"]}
-    responses = {name: rows[name] for name in _OF_RESPONSE}
+def completions(rows: pa.Table) -> dict[str, pa.Table]:
+    """The pieces of plain stored completions, linked likewise. Their texts are not copied."""
     falses = pa.repeat(pa.scalar(False), len(rows))
-    responses |= places | {
+    responses = {name: rows[name] for name in _OF_RESPONSE} | {
+        "line_number": rows["line"],
+        "last_line": rows["line"],
         "form": pa.repeat(pa.scalar("completion"), len(rows)),
         "opens": falses,
         "role_repeats": falses,
     }
-    choices = {name: rows[name] for name in _OF_CHOICE} | {"line_number": rows["first_line"]}
-    return {
+    pieces = {
         "completions": pa.table(responses),
-        "choices": pa.table(choices),
-        "tool_calls": _tool_calls(rows.filter(pc.greater(pc.list_value_length(rows["tool_calls"]), 0))),
+        "choices": pa.table({name: rows[name] for name in _OF_CHOICE} | {"line_number": rows["line"]}),
     }
+    if "tool_calls" in rows.column_names:
+        calls = rows.filter(pc.greater(pc.list_value_length(rows["tool_calls"]), 0))
+        pieces["tool_calls"] = _tool_calls(calls)
+    return pieces
 
 
 _OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")
@@ -167,7 +226,7 @@ def _tool_calls(rows: pa.Table) -> pa.Table:
     starts = np.asarray(lists.offsets)[:-1] - np.asarray(lists.offsets)[0] if len(lists) else np.empty(0, np.int64)
     place = np.arange(len(calls)) - starts[np.asarray(parents)]
     return pa.table({
-        "line_number": rows["first_line"].take(parents),
+        "line_number": rows["line"].take(parents),
         "choice_index": rows["choice_index"].take(parents),
         "tool_call_index": pa.array(place, pa.int64()),
         "call_id": calls.field("id"),

@@ -104,7 +104,8 @@ def _read_region(lines: Lines, region: list[int], found: Found) -> None:
         span = text.count(b"\n") + 1
         covered = region[number - 1 : number - 1 + span]
         if span == 1:
-            _read_several(lines, covered[0], found)
+            if covered[0] in found.rejects:  # a line of several values comes up once for each
+                _read_several(lines, covered[0], found)
             continue
         decoded = decode(text)
         if not isinstance(decoded, Decoded) or not isinstance(decoded.value, dict):

@@ -97,18 +97,18 @@ def _mark_open_text(block: Block, found: careful.Found) -> int | None:
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     con = _connection()
     facts = fold.read(con, lines)
-    for line in facts.left:
+    for line in facts.odd:
         careful.read_one(lines, line, found)
     _read_odd(lines, found)
-    careful.read(lines, fold.odd_records(con, facts), found)
-    parts = [fold.completions(facts)]
-    if facts.has_chunks:
-        careful.read(lines, fold.rest_of_streams(con, found.streams), found)
+    parts = [fold.completions(rows) for rows in facts.stored]
+    if facts.runs is not None:
+        careful.read(lines, fold.rest_of_streams(con, facts, found.streams), found)
         parts.append(fold.streams(con))
     careful.untangle(lines, found)
     tables = _no_pieces()
-    for name in parts[0]:
-        tables[name] = pa.concat_tables([_conform(name, part[name], lines) for part in parts])
+    for name in ("completions", "choices", "tool_calls"):
+        conformed = [_conform(name, part[name], lines) for part in parts if name in part]
+        tables[name] = pa.concat_tables([tables[name], *conformed])
     return tables
 
 

@@ -6,7 +6,7 @@ select
     string_agg(f.content, '' order by f.first_line) as content,
     string_agg(f.reasoning, '' order by f.first_line) as reasoning,
     string_agg(f.refusal, '' order by f.first_line) as refusal,
-    arg_max(f.finish_reason, f.last_line) as finish_reason
-from facts as f join streams as s using (stream)
-where f.plain and s.plain and f.choice_index is not null
+    any_value(f.finish_reason) as finish_reason
+from chunks as f join streams as s using (stream)
+where s.plain and f.choice_index is not null
 group by s.first_line, f.choice_index

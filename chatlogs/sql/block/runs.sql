@@ -1,17 +1,25 @@
 -- Which lines of this block say the same but for the text they add?
--- A run is one skeleton within one body; its fragments are joined in the order of the lines.
--- Random padding tells a line that was logged twice from two equal fragments: repeats counts the former.
+-- A run is the lines of one body with the same bytes before and behind the text (and before the random padding, if
+-- there is any); its fragments are joined in the order of the lines, and text is what they say, null if that is no JSON.
+-- Padding tells a line that was logged twice from two equal fragments: repeats counts the former.
 create or replace temp table runs as
+with joined as (
+    select
+        {parts},
+        transcript,
+        string_agg(fragment, '') as fragments,
+        count(*) as chunks,
+        min(line) as first_line,
+        max(line) as last_line,
+        {repeats} as repeats
+    from cut_lines
+    group by {parts}, transcript
+)
 select
-    any_value(head || '{mark}' || middle || tail) as skeleton,
-    string_agg(fragment, '') as fragments,
-    arg_min(fragment, line) as first_fragment,
-    arg_max(fragment, line) as last_fragment,
-    count(*) as chunks,
-    min(line) as first_line,
-    max(line) as last_line,
-    list(line) as lines,
-    transcript,
-    {repeats} as repeats
-from cut_lines
-group by head, middle, tail, transcript
+    *,
+    case
+        when not contains(fragments, '\') then fragments
+        when json_valid('"' || fragments || '"') then json_extract_string('"' || fragments || '"', '$')
+    end as text
+from joined
+order by first_line

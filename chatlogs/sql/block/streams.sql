@@ -2,37 +2,27 @@
 -- Plain: one id, model, backend, tier and usage; a choice starts once, ends with one reason and says nothing
 -- behind it; a tool slot has one id; no two runs of one text overlap, so that joining whole runs keeps the order.
 create or replace temp table streams as
-with said as (
-    select
-        *,
-        case
-            when content <> '' then 'content'
-            when reasoning <> '' then 'reasoning'
-            when refusal <> '' then 'refusal'
-            when len(tool_calls) > 0 then 'call ' || tool_calls[1].slot
-        end as field,
-        (coalesce(content <> '', false)::int + coalesce(reasoning <> '', false)::int
-            + coalesce(refusal <> '', false)::int + (len(tool_calls) > 0)::int) as fields
-    from facts
-    where plain and lane = 'chunk'
-),
-verdicts_by_part as (
+with responses as (
     select
         stream,
-        count(distinct id) <= 1
-            and count(id) = count(*)
-            and count(distinct model) <= 1
-            and count(distinct system_fingerprint) <= 1
-            and count(distinct service_tier) <= 1
-            and count(distinct usage) <= 1
-            and max(fields) <= 1 as ok
-    from said
+        min(first_line) as first_line,
+        count(id) = count(*)
+            and min(id) = max(id)
+            and min(model) is not distinct from max(model)
+            and min(system_fingerprint) is not distinct from max(system_fingerprint)
+            and min(service_tier) is not distinct from max(service_tier)
+            and min(usage) is not distinct from max(usage)
+            and max(fields) <= 1
+            -- a fragment as it was written and a text that was read are not compared
+            and coalesce(bool_and(cut) filter (content <> '') = bool_or(cut) filter (content <> ''), true) as ok
+    from chunks
     group by stream
-    union all
+),
+choices as (
     select
         stream,
         count(*) filter (role is not null and field is null and finish_reason is null and usage is null) <= 1
-            and count(distinct finish_reason) <= 1
+            and min(finish_reason) is not distinct from max(finish_reason)
             and coalesce(
                 min(first_line) filter (role is not null) <= min(first_line) filter (field is not null), true)
             -- each fragment may repeat all text so far: then the text begins with the first fragment twice,
@@ -45,27 +35,28 @@ verdicts_by_part as (
                 and len(arg_max(last_fragment, last_line)) > len(arg_min(first_fragment, first_line)) + 1, false)
             and coalesce(
                 max(last_line) filter (field is not null or role is not null)
-                <= min(first_line) filter (finish_reason is not null), true)
-    from said
+                <= min(first_line) filter (finish_reason is not null), true) as ok
+    from chunks
     group by stream, choice_index
+),
+odd as (
+    select stream from choices where not ok
     union all
-    select stream, coalesce(first_line > max(last_line) over (
-        partition by stream, choice_index, field
-        order by first_line
-        rows between unbounded preceding and 1 preceding
-    ), true)
-    from said
-    where field is not null
+    select stream from (
+        select stream, first_line <= lag(last_line) over (
+            partition by stream, choice_index, field order by first_line) as is_tangled
+        from chunks
+        where field is not null
+    )
+    where is_tangled
     union all
-    select stream, count(distinct tool_calls[1].id) <= 1
-    from said
-    where starts_with(field, 'call')
+    select stream
+    from chunks
+    where call_slot is not null
     group by stream, choice_index, field
+    having min(call_id) is distinct from max(call_id)
     union all
-    select stream, false
-    from said
-    where stream in (select stream from careful_streams)
+    select stream from careful_streams
 )
-select stream, bool_and(ok) as plain, any_value(first_line) as first_line
-from verdicts_by_part join (select stream, min(first_line) as first_line from said group by stream) using (stream)
-group by stream
+select stream, ok and stream not in (select stream from odd) as plain, first_line
+from responses

@@ -1,0 +1,108 @@
+"""Bytes of many places at once: compared, counted and shown eight at a time.
+
+Every function takes places in one block as arrays and answers for each of them; no byte of a block is copied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from chatlogs.reading.lines import Block, Ints
+
+Bools = npt.NDArray[np.bool_]
+_Words = npt.NDArray[np.uint64]
+
+_SIZE = 8
+_INLINE = 12  # a string view this short holds its text itself
+_MASKS = np.array([(1 << 8 * size) - 1 for size in range(_SIZE + 1)], np.uint64)  # the first bytes of a word
+_ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_DIGITS, _ABOVE_NINE = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676)
+_PAIRS = (
+    (np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(2561), np.uint64(8)),
+    (np.uint64(0x00FF00FF00FF00FF), np.uint64(6553601), np.uint64(16)),
+    (np.uint64(0x0000FFFF0000FFFF), np.uint64(42949672960001), np.uint64(32)),
+)
+MOST_DIGITS = 2 * _SIZE
+
+
+class Words:
+    """The block's bytes, readable as a word of eight from any place."""
+
+    def __init__(self, block: Block) -> None:
+        self.data = block.data
+        self._bytes = np.frombuffer(self.data, np.uint8)
+        self._words: _Words = np.ndarray((len(self.data) - _SIZE + 1,), "<u8", self.data, 0, (1,))
+
+    def equal(self, place: Ints, text: bytes) -> Bools:
+        """Where the text stands at the place."""
+        if len(text) < _SIZE:
+            return (self._words[place] & _MASKS[len(text)]) == np.uint64(int.from_bytes(text, "little"))
+        same = np.ones(len(place), bool)
+        for offset in {*range(0, len(text) - _SIZE + 1, _SIZE), len(text) - _SIZE}:
+            word = int.from_bytes(text[offset : offset + _SIZE], "little")
+            same &= self._words[place + offset] == np.uint64(word)
+        return same
+
+    def begin_with(self, place: Ints, byte: int) -> Bools:
+        """Where the byte stands at the place."""
+        return self._bytes[place] == byte
+
+    def contain(self, start: Ints, end: Ints, byte: int) -> Bools:
+        """Where the byte stands anywhere from start to end."""
+        pattern = np.uint64(byte) * _ONES
+        found = np.zeros(len(start), bool)
+        rows, offset = np.arange(len(start)), 0
+        while len(rows := rows[start[rows] + offset < end[rows]]):
+            place = start[rows] + offset
+            left = np.minimum(end[rows] - place, _SIZE)
+            # A byte that equals becomes zero; bytes behind the end become something else.
+            word = (self._words[place] ^ pattern) | ~_MASKS[left]
+            found[rows] |= ((word - _ONES) & ~word & _HIGHS) != 0
+            offset += _SIZE
+        return found
+
+    def are_numbers(self, start: Ints, end: Ints) -> Bools:
+        """Where start to end is a whole number as JSON writes it, of at most MOST_DIGITS digits and no sign."""
+        size = end - start
+        good = (size > 0) & (size <= MOST_DIGITS) & ((size == 1) | (self._bytes[start] != ord("0")))
+        good &= _all_digits((self._words[start] ^ _DIGITS) & _MASKS[np.minimum(size, _SIZE)])
+        if len(size) and size.max() > _SIZE:
+            good &= _all_digits((self._words[start + _SIZE] ^ _DIGITS) & _MASKS[np.clip(size - _SIZE, 0, _SIZE)])
+        return good
+
+    def numbers(self, start: Ints, end: Ints) -> Ints:
+        """The whole numbers that stand from start to end, for which `are_numbers` holds."""
+        many = np.maximum(end - start - _SIZE, 0)
+        number = self._value(start + many, end - start - many)
+        return number if not many.any() else number + self._value(start, many) * 10**_SIZE
+
+    def _value(self, start: Ints, size: Ints) -> Ints:
+        """The number of up to eight digits that stands at the place."""
+        # Shifted, the digits are the last of the word, and zeros stand before them.
+        word = np.where(size > 0, self._words[start] << (_SIZE * np.minimum(_SIZE - size, 7)).astype(np.uint64), 0)
+        for mask, factor, shift in _PAIRS:
+            word = (word & mask) * factor >> shift
+        return word.astype(np.int64)
+
+    def views(self, start: Ints, end: Ints) -> pa.Array:
+        """Strings start:end of the block."""
+        size = end - start
+        view = np.empty((len(start), 2), np.uint64)
+        word = self._words[start]
+        view[:, 0] = size.astype(np.uint64) | (word << np.uint64(32))
+        view[:, 1] = start.astype(np.uint64) << np.uint64(32)
+        if len(size) and size.min() <= _INLINE:
+            short = np.flatnonzero(size <= _INLINE)
+            few = size[short]
+            begin = word[short] & _MASKS[np.minimum(few, 4)]
+            view[short, 0] = few.astype(np.uint64) | (begin << np.uint64(32))
+            view[short, 1] = self._words[start[short] + 4] & _MASKS[np.clip(few - 4, 0, _SIZE)]
+        buffers = [None, pa.py_buffer(view), pa.py_buffer(self.data)]
+        return pa.Array.from_buffers(pa.string_view(), len(start), buffers)
+
+
+def _all_digits(digits: _Words) -> Bools:
+    """Whether no byte is above nine."""
+    return ((digits | (digits + _ABOVE_NINE)) & _HIGHS) == 0
