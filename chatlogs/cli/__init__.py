@@ -6,6 +6,8 @@ module is imported when the command is asked for, heavy packages inside its func
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import difflib
 import errno
 import importlib
@@ -114,11 +116,23 @@ def cli() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code. With no arguments given, they are those of the process."""
     arguments = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in arguments or os.environ.get("CHATLOGS_DEBUG", "") not in ("", "0")
     _open_streams()
-    sys.exit(_run(arguments, debug))
+    code = _run(arguments, debug)
+    if args is None:
+        _leave(code)
+    sys.exit(code)
+
+
+def _leave(code: int) -> None:
+    """End the process without taking the engines down piece by piece, which takes longer than many an answer."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _run(arguments: list[str], debug: bool) -> int:

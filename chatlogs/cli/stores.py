@@ -89,13 +89,13 @@ def as_dict(report: IngestReport) -> dict[str, Any]:
 
 def tell_report(report: IngestReport) -> None:
     """The report for people: where the lines of each log went, then all of it in one line."""
+    if setting("quiet"):
+        return
     import polars as pl
 
     from chatlogs.asking import queries
     from chatlogs.telling import tables
 
-    if setting("quiet"):
-        return
     columns = ("source", "lines", "records", "blank", "ignorable", "rejects", "responses", "duplicates")
     new = [source for source in report.sources if not source.known]
     rows = [[getattr(source, name) for name in columns] for source in new[:_SHOWN]]

@@ -88,9 +88,9 @@ class Assembler:
 
     def _placed(self, pieces: Mapping[str, pa.Table], line_base: int) -> Tables:
         """The pieces numbered apart from those that wait, at their lines in the source."""
-        result = {name: _plus(table, "piece", self.numbered) for name, table in pieces.items()}
+        result = {name: plus(table, "piece", self.numbered) for name, table in pieces.items()}
         for column in ("line_number", "last_line"):
-            result["completions"] = _plus(result["completions"], column, line_base + 1)
+            result["completions"] = plus(result["completions"], column, line_base + 1)
         if len(result["completions"]):
             self.numbered = pc.max(result["completions"]["piece"]).as_py() + 1
         return result
@@ -158,14 +158,15 @@ class Assembler:
         in_body = _equals(responses["transcript"], self.open_body)
         recent = pc.greater(responses["last_offset"], self.position - RECENT_BYTES)
         patient = pc.greater(responses["last_offset"], self.position - PATIENCE_BYTES)
-        open_ = pc.invert(pc.is_in(responses["piece"], _ended(pieces["choices"])))
+        open_ = pc.invert(_ended(responses, pieces["choices"]))
         return pc.or_(in_body, pc.and_(_bare(responses), pc.or_(recent, pc.and_(open_, patient))))
 
 
-def _ended(choices: pa.Table) -> pa.ChunkedArray:
-    """Pieces of which every choice has a finish_reason."""
-    counts = choices.group_by("piece").aggregate([("finish_reason", "count"), ("choice_index", "count")])
-    return counts.filter(pc.equal(counts["finish_reason_count"], counts["choice_index_count"]))["piece"]
+def _ended(responses: pa.Table, choices: pa.Table) -> pa.ChunkedArray:
+    """Which responses have choices, each of them with a finish_reason."""
+    without = choices.filter(pc.is_null(choices["finish_reason"]))
+    has_choices = pc.is_in(responses["piece"], choices["piece"])
+    return pc.and_(has_choices, pc.invert(pc.is_in(responses["piece"], without["piece"])))
 
 
 def _bare(responses: pa.Table) -> pa.ChunkedArray:
@@ -183,7 +184,8 @@ def _or(one: pa.ChunkedArray, other: pa.ChunkedArray | None) -> pa.ChunkedArray:
     return one if other is None else pc.or_(one, other)
 
 
-def _plus(table: pa.Table, name: str, amount: int) -> pa.Table:
+def plus(table: pa.Table, name: str, amount: int) -> pa.Table:
+    """The table with the amount added to each number of a column."""
     if not amount or not len(table):
         return table
     place = table.schema.get_field_index(name)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int | None], None]
 _TRIES = 5
+_SMALL_BYTES = 1 << 17
 _FOLDS_WELL = 6  # times smaller than its log
 
 
@@ -148,7 +149,8 @@ class _Run:
                         continue
                     while len(pending) >= options.threads + 1:
                         self._take(*pending.popleft())
-                    pending.append((reading, block, pool.submit(normalize, block)))
+                    # The engine needs some time to begin; few lines are read sooner one by one.
+                    pending.append((reading, block, pool.submit(normalize, block, fast=block.size > _SMALL_BYTES)))
                 while pending:
                     self._take(*pending.popleft())
                 self.staged = self.writer.finish()

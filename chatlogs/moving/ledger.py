@@ -135,7 +135,7 @@ def read_ledger(snapshot: Snapshot) -> dict[int, Row]:
     """The rows of `sources` by source_key."""
     import pyarrow.parquet as pq
 
-    tables = [pq.read_table(path) for path in snapshot.files("sources")]
+    tables = [pq.ParquetFile(path).read() for path in snapshot.files("sources")]
     return {row["source_key"]: row for table in tables for row in table.to_pylist()}
 
 

@@ -66,7 +66,7 @@ def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, o
         if row["resume_offset"] == row["size"]:
             continue
         for path in snapshot.files("rejects"):
-            table = pq.read_table(path)
+            table = pq.ParquetFile(path).read()
             is_ours = pc.equal(table["source"], row["source"])
             void = pc.and_(is_ours, pc.equal(table["byte_offset"], row["resume_offset"]))
             if pc.any(void).as_py() and path not in changes.remove.get("rejects", ()):
@@ -200,20 +200,13 @@ def _merged_rows(
         whole.append(finished(piece))
     first_keys = pa.array([chain[0].completion_key for chain in merged], pa.int64()).to_numpy()
     derived = rows.rows(con, columns.tables(whole, first=0), keys=first_keys)
-    result: dict[str, list[pa.Table]] = {}
-    for name, table in derived.items():
-        if name == "completions":
-            first_rows = [old[key] for key in table["completion_key"].to_pylist()]
-            table = table.append_column("source", pa.array([row["source"] for row in first_rows]))
-            table = table.append_column("ingested_at", pa.array([row["ingested_at"] for row in first_rows]))
-            duplicates = [
-                sum(r.duplicates for r in next(c for c in merged if c[0].completion_key == row["completion_key"]))
-                for row in first_rows
-            ]
-            place = table.schema.get_field_index("duplicates")
-            table = table.set_column(place, "duplicates", pa.array(duplicates, pa.int64()))
-        result[name] = [rows.conform(name, table)]
-    return result
+    first_rows = [old[chain[0].completion_key] for chain in merged]
+    given = {
+        "source": pa.array([row["source"] for row in first_rows]),
+        "ingested_at": pa.array([row["ingested_at"] for row in first_rows]),
+        "duplicates": pa.array([sum(r.duplicates for r in chain) for chain in merged], pa.int64()),
+    }
+    return {name: [rows.conform(name, table, **given)] for name, table in derived.items()}
 
 
 def _continue_calls(earlier: Piece, later: Piece) -> None:

@@ -7,12 +7,13 @@ written by the pool, beside the reading.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -84,23 +85,25 @@ class Writer:
         self._writes.append(self._pool.submit(self._write, gathered))
 
     def _write(self, gathered: list[tuple[str, int, Tables]]) -> list[StagedFile]:
-        parts: dict[str, list[pa.Table]] = {}
-        for source, source_key, pieces in _by_source(gathered):
-            responses = pieces["completions"]
-            keys = rows.completion_keys(source_key, responses["byte_offset"], responses["part"])
-            found = rows.rows(_connection(), pieces, keys=keys)
-            for name in self._tables & found.keys():
-                conformed = rows.conform(name, found[name], source=source, ingested_at=self._now)
-                parts.setdefault(name, []).append(conformed)
-        return [self._staging.write(name, pa.concat_tables(tables)) for name, tables in parts.items()]
+        pieces, keys, sources = _joined(gathered)
+        found = rows.rows(_connection(), pieces, keys=keys)
+        written = []
+        for name in sorted(self._tables & found.keys()):
+            columns = {"source": sources, "ingested_at": self._now, "duplicates": 0}
+            written.append(self._staging.write(name, rows.conform(name, found[name], **columns)))
+        return written
 
 
-def _by_source(gathered: list[tuple[str, int, Tables]]) -> list[tuple[str, int, Tables]]:
-    """One entry a source; pieces are numbered within their source, so its parts go together."""
-    by_key: dict[int, tuple[str, list[Mapping[str, pa.Table]]]] = {}
+def _joined(gathered: Sequence[tuple[str, int, Tables]]) -> tuple[Tables, npt.NDArray[np.int64], pa.ChunkedArray]:
+    """The pieces of all sources as one, numbered apart; the key and the source of each response."""
+    parts, keys, sources, first = [], [], [], 0
     for source, source_key, pieces in gathered:
-        by_key.setdefault(source_key, (source, []))[1].append(pieces)
-    return [(source, key, assemble.concat(parts)) for key, (source, parts) in by_key.items()]
+        responses = pieces["completions"]
+        keys.append(rows.completion_keys(source_key, responses["byte_offset"], responses["part"]))
+        sources.append(pa.repeat(pa.scalar(source), len(responses)))
+        parts.append({name: assemble.plus(table, "piece", first) for name, table in pieces.items()})
+        first = pc.max(parts[-1]["completions"]["piece"]).as_py() + 1
+    return assemble.concat(parts), np.concatenate(keys), pa.chunked_array(sources)
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

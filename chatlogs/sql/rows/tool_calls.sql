@@ -1,16 +1,6 @@
--- Which row does each tool call of a whole response get?
+-- What is derived for each tool call of a whole response? One row a call, in the order of the pieces.
 select
-    r.id,
-    r.model,
-    r.system_fingerprint,
-    k.completion_key,
-    t.choice_index,
-    row_number() over (partition by t.piece, t.choice_index order by t.tool_call_index) - 1 as tool_call_index,
-    t.call_id,
-    t.kind,
-    t.name,
-    t.arguments,
-    if(t.kind = 'custom' or t.arguments is null, null, json_valid(t.arguments)) as arguments_valid
-from piece_tool_calls as t
-join piece_keys as k using (piece)
-join piece_completions as r using (piece)
+    row_number() over (partition by piece, choice_index order by tool_call_index) - 1 as tool_call_index,
+    if(kind = 'custom' or arguments is null, null, json_valid(arguments)) as arguments_valid
+from piece_tool_calls
+order by place
