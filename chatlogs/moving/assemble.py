@@ -27,14 +27,16 @@ Tables = dict[str, pa.Table]
 
 def take(tables: Mapping[str, pa.Table], mask: pa.ChunkedArray) -> Tables:
     """The responses under the mask, with their children."""
-    responses = tables["completions"].filter(mask)
-    if len(responses) == len(tables["completions"]):
+    wanted = pc.sum(mask).as_py() or 0
+    if wanted == len(mask):
         return dict(tables)
-    result = {"completions": responses}
+    if not wanted:
+        return {name: table.slice(0, 0) for name, table in tables.items()}
+    result = {"completions": tables["completions"].filter(mask)}
     for name in PIECES:
         if name != "completions":
-            table = tables[name]
-            result[name] = table.filter(pc.is_in(table["piece"], responses["piece"])) if len(table) else table
+            table, pieces = tables[name], result["completions"]["piece"]
+            result[name] = table.filter(pc.is_in(table["piece"], pieces)) if len(table) else table
     return result
 
 
@@ -164,9 +166,9 @@ class Assembler:
 
 def _ended(responses: pa.Table, choices: pa.Table) -> pa.ChunkedArray:
     """Which responses have choices, each of them with a finish_reason."""
-    without = choices.filter(pc.is_null(choices["finish_reason"]))
+    without = choices["piece"].filter(pc.is_null(choices["finish_reason"]))
     has_choices = pc.is_in(responses["piece"], choices["piece"])
-    return pc.and_(has_choices, pc.invert(pc.is_in(responses["piece"], without["piece"])))
+    return pc.and_(has_choices, pc.invert(pc.is_in(responses["piece"], without)))
 
 
 def _bare(responses: pa.Table) -> pa.ChunkedArray:

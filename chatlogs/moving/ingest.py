@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import mmap
 import os
 import time
 import uuid
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int | None], None]
 _TRIES = 5
 _SMALL_BYTES = 1 << 17
-_FOLDS_WELL = 6  # times smaller than its log
+_FOLDS_WELL = 6  # records a response
 
 
 @dataclass
@@ -162,7 +163,7 @@ class _Run:
         """The blocks to read, source by source; None asks to finish with all that came before."""
         known = [ledger.known(row) for row in self.seen.values()]
         now: list[Known] = []  # read in this run
-        buffers: list[bytearray] = []
+        buffers: list[mmap.mmap] = []
         heads = [ledger.head_hash(source) for source in self.sources]
         looked_up = [ledger.look_up(source, head, known) for source, head in zip(self.sources, heads, strict=True)]
         places = {
@@ -198,7 +199,7 @@ class _Run:
             reading.opened.close()
             now.append(self._known(reading))
 
-    def _open(self, reading: _Reading, before: _Reading | None, buffers: list[bytearray]) -> Reader:
+    def _open(self, reading: _Reading, before: _Reading | None, buffers: list[mmap.mmap]) -> Reader:
         """The reader of what is new; `before` read, in this run, what the log begins with."""
         from chatlogs.moving.assemble import Assembler
 
@@ -239,8 +240,8 @@ class _Run:
         reading.end = block.offset + block.size
         self._progress(block.size)
         reading.reader.release(block)
-        folded = sum(table.nbytes for table in partials.tables.values())
-        if self.options.block_bytes == BLOCK_BYTES and folded * _FOLDS_WELL < block.size:
+        responses = len(partials.tables["completions"])
+        if self.options.block_bytes == BLOCK_BYTES and responses * _FOLDS_WELL < partials.counts.records:
             reading.reader.widen(WIDE_BLOCK_BYTES)
 
     def _write(self, reading: _Reading, pieces: dict[str, pa.Table]) -> None:

@@ -33,7 +33,8 @@ def normalize(block: Block, *, fast: bool = True) -> Partials:
     fast=False sends every record down the careful path; the yield is the same.
     """
     found = careful.Found()
-    if block.offset == 0 and block.last and is_document(block.data[: block.size]) and read_whole(block, found):
+    is_whole = block.offset == 0 and block.last
+    if is_whole and is_document(memoryview(block.data)[: block.size]) and read_whole(block, found):
         return _document(block, found)
     lines = scan(block)
     if fast and bool(np.any(lines.kind == OBJECT)):

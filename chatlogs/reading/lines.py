@@ -6,6 +6,7 @@ never on where a block was cut. Lines end at LF only; a CR before it is white sp
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,7 @@ class Block:
     """
 
     source: str
-    data: bytes | bytearray
+    data: bytes | bytearray | mmap.mmap
     size: int
     offset: int = 0
     last: bool = True
@@ -201,7 +202,7 @@ def _read_white_space(lines: Lines) -> None:
                 lines.kind[i] = OBJECT
 
 
-def _is_utf8(data: bytes | bytearray, size: int) -> bool:
+def _is_utf8(data: bytes | bytearray | mmap.mmap, size: int) -> bool:
     offsets = pa.py_buffer(np.array([0, size], np.int32))
     whole = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data))
     try:

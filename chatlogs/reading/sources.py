@@ -7,8 +7,10 @@ are valid until `Reader.release` gives its buffer back.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import io
+import mmap
 import os
 import re
 import shutil
@@ -127,7 +129,10 @@ class Readable(Protocol):
 
 @dataclass
 class Digests:
-    """Running hashes of a source: of its bytes as stored, and decompressed. Equal bytes, equal digests."""
+    """Running hashes of a source: of its bytes as stored, and decompressed. Equal bytes, equal digests.
+
+    Both are one object where nothing is compressed.
+    """
 
     stored: xxhash.xxh3_128 = field(default_factory=xxhash.xxh3_128)
     content: xxhash.xxh3_128 = field(default_factory=xxhash.xxh3_128)
@@ -136,7 +141,7 @@ class Digests:
 class _Hashing(io.RawIOBase):
     """A stream that hashes what is read from it."""
 
-    def __init__(self, stream: IO[bytes], digest: xxhash.xxh3_128, head: bytes) -> None:
+    def __init__(self, stream: IO[bytes], digest: xxhash.xxh3_128 | None, head: bytes) -> None:
         self._stream, self._digest, self._head = stream, digest, head
 
     def readable(self) -> bool:
@@ -149,7 +154,8 @@ class _Hashing(io.RawIOBase):
             self._head = self._head[count:]
         else:
             count = self._stream.readinto(buffer) or 0  # type: ignore[attr-defined]
-        self._digest.update(buffer[:count])
+        if self._digest is not None:
+            self._digest.update(buffer[:count])
         return count
 
     def close(self) -> None:
@@ -249,19 +255,19 @@ def open_source(source: Source) -> Opened:
     for magic, kind in _OTHER.items():
         if head.startswith(magic):
             raise SourceError(f"{source.name} is {kind}; chatlogs reads plain text, gzip and zstd: unpack it first")
-    hashing = _Hashing(raw, digests.stored, head)
     if head.startswith(_GZIP):
-        return Opened(_Gzip(hashing, source.name), digests, "gzip", source)
+        return Opened(_Gzip(_Hashing(raw, digests.stored, head), source.name), digests, "gzip", source)
     if head.startswith(_ZSTD) or _ZSTD_SKIPPABLE.match(head):
-        return Opened(_zstd(hashing, source.name), digests, "zstd", source)
-    return Opened(hashing, digests, "none", source)
+        return Opened(_zstd(_Hashing(raw, digests.stored, head), source.name), digests, "zstd", source)
+    # Whoever reads plain bytes hashes them as content.
+    return Opened(_Hashing(raw, None, head), Digests(digests.content, digests.content), "none", source)
 
 
 class Reader:
     """Cuts a source into blocks that end at a line end; a line longer than a block makes a longer one."""
 
     def __init__(
-        self, opened: Opened, *, block_bytes: int = BLOCK_BYTES, buffers: list[bytearray] | None = None
+        self, opened: Opened, *, block_bytes: int = BLOCK_BYTES, buffers: list[mmap.mmap] | None = None
     ) -> None:
         self._opened = opened
         self._block_bytes = block_bytes
@@ -296,16 +302,16 @@ class Reader:
                 whole = is_document is not None and is_document(memoryview(buffer)[:filled])
             end = filled if at_end else buffer.rfind(b"\n", 0, filled) + 1
             if not at_end and (whole or not end):
-                longer = bytearray(2 * len(buffer))
+                longer = self._buffer(2 * len(buffer))
                 longer[:filled] = memoryview(buffer)[:filled]
                 buffer = longer
                 continue
-            rest = self._buffer(max(self._block_bytes, filled - end)) if not at_end else bytearray()
-            rest[: filled - end] = memoryview(buffer)[end:filled]
-            if end or at_end:
-                yield Block(self._opened.source.name, buffer, end, start, last=at_end)
             if at_end:
+                yield Block(self._opened.source.name, buffer, end, start, last=True)
                 return
+            rest = self._buffer(max(self._block_bytes, filled - end))
+            rest[: filled - end] = memoryview(buffer)[end:filled]
+            yield Block(self._opened.source.name, buffer, end, start, last=False)
             start += end
             buffer, filled = rest, filled - end
 
@@ -315,14 +321,19 @@ class Reader:
 
     def release(self, block: Block) -> None:
         """Give a block's buffer back; its bytes must not be used any more."""
-        if isinstance(block.data, bytearray) and len(block.data) == self._block_bytes + PADDING:
+        if isinstance(block.data, mmap.mmap) and len(block.data) == self._block_bytes + PADDING:
             self._free.append(block.data)
 
-    def _buffer(self, size: int) -> bytearray:
+    def _buffer(self, size: int) -> mmap.mmap:
         while self._free:
             if len(buffer := self._free.pop()) == size + PADDING:
                 return buffer
-        return bytearray(size + PADDING)
+        # Mapped, not allocated: memory that a small log never fills is never touched, and large pages are few.
+        buffer = mmap.mmap(-1, size + PADDING)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            with contextlib.suppress(OSError):
+                buffer.madvise(mmap.MADV_HUGEPAGE)
+        return buffer
 
     def _fill(self, view: memoryview) -> int:
         try:
