@@ -6,6 +6,7 @@ The driver reads and orders; the work on a block is a pure function that a pool 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 import mmap
 import os
@@ -96,7 +97,7 @@ def ingest(
     """
     started = time.monotonic()
     found = find(paths)
-    target = Store.create(store)
+    target = _created(store)
     options = _Options(logprobs, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
     for _ in range(_TRIES):
         ingest_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
@@ -106,6 +107,16 @@ def ingest(
             if run.commit():
                 return run.report(time.monotonic() - started)
     raise SourceError("other ingests of the same logs kept changing the store; try again")
+
+
+def _created(path: str | Path) -> Store:
+    """The store; while a new one is made, the engines are loaded that its first ingest is going to need."""
+    if os.path.exists(path):
+        return Store.create(path)
+    with ThreadPoolExecutor(1) as beside:
+        store = beside.submit(Store.create, path)
+        importlib.import_module("chatlogs.moving.writer")
+        return store.result()
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,10 @@ class Writer:
 
     def finish(self) -> dict[str, list[StagedFile]]:
         """Write what is left, wait, and give all files by table."""
-        self._flush()
+        half = len(self._gathered) // 2 if self._bytes > FILE_BYTES // 2 else 0
+        for part in (self._gathered[:half], self._gathered[half:]):  # nobody reads any more: two may write
+            if part:
+                self._writes.append(self._pool.submit(self._write, part))
         staged: dict[str, list[StagedFile]] = {name: [] for name in schema.TABLES}
         for write in self._writes:
             for file in write.result():

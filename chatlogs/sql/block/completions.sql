@@ -1,5 +1,14 @@
 -- What does each stored completion of this block say that a template fits?
 -- A text that holds an escape is decoded; it is null, though there is one, when it is no JSON.
+with texts as (
+    select
+        * exclude (content, reasoning, refusal),
+        decoded(content) as content,
+        decoded(reasoning) as reasoning,
+        decoded(refusal) as refusal,
+        (content is not null)::int + (reasoning is not null)::int + (refusal is not null)::int as given
+    from fitted_completions
+)
 select
     line,
     nullif(id, '') as id,
@@ -11,10 +20,8 @@ select
     choice_index,
     nullif(role, '') as role,
     nullif(nullif(finish_reason, ''), 'null') as finish_reason,
-    decoded(content) as content,
-    decoded(reasoning) as reasoning,
-    decoded(refusal) as refusal,
-    (content is null or decoded(content) is not null)
-        and (reasoning is null or decoded(reasoning) is not null)
-        and (refusal is null or decoded(refusal) is not null) as plain
-from fitted_completions
+    content,
+    reasoning,
+    refusal,
+    given = (content is not null)::int + (reasoning is not null)::int + (refusal is not null)::int as plain
+from texts
