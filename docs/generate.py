@@ -26,7 +26,7 @@ order by choices desc"""
 
 def tables() -> Iterator[str]:
     """The reference of tables, flags and reject reasons."""
-    from chatlogs.asking.queries import REPORTS
+    from chatlogs.asking.reports import REPORTS
     from chatlogs.errors import REJECT_REASONS
     from chatlogs.schema import FLAGS, SQL_TYPES, TABLES
 

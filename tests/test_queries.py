@@ -13,7 +13,8 @@ import pytest
 
 from chatlogs.asking import queries
 from chatlogs.asking.logs import Logs
-from chatlogs.asking.queries import REPORTS, Filters
+from chatlogs.asking.queries import Filters
+from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import QueryError
 from chatlogs.schema import TABLES
 

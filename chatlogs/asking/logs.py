@@ -22,8 +22,10 @@ import polars as pl
 
 from chatlogs import sql
 from chatlogs.asking import queries, session
-from chatlogs.asking.periods import When, zone
+from chatlogs.asking.answers import Answers
+from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
+from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import ChatlogsError, QueryError
 from chatlogs.schema import TABLES
 
@@ -33,10 +35,9 @@ if TYPE_CHECKING:
     from chatlogs.tally import IngestReport
 
 T = TypeVar("T")
-Keys = str | Sequence[str] | None
 
 
-class Logs:
+class Logs(Answers):
     """The tables and what can be asked of them; chatlogs.open and chatlogs.read make one.
 
     Use it as a context manager, or close() it, when it holds raw logs: they lie in a temporary folder.
@@ -149,48 +150,8 @@ class Logs:
             return pl.DataFrame(TABLES[name].arrow().empty_table()).lazy()
         return pl.scan_parquet(list(files), glob=False, hive_partitioning=False)
 
-    def usage(
-        self,
-        by: Keys = "model",
-        *,
-        since: When | None = None,
-        until: When | None = None,
-        tz: str = "UTC",
-        model: str | Sequence[str] = (),
-        where: str | None = None,
-        sort: str | Sequence[str] = (),
-        limit: int = 0,
-    ) -> pl.DataFrame:
-        """Tokens used, by any columns of completions, hour, day, week, month or metadata.KEY; by=[] for one total.
-
-        `until` includes a date and excludes a time; `model` takes globs; a sum nobody reported is null.
-        """
-        return self.ask("usage", Filters(by, since, until, tz, model, where, sort, limit))
-
-    def finish_reasons(
-        self,
-        by: Keys = "model",
-        *,
-        since: When | None = None,
-        until: When | None = None,
-        tz: str = "UTC",
-        model: str | Sequence[str] = (),
-        where: str | None = None,
-        sort: str | Sequence[str] = (),
-        limit: int = 0,
-    ) -> pl.DataFrame:
-        """How often choices stop for which reason, with each reason's share of its group.
-
-        Keys and filters as in usage(), and the columns of choices too. A null reason: the stream was cut off.
-        """
-        return self.ask("finish", Filters(by, since, until, tz, model, where, sort, limit))
-
-    def summary(self, **filters: Any) -> pl.DataFrame:
-        """One row that says what is here; filters as in usage(), without `by`, `sort` and `limit`."""
-        return self.ask("summary", Filters(**filters))
-
     def ask(self, report: str, filters: Filters | None = None) -> pl.DataFrame:
-        """The answer to a named report; queries.REPORTS lists them and describes their columns."""
+        """The answer to a named report; reports.REPORTS lists them and describes their columns."""
         filters = filters or Filters()
         query = queries.build(report, filters)
         with _explained(report):
@@ -307,7 +268,7 @@ def _explained(report: str) -> Iterator[None]:
         missing = re.search(r'Referenced column "(\w+)" not found', str(error))
         if not missing:
             raise
-        name, known = missing[1], queries.REPORTS[report].columns
+        name, known = missing[1], REPORTS[report].columns
         homes = [table for table in TABLES.values() if name in table.names and "completion_key" in table.names]
         if not homes or "completion_key" not in known:
             raise queries.unknown("--where", name, known) from None

@@ -1,4 +1,4 @@
-"""Questions as SQL: each report is one .sql file and one row in REPORTS.
+"""Questions as SQL: a report and what is asked of it become one query.
 
 The rule: an identifier gets into SQL only when the schema knows it, a value only bound to its name (or, in
 text meant to be taken away, as a literal). What a user writes as `where` is SQL and stays SQL: the session
@@ -16,102 +16,10 @@ from typing import Any
 
 from chatlogs import sql
 from chatlogs.asking import periods
+from chatlogs.asking.measures import Report
+from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import QueryError
-from chatlogs.schema import REJECTS, TABLES, TEXT
-
-COUNT, TOKENS, SHARE, HOUR = "count", "tokens", "share", "hour"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A column of a report's answer. `unit` says how to show it: COUNT, TOKENS, SHARE or TEXT."""
-
-    name: str
-    unit: str
-    doc: str
-    shown: bool = True  # In tables for people; data formats always have every column.
-
-
-@dataclass(frozen=True)
-class Report:
-    """A question with a name: sql/NAME.sql asks it of `tables`, in whose columns `by` and `where` are written.
-
-    `sort` names measures, or 'by' for all keys; groups of time always come in the order of time.
-    """
-
-    name: str
-    tables: tuple[str, ...]
-    measures: tuple[Measure, ...]
-    by: tuple[str, ...] = ()
-    sort: tuple[str, ...] = ()
-    total: bool = False  # Whether a row over all groups makes sense below a table.
-    spare: tuple[str, ...] = ()  # Measures that a narrow window goes without first.
-
-    @property
-    def question(self) -> str:
-        return sql.text(self.name).partition("\n")[0].removeprefix("-- ")
-
-    @property
-    def columns(self) -> list[str]:
-        """What `where` and `by` may name."""
-        return list(dict.fromkeys(name for table in self.tables for name in TABLES[table].names))
-
-
-REPORTS: Mapping[str, Report] = {
-    report.name: report
-    for report in (
-        Report(
-            "usage",
-            ("completions",),
-            (
-                Measure("responses", COUNT, "Responses in the group."),
-                Measure("with_usage", COUNT, "Responses that report usage.", shown=False),
-                Measure("no_usage", COUNT, "Responses that report none; the sums leave them out."),
-                Measure("prompt_tokens", TOKENS, "Tokens in prompts, cached ones included."),
-                Measure("cached_tokens", TOKENS, "Prompt tokens served from cache."),
-                Measure("completion_tokens", TOKENS, "Tokens in answers, as reported."),
-                Measure(
-                    "reasoning_tokens", TOKENS, "Hidden reasoning tokens; inside completion_tokens at most providers."
-                ),
-                Measure("total_tokens", TOKENS, "Totals as reported, never recomputed."),
-                Measure("cached_share", SHARE, "Cached part of the prompts, over responses that report cached tokens."),
-                Measure("reasoning_share", SHARE, "Reasoning per completion token, over responses that report it."),
-            ),
-            by=("model",),
-            sort=("total_tokens", "responses"),
-            total=True,
-            spare=("reasoning_share", "cached_share", "no_usage", "reasoning_tokens", "cached_tokens"),
-        ),
-        Report(
-            "finish",
-            ("choices", "completions"),
-            (
-                Measure("finish_reason", TEXT, "Why generation stopped, as sent; null when no reason was seen."),
-                Measure("finish_class", TEXT, "The reason in common words.", shown=False),
-                Measure("choices", COUNT, "Choices that stopped so."),
-                Measure("share", SHARE, "Their part of the group's choices."),
-            ),
-            by=("model",),
-            sort=("by", "choices"),
-        ),
-        Report(
-            "flags",
-            ("completions",),
-            (
-                Measure("flag", TEXT, "What a careful reader should know; `chatlogs schema flags` explains each."),
-                Measure("responses", COUNT, "Responses that carry it."),
-            ),
-            sort=("by", "responses"),
-        ),
-        Report(
-            "rejects",
-            ("rejects",),
-            tuple(Measure(c.name, c.type, c.doc) for c in REJECTS.columns if c.name != "byte_offset"),
-            sort=("source:asc", "line_number:asc"),
-        ),
-        Report("summary", ("completions",), ()),
-    )
-}
+from chatlogs.schema import TEXT
 
 _FEW = 20  # Names worth listing in an error.
 

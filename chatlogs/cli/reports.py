@@ -1,16 +1,19 @@
-"""Commands that answer a named question: usage, finish, flags, summary, rejects.
+"""Commands that answer a named question: one for each report.
 
-The rule: what a report is stands in queries.REPORTS; here is how it is asked for and shown.
+The rule: what a report is stands in reports.REPORTS; here is how it is asked for and shown.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import click
 
+from chatlogs.asking.measures import HOUR, Report
+from chatlogs.asking.reports import REPORTS
 from chatlogs.cli.inputs import opened
 from chatlogs.cli.options import (
     Command,
@@ -32,49 +35,6 @@ if TYPE_CHECKING:
     from chatlogs.telling.tables import Look
 
 Notes = Callable[["Logs", "pl.DataFrame", "Filters"], list[str]]
-
-
-@click.command(cls=Command, name="usage", epilog="Python: chatlogs.open(STORE).usage(by=['day', 'model'])")
-@paths_argument()
-@filter_options(keys=True)
-@output_options
-@common_options
-def usage(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
-    """Tokens used, by model or any other key.
-
-    \b
-      chatlogs usage store --by day,model --since 7d
-      chatlogs usage logs/*.jsonl --by metadata.project --json
-    """
-    answer("usage", paths, filters, show_sql, output, _usage_notes)
-
-
-@click.command(cls=Command, name="finish", epilog="Python: chatlogs.open(STORE).finish_reasons(by='model')")
-@paths_argument()
-@filter_options(keys=True)
-@output_options
-@common_options
-def finish(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
-    """Why answers stopped: finish_reason, with shares.
-
-    \b
-      chatlogs finish store --by model,system_fingerprint
-      chatlogs finish store --by week -m 'gpt-4o*' --where "finish_class = 'length'"
-    """
-    answer("finish", paths, filters, show_sql, output, _finish_notes)
-
-
-@click.command(cls=Command, name="flags")
-@paths_argument()
-@filter_options(keys=True)
-@output_options
-@common_options
-def flags(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
-    """What a careful reader should know: flags, counted.
-
-    `chatlogs schema flags` says what each of them means.
-    """
-    answer("flags", paths, filters, show_sql, output)
 
 
 @click.command(cls=Command, name="summary", epilog="Python: chatlogs.open(STORE).summary()")
@@ -117,9 +77,6 @@ def rejects(paths: tuple[str, ...], where: str | None, limit: int, show_sql: boo
     answer("rejects", paths, Filters(where=where, limit=limit), show_sql, output, notes)
 
 
-COMMANDS: Mapping[str, click.Command] = {c.name: c for c in (usage, finish, flags, summary, rejects) if c.name}
-
-
 def answer(
     name: str, paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output, notes: Notes | None = None
 ) -> None:
@@ -143,7 +100,7 @@ def answer(
 
 
 def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | None:
-    from chatlogs.asking.queries import HOUR, REPORTS, build
+    from chatlogs.asking.queries import build
     from chatlogs.telling.tables import Look
 
     if not output.for_people:
@@ -154,9 +111,9 @@ def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | Non
     return Look(
         units={"hour": HOUR} | {measure.name: measure.unit for measure in report.measures},
         hidden=frozenset(measure.name for measure in report.measures if not measure.shown),
-        nulls=dict.fromkeys(keys, "(none)") | {"finish_reason": "(none seen)"},
-        bar="share" if name == "finish" else None,
-        grouped=keys if name == "finish" else (),
+        nulls=dict.fromkeys(keys, "(none)") | dict(report.nulls),
+        bar=report.bar or None,
+        grouped=keys if report.bar else (),
         total=total,
         spare=report.spare,
         least_text=14 if name == "rejects" else Look.least_text,
@@ -202,3 +159,28 @@ def _filter_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str
     elif not frame.height:
         notes.append("nothing matches")
     return notes
+
+
+NOTES: Mapping[str, Notes] = {"usage": _usage_notes, "finish": _finish_notes}
+
+
+def _plain(report: Report) -> click.Command:
+    """The command of a report that has no ways of its own."""
+
+    @paths_argument()
+    @filter_options(keys=True)
+    @output_options
+    @common_options
+    def ask(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
+        answer(report.name, paths, filters, show_sql, output, NOTES.get(report.name))
+
+    help = f"{report.title}\n\n{inspect.cleandoc(report.help)}"
+    epilog = f"Python: chatlogs.open(STORE).{report.twin}"
+    return click.command(cls=Command, name=report.name, help=help, epilog=epilog)(ask)
+
+
+COMMANDS: Mapping[str, click.Command] = {
+    **{report.name: _plain(report) for report in REPORTS.values()},
+    "summary": summary,
+    "rejects": rejects,
+}

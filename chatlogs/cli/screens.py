@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from chatlogs.asking import queries
+from chatlogs.asking import measures
 from chatlogs.cli.inputs import command
 from chatlogs.schema import FLAGS
 from chatlogs.telling import report, tables
@@ -38,13 +38,13 @@ def summary(logs: Logs, filters: Filters, output: Output, color: str) -> None:
     top = dataclasses.replace(filters, by=["model"], sort=("responses",), limit=_TOP)
     models = logs.ask("usage", top).select("model", "responses", "prompt_tokens", "completion_tokens", "total_tokens")
     sys.stdout.write("\n")
-    units = dict.fromkeys(models.columns[1:], queries.COUNT)
+    units = dict.fromkeys(models.columns[1:], measures.COUNT)
     output.write(models, tables.Look(units=units, nulls={"model": "(none)"}, color=color))
     flagged = logs.ask("flags", dataclasses.replace(filters, by=[]))
     if flagged.height:
         docs = pl.Series("meaning", [FLAGS.get(flag, "") for flag in flagged["flag"]], dtype=pl.String)
         sys.stdout.write("\n")
-        look = tables.Look(units={"responses": queries.COUNT}, folded=frozenset({"meaning"}), color=color)
+        look = tables.Look(units={"responses": measures.COUNT}, folded=frozenset({"meaning"}), color=color)
         output.write(flagged.with_columns(docs), look)
 
 

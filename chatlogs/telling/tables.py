@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from chatlogs.asking.queries import COUNT, HOUR, SHARE, TOKENS
+from chatlogs.asking.measures import COUNT, HOUR, SHARE, TOKENS
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,0 +1,61 @@
+"""Reports as methods: one short method each, all with the same filters.
+
+The rule: what a method counts is told by its report's declaration; here stand only names and defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from chatlogs.asking.periods import When
+from chatlogs.asking.queries import Filters
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    import polars as pl
+
+Keys = str | Sequence[str] | None
+
+
+class Filtered(TypedDict, total=False):
+    """What every report can be narrowed by.
+
+    `until` includes a date and excludes a time; `model` takes globs; `where` is SQL on the report's columns.
+    """
+
+    since: When | None
+    until: When | None
+    tz: str
+    model: str | Sequence[str]
+    where: str | None
+    sort: str | Sequence[str]
+    limit: int
+
+
+class Answers:
+    """The reports. `by` takes any columns, hour, day, week, month or metadata.KEY; by=[] asks for one total."""
+
+    def ask(self, report: str, filters: Filters | None = None) -> pl.DataFrame:
+        """The answer to a named report; reports.REPORTS lists them and describes their columns."""
+        raise NotImplementedError
+
+    def usage(self, by: Keys = "model", **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """Tokens used, cached and reasoning shares; a sum nobody reported is null."""
+        return self.ask("usage", Filters(by, **filters))
+
+    def finish_reasons(self, by: Keys = "model", **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """How often choices stop for which reason, with each reason's share of its group.
+
+        Keys may be columns of choices too. A null reason: the stream was cut off.
+        """
+        return self.ask("finish", Filters(by, **filters))
+
+    def flags(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """How many responses carry which flag."""
+        return self.ask("flags", Filters(by, **filters))
+
+    def summary(self, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """One row that says what is here."""
+        return self.ask("summary", Filters(**filters))
