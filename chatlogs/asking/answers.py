@@ -56,6 +56,26 @@ class Answers:
         """How many responses carry which flag."""
         return self.ask("flags", Filters(by, **filters))
 
+    def cost(
+        self,
+        by: Keys = "model",
+        *,
+        prices: str | None = None,
+        what_if: str | None = None,
+        **filters: Unpack[Filtered],
+    ) -> pl.DataFrame:
+        """What it cost in US dollars; what has no price is counted, never 0.
+
+        `prices` is a file of one's own rates. With `what_if`, what the same tokens cost with that model.
+        """
+        return self.ask("what_if" if what_if else "cost", Filters(by, **filters, prices=prices, what_if=what_if))
+
+    def reconcile(
+        self, bill: str, by: Keys = ("day", "model"), *, prices: str | None = None, **filters: Unpack[Filtered]
+    ) -> pl.DataFrame:
+        """The logs beside a provider's exported bill or usage (JSON or CSV), by day and model."""
+        return self.ask("reconcile", Filters(by, **filters, prices=prices, bill=bill))
+
     def summary(self, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """One row that says what is here."""
         return self.ask("summary", Filters(**filters))

@@ -21,7 +21,7 @@ import duckdb
 import polars as pl
 
 from chatlogs import sql
-from chatlogs.asking import queries, session
+from chatlogs.asking import pricing, queries, session
 from chatlogs.asking.answers import Answers
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
@@ -51,6 +51,7 @@ class Logs(Answers):
         self._files: session.Files = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._folder: Callable[[], object] | None = None
+        self._priced: tuple[Any, session.Files, dict[str, str]] | None = None  # What _parts made last, and for what.
 
     @classmethod
     def open(cls, path: str | Path) -> Logs:
@@ -153,7 +154,7 @@ class Logs(Answers):
     def ask(self, report: str, filters: Filters | None = None) -> pl.DataFrame:
         """The answer to a named report; reports.REPORTS lists them and describes their columns."""
         filters = filters or Filters()
-        query = queries.build(report, filters)
+        query = queries.build(report, filters, self._parts(report, filters))
         with _explained(report):
             frame = self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values))))
         if "hour" in query.keys and filters.tz.upper() != "UTC":
@@ -165,7 +166,8 @@ class Logs(Answers):
         """The report's query as text that runs as it is in plain DuckDB, without chatlogs."""
         files = self._files_now()
         relations = {table: session.relation(paths, short=True) for table, paths in files.items()}
-        return queries.standalone(queries.build(report, filters or Filters()).plain, relations)
+        filters = filters or Filters()
+        return queries.standalone(queries.build(report, filters, self._parts(report, filters)).plain, relations)
 
     @overload
     def sql(
@@ -227,6 +229,16 @@ class Logs(Answers):
         }
         cells = "".join(f"<tr><th>{name}</th><td>{html.escape(_say(value))}</td></tr>" for name, value in told.items())
         return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"
+
+    def _parts(self, report: str, filters: Filters) -> dict[str, str]:
+        """What a report's SQL takes from elsewhere: prices for what is in these logs."""
+        if not REPORTS[report].added:
+            return {}
+        asked = (filters.prices, filters.what_if, filters.bill)
+        if self._priced is None or self._priced[:2] != (asked, self._files) or self._files != self._files_now():
+            found = self._run(lambda cursor: cursor.sql(sql.text("spans")).fetchall())
+            self._priced = (asked, self._files, pricing.parts(found, filters))
+        return self._priced[2]
 
     def _run(self, question: Callable[[duckdb.DuckDBPyConnection], T], *, timeout: float | None = None) -> T:
         """The answer to a question, on a cursor of its own; asked once more when a commit took files away."""

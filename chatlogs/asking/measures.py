@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from chatlogs import sql
 from chatlogs.schema import TABLES
 
-COUNT, TOKENS, SHARE, HOUR = "count", "tokens", "share", "hour"
+COUNT, TOKENS, SHARE, USD, HOUR = "count", "tokens", "share", "usd", "hour"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of a report's answer. `unit` says how to show it: COUNT, TOKENS, SHARE, or a type of the schema."""
+    """A column of a report's answer. `unit` says how to show it: COUNT, TOKENS, SHARE, USD, or a type of the schema."""
 
     name: str
     unit: str
@@ -44,6 +44,7 @@ class Report:
     spare: tuple[str, ...] = ()  # Measures that a narrow window goes without first.
     bar: str = ""  # The share that is drawn as well.
     nulls: tuple[tuple[str, str], ...] = ()  # What a table says for null, by column.
+    added: tuple[str, ...] = ()  # Columns its SQL adds to those of its tables; prices, where there are any.
 
     @property
     def question(self) -> str:
@@ -52,4 +53,4 @@ class Report:
     @property
     def columns(self) -> list[str]:
         """What `where` and `by` may name."""
-        return list(dict.fromkeys(name for table in self.tables for name in TABLES[table].names))
+        return list(dict.fromkeys([*(name for table in self.tables for name in TABLES[table].names), *self.added]))

@@ -105,7 +105,9 @@ def read(path: str) -> PriceFile:
     entries = tuple(_entry(item, f"--prices {path}, price {n}") for n, item in enumerate(listed, 1))
     for number, entry in enumerate(entries, 1):
         if not any(_kind(other) == _kind(entry) and other.over < 0 for other in entries):
-            raise QueryError(f"--prices {path}, price {number}: no price for shorter prompts goes with its prompt_over.")
+            raise QueryError(
+                f"--prices {path}, price {number}: no price for shorter prompts goes with its prompt_over."
+            )
     return PriceFile(Path(path).name, entries)
 
 
@@ -167,4 +169,3 @@ def _over(value: Any, place: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < -1:
         raise QueryError(f"{place}: prompt_over is a number of tokens, not '{value}'.")
     return value
-

@@ -15,9 +15,11 @@ from itertools import pairwise
 from typing import Any
 
 from chatlogs import sql
-from chatlogs.asking import pricelist
+from chatlogs.asking import bills, pricefile, pricelist
 from chatlogs.asking.pricefile import PriceFile
+from chatlogs.asking.queries import Filters
 from chatlogs.asking.tariffs import RATES, Asked, Offer, Quote, Step
+from chatlogs.errors import QueryError
 
 TIMELESS = "0001-01-01 00:00:00+00"
 """Stands for the time of a response whose log tells none; no real span of time includes it."""
@@ -82,12 +84,22 @@ class Rate:
         ]
 
 
+def parts(found: Sequence[Sequence[Any]], filters: Filters) -> dict[str, str]:
+    """What the SQL of a report about money needs, for the rows of sql/spans.sql."""
+    spans = [Span(Asked(*row[:4]), *row[4:]) for row in found]
+    files = [pricefile.read(filters.prices)] if filters.prices else []
+    if filters.what_if:
+        _check_known(filters.what_if, files)
+    made = {"priced": priced(rates(spans, files, what_if=filters.what_if))}
+    return made | {"bill": bills.values(bills.read(filters.bill)) if filters.bill else bills.NOTHING}
+
+
 def rates(spans: Iterable[Span], prices: Sequence[PriceFile] = (), *, what_if: str | None = None) -> list[Rate]:
     """The rate table for these spans: first the user's prices, then the list's.
 
     With `what_if`, also the rates all of it would have had with that model.
     """
-    made = []
+    made: list[Rate] = []
     for span in spans:
         made += _of_span(span, span.asked, prices, what_if=False)
         if what_if is not None:
@@ -111,6 +123,12 @@ def priced(table: Sequence[Rate]) -> str:
     return text.partition("\n")[2].strip()
 
 
+def _check_known(model: str, files: Sequence[PriceFile]) -> None:
+    asked = Asked(model, None, None, False)
+    if isinstance(pricelist.find(asked), Quote) and not any(file.find(asked) for file in files):
+        raise QueryError(f"no price is known for --what-if '{model}'; give it one with --prices FILE.")
+
+
 def _of_span(span: Span, asked: Asked, prices: Sequence[PriceFile], *, what_if: bool) -> Iterator[Rate]:
     listed = pricelist.find(asked)
     own = [offer for file in reversed(prices) if (offer := file.find(asked))]
@@ -128,8 +146,8 @@ def _of_span(span: Span, asked: Asked, prices: Sequence[PriceFile], *, what_if: 
         seen = [(begin, end) for begin, end in pairwise(days) if begin <= last and first < end]
         yield from _steps(span, what_if, _merged(seen, seconds, quote))
     if span.timeless:
-        always = {quote(day, second) for day in days[:-1] for second in seconds[:-1]}
-        known = always.pop() if len(always) == 1 else Quote("no_time")
+        always = [quote(day, second) for day in days[:-1] for second in seconds[:-1]]
+        known = always[0] if all(found == always[0] for found in always) else Quote("no_time")
         yield from _steps(span, what_if, [((TIMELESS, f"{_BEGIN} 00:00:00+00"), (0, _DAY), known)])
 
 
@@ -186,4 +204,7 @@ def _literal(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+    if isinstance(value, int):
+        return str(value)
+    # A brace could be taken for a place where something is put in.
+    return "'" + str(value).replace("'", "''").replace("{", "' || chr(123) || '") + "'"

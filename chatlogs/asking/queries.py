@@ -11,7 +11,7 @@ import datetime as dt
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatlogs import sql
@@ -43,6 +43,9 @@ class Filters:
     where: str | None = None
     sort: str | Sequence[str] = ()
     limit: int = 0
+    prices: str | None = None  # A file with prices of one's own; reports about money read it.
+    what_if: str | None = None  # The model that `what_if` prices everything with.
+    bill: str | None = None  # The provider's bill that `reconcile` compares with.
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
@@ -56,8 +59,11 @@ class Query:
     keys: tuple[str, ...] = ()
 
 
-def build(name: str, filters: Filters) -> Query:
-    """The query of a report; QueryError for a key, a column or a time that cannot be."""
+def build(name: str, filters: Filters, parts: Mapping[str, str] | None = None) -> Query:
+    """The query of a report; QueryError for a key, a column or a time that cannot be.
+
+    `parts` are texts its SQL takes from elsewhere, such as a table of rates.
+    """
     report = REPORTS[name]
     keys = _keys(report, filters.by)
     values: dict[str, Any] = {}
@@ -66,8 +72,9 @@ def build(name: str, filters: Filters) -> Query:
         values[value_name] = value
         return f"${value_name}"
 
-    bound = _text(report, keys, filters, bind)
-    return Query(bound, values, _text(report, keys, filters, lambda _, value: literal(value)), tuple(keys))
+    bound = _text(report, keys, filters, bind, parts or {})
+    plain = _text(report, keys, filters, lambda _, value: literal(value), parts or {})
+    return Query(bound, values, plain, tuple(keys))
 
 
 def standalone(query: str, relations: Mapping[str, str]) -> str:
@@ -101,7 +108,9 @@ def unknown(what: str, name: str, known: Sequence[str]) -> QueryError:
     return QueryError(f"unknown column '{name}' for {what}.{hint} Known: {names}.")
 
 
-def _text(report: Report, keys: Mapping[str, str], filters: Filters, put: Callable[[str, Any], str]) -> str:
+def _text(
+    report: Report, keys: Mapping[str, str], filters: Filters, put: Callable[[str, Any], str], parts: Mapping[str, str]
+) -> str:
     """The report's SQL. The user's own SQL is put in last, so that nothing in it is taken for a placeholder."""
     tz = put("tz", filters.tz) if any("{tz}" in expression for expression in keys.values()) else ""
     selected = [
@@ -114,6 +123,8 @@ def _text(report: Report, keys: Mapping[str, str], filters: Filters, put: Callab
         each=f"partition by {', '.join(keys)}" if keys else "",
         sort=_order(report, keys, filters.sort),
         limit=f"limit {int(filters.limit)}" if filters.limit > 0 else "",
+        **parts,
+        period="\n  and ".join(_conditions(report, replace(filters, where=None), put)) or "true",
         where="\n  and ".join(_conditions(report, filters, put)) or "true",
     ).strip()
 

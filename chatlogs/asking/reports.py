@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chatlogs.asking.costs import MONEY
 from chatlogs.asking.measures import COUNT, SHARE, TOKENS, Measure, Report
 from chatlogs.schema import REJECTS, TEXT
 
@@ -82,4 +83,4 @@ REJECTED = Report(
 
 SUMMARY = Report("summary", "What is in these logs, on one screen.", ("completions",), (), twin="summary()")
 
-REPORTS: Mapping[str, Report] = {report.name: report for report in (USAGE, FINISH, FLAGS, REJECTED, SUMMARY)}
+REPORTS: Mapping[str, Report] = {report.name: report for report in (USAGE, FINISH, FLAGS, REJECTED, SUMMARY, *MONEY)}

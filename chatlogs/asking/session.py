@@ -18,6 +18,7 @@ from typing import TypeVar
 import duckdb
 
 from chatlogs.errors import EXIT_FAILED, QueryError
+from chatlogs.keeping.deltas import SCHEMA_FILE
 
 T = TypeVar("T")
 Files = Mapping[str, Sequence[str]]
@@ -69,7 +70,10 @@ def relation(paths: Sequence[str], *, short: bool = False) -> str:
         pattern = os.path.join(glob.escape(folders.pop()), "*.parquet")
         if sorted(glob.glob(pattern)) == sorted(paths):
             return f"read_parquet({_text(pattern)})"
-    return f"read_parquet({_texts([glob.escape(path) for path in paths])})"
+    # DuckDB guesses the rows of all files from the first one, and puts the larger side of a join where it belongs
+    # only when that guess is not 0.
+    with_rows_first = sorted(paths, key=lambda path: os.path.basename(path) == SCHEMA_FILE)
+    return f"read_parquet({_texts([glob.escape(path) for path in with_rows_first])})"
 
 
 def check_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:

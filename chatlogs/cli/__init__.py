@@ -32,6 +32,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "usage": "reports",
         "finish": "reports",
         "flags": "reports",
+        "cost": "costs",
+        "reconcile": "costs",
         "sql": "ask",
         "show": "ask",
         "rejects": "reports",

@@ -1,7 +1,7 @@
 -- What did each response cost?
--- Rates are US dollars for a million tokens, a request's for a thousand; null: not known.
--- A longer prompt may cost more: then all tokens of its request do.
 rates ({columns}) as (
+    -- US dollars for a million tokens, or a thousand requests; null: not known. All tokens of a request cost the
+    -- rates that are for its length of prompt.
     values
         {rates}
 ),
@@ -25,8 +25,8 @@ rated as (
         case
             when prompt_tokens is null or completion_tokens is null
                 then if(status = 'error' and usage_source is distinct from 'reported', 'failed', 'no_usage')
-            when rate_status not in ('exact', 'tier_fallback', 'without_extras')
-                then rate_status
+            when coalesce(rate_status, 'unknown_model') not in ('exact', 'tier_fallback', 'without_extras')
+                then coalesce(rate_status, 'unknown_model')
             when (prompt_audio > 0 and prompt_audio_rate is null)
                 or (completion_audio > 0 and completion_audio_rate is null)
                 then 'no_audio_rate'
