@@ -27,6 +27,7 @@ order by choices desc"""
 def tables() -> Iterator[str]:
     """The reference of tables, flags and reject reasons."""
     from chatlogs.asking.reports import REPORTS
+    from chatlogs.asking.tariffs import PRICE_STATUS
     from chatlogs.errors import REJECT_REASONS
     from chatlogs.schema import FLAGS, SQL_TYPES, TABLES
 
@@ -46,10 +47,11 @@ def tables() -> Iterator[str]:
         yield ""
     yield from _pairs("Flags", "What `completions.flags` may hold. A row without flags is as plain as it looks.", FLAGS)
     yield from _pairs("Reject reasons", "What `rejects.reason` may be.", REJECT_REASONS)
+    yield from _pairs("Price status", "What `cost` says of the price of each response.", PRICE_STATUS)
     yield "## Answers of the reports\n"
     for report in REPORTS.values():
         if report.measures and report.name not in TABLES:
-            yield f"`chatlogs {report.name}`: {report.question} The keys of `--by` come first, then:\n"
+            yield f"`chatlogs {report.command or report.name}`: {report.question} The keys of `--by` come first, then:\n"
             yield "| column | what it is |\n| --- | --- |"
             yield from (f"| `{measure.name}` | {_escaped(measure.doc)} |" for measure in report.measures)
             yield ""

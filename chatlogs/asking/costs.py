@@ -61,13 +61,14 @@ WHAT_IF = Report(
     twin="cost(what_if='gpt-4.1-mini')",
     total=True,
     spare=("ratio",),
+    command="cost --what-if MODEL",
     added=PRICED,
 )
 
 RECONCILE = Report(
     "reconcile",
     "Compare with the provider's bill, by day and model.",
-    ("completions",),
+    (),
     (
         Measure("found_in", TEXT, "'both', 'logs' or 'bill'."),
         Measure("responses", COUNT, "Responses in the logs."),
@@ -83,7 +84,8 @@ RECONCILE = Report(
     sort=("by",),
     twin="reconcile('costs.json')",
     spare=("priced_share", "bill_requests", "bill_tokens", "found_in"),
-    added=PRICED,
+    command="reconcile --bill FILE",
+    added=("created", "model"),  # What a bill can tell; `where` sees all that `cost` sees.
 )
 
 MONEY = (COST, WHAT_IF, RECONCILE)

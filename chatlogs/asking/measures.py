@@ -44,6 +44,7 @@ class Report:
     spare: tuple[str, ...] = ()  # Measures that a narrow window goes without first.
     bar: str = ""  # The share that is drawn as well.
     nulls: tuple[tuple[str, str], ...] = ()  # What a table says for null, by column.
+    command: str = ""  # How it is asked for, where that is not its name.
     added: tuple[str, ...] = ()  # Columns its SQL adds to those of its tables; prices, where there are any.
 
     @property

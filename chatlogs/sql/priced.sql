@@ -47,10 +47,10 @@ rated as (
         and priced_at < valid_until
         and epoch(priced_at) % 86400 >= second_from
         and epoch(priced_at) % 86400 < second_until
-        and coalesce(prompt_tokens, 0) > prompt_over
-        and coalesce(prompt_tokens, 0) <= prompt_up_to
+        and greatest(prompt_tokens, 0) > prompt_over
+        and greatest(prompt_tokens, 0) <= prompt_up_to
 ),
-priced as (
+priced as not materialized (
     select
         *,
         price_status in ('exact', 'tier_fallback', 'without_extras') as is_priced,

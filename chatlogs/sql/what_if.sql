@@ -1,19 +1,22 @@
 -- What would it cost with another model, the tokens being the same?
--- Every response stands here twice, with its own price and with the other one; both must be known to compare.
+-- Only responses whose price is known with both can be compared.
 with {priced},
-both_priced as (
-    select *, bool_and(is_priced) over (partition by completion_key) as is_compared
+other as (
+    select completion_key, is_priced as other_is_priced, cost_microusd as other_microusd
     from priced
+    where what_if
 ),
 summed as (
     select
         {by}
-        count(*) filter (where not what_if) as responses,
-        count(*) filter (where not what_if and is_compared) as compared,
-        round(sum(cost_microusd) filter (where not what_if and is_compared) / 1e6, 12) as cost_usd,
-        round(sum(cost_microusd) filter (where what_if and is_compared) / 1e6, 12) as what_if_usd
-    from both_priced
-    where {where}
+        count(*) as responses,
+        count(*) filter (where is_priced and other_is_priced) as compared,
+        round(sum(cost_microusd) filter (where is_priced and other_is_priced) / 1e6, 12) as cost_usd,
+        round(sum(other_microusd) filter (where is_priced and other_is_priced) / 1e6, 12) as what_if_usd
+    from priced
+    left join other using (completion_key)
+    where not what_if
+      and {where}
     group by all
 )
 select
