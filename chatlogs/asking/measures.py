@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from chatlogs import sql
 from chatlogs.schema import TABLES
 
-COUNT, TOKENS, SHARE, HOUR = "count", "tokens", "share", "hour"
+COUNT, TOKENS, SHARE, REAL, HOUR = "count", "tokens", "share", "real", "hour"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of a report's answer. `unit` says how to show it: COUNT, TOKENS, SHARE, or a type of the schema."""
+    """A column of an answer. `unit` says how to show it: COUNT, TOKENS, SHARE, REAL, or a type of the schema."""
 
     name: str
     unit: str

@@ -19,7 +19,7 @@ from chatlogs.asking import periods
 from chatlogs.asking.measures import Report
 from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import QueryError
-from chatlogs.schema import TEXT
+from chatlogs.schema import TABLES, TEXT
 
 _FEW = 20  # Names worth listing in an error.
 
@@ -28,6 +28,14 @@ _TIME_KEYS: Mapping[str, str] = {
     "day": "cast(created at time zone {tz} as date)",
     "week": "cast(date_trunc('week', created at time zone {tz}) as date)",
     "month": "cast(date_trunc('month', created at time zone {tz}) as date)",
+}
+
+# The same in UTC, by plain arithmetic: looking up a time zone costs more than all else in a query.
+_TIME_KEYS_UTC: Mapping[str, str] = {
+    "hour": "make_timestamptz(epoch_us(created) // 3600000000 * 3600000000)",
+    "day": "cast(make_timestamp(epoch_us(created)) as date)",
+    "week": "cast(date_trunc('week', make_timestamp(epoch_us(created))) as date)",
+    "month": "cast(date_trunc('month', make_timestamp(epoch_us(created))) as date)",
 }
 
 
@@ -59,7 +67,7 @@ class Query:
 def build(name: str, filters: Filters) -> Query:
     """The query of a report; QueryError for a key, a column or a time that cannot be."""
     report = REPORTS[name]
-    keys = _keys(report, filters.by)
+    keys = _keys(report, filters.by, _TIME_KEYS_UTC if filters.tz.upper() == "UTC" else _TIME_KEYS)
     values: dict[str, Any] = {}
 
     def bind(value_name: str, value: Any) -> str:
@@ -107,18 +115,32 @@ def _text(report: Report, keys: Mapping[str, str], filters: Filters, put: Callab
     selected = [
         expression.replace("{tz}", tz) + ("" if expression == key else f" as {key}") for key, expression in keys.items()
     ]
+    conditions = "\n  and ".join(_conditions(report, filters, put)) or "true"
+    named = {table: _named(report, table, f"{selected} {conditions}") for table in report.tables[1:]}
     return sql.text(
         report.name,
         by="\n    ".join(f"{item}," for item in selected) or "-- no keys: one group",
         names="\n    ".join(f"{key}," for key in keys) or "-- no keys: one group",
+        keys="".join(f"{key}, " for key in keys),
         each=f"partition by {', '.join(keys)}" if keys else "",
         sort=_order(report, keys, filters.sort),
         limit=f"limit {int(filters.limit)}" if filters.limit > 0 else "",
-        where="\n  and ".join(_conditions(report, filters, put)) or "true",
+        **{table: "" if needed else "-- not needed:" for table, needed in named.items()},
+        where=conditions,
     ).strip()
 
 
-def _keys(report: Report, by: str | Sequence[str] | None) -> dict[str, str]:
+def _named(report: Report, table: str, text: str) -> bool:
+    """Whether text may name a column that only this table of the report has.
+
+    A line of SQL that begins with {table} joins it: where nothing of it is named, the line is a comment.
+    """
+    others = {name for other in report.tables if other != table for name in TABLES[other].names}
+    words = set(re.findall(r"\w+", text.lower()))
+    return not words.isdisjoint({*TABLES[table].names, "columns", "u"} - others)
+
+
+def _keys(report: Report, by: str | Sequence[str] | None, times: Mapping[str, str]) -> dict[str, str]:
     """Key columns as output name -> expression, in order, each known to the schema."""
     given = report.by if by is None else by.split(",") if isinstance(by, str) else by
     names = [name.strip() for name in given if name.strip()]
@@ -126,7 +148,7 @@ def _keys(report: Report, by: str | Sequence[str] | None) -> dict[str, str]:
     keys: dict[str, str] = {}
     for name in names:
         if name in _TIME_KEYS and name in known:
-            keys[name] = _TIME_KEYS[name]
+            keys[name] = times[name]
         elif name.startswith("metadata.") and "metadata" in known:
             keys |= _metadata_key(name.removeprefix("metadata."))
         elif name not in known:
