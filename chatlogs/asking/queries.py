@@ -125,7 +125,7 @@ def _text(report: Report, keys: Mapping[str, str], filters: Filters, put: Callab
         each=f"partition by {', '.join(keys)}" if keys else "",
         sort=_order(report, keys, filters.sort),
         limit=f"limit {int(filters.limit)}" if filters.limit > 0 else "",
-        **{table: "" if needed else "-- not needed:" for table, needed in named.items()},
+        **{table: "" if needed else "-- not needed: " for table, needed in named.items()},
         where=conditions,
     ).strip()
 

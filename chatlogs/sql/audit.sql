@@ -82,7 +82,7 @@ counted as (
     select
         {by}
         struct_pack(
-            found := count_if(columns('^check_')),
+            found := count(if(columns('^check_'), 1, null)),
             checked := count(columns('^check_')),
             tokens := cast(sum(if(columns('^check_'), total_tokens, null)) as bigint),
             copies := cast(sum(if(columns('^check_'), duplicates, null)) as bigint),

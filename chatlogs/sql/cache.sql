@@ -20,10 +20,10 @@ select
     cast(sum(cached_tokens) as bigint) as cached_tokens,
     cast(sum(cache_write_tokens) as bigint) as cache_write_tokens,
     sum(cached_tokens) / nullif(sum(prompt_tokens) filter (where cached_tokens is not null), 0) as cached_share,
-    count_if(cached_tokens > 0) / nullif(count(cached_tokens), 0) as hit_share,
-    count_if(hit > 0 and hit < 0.5) / nullif(count(cached_tokens), 0) as under_half_share,
-    count_if(hit >= 0.5 and hit < 0.9) / nullif(count(cached_tokens), 0) as over_half_share,
-    count_if(hit >= 0.9) / nullif(count(cached_tokens), 0) as nearly_all_share,
+    count(*) filter (where cached_tokens > 0) / nullif(count(cached_tokens), 0) as hit_share,
+    count(*) filter (where hit > 0 and hit < 0.5) / nullif(count(cached_tokens), 0) as under_half_share,
+    count(*) filter (where hit >= 0.5 and hit < 0.9) / nullif(count(cached_tokens), 0) as over_half_share,
+    count(*) filter (where hit >= 0.9) / nullif(count(cached_tokens), 0) as nearly_all_share,
     quantile_cont(hit, 0.5) filter (where cached_tokens > 0) as median_hit,
     sum(cached_tokens) filter (where place < 0.1) / nullif(sum(cached_tokens), 0) as top_tenth_share
 from hits

@@ -15,7 +15,7 @@ streamed as (
         completion_key,
         min(arrived_at) filter (where content_length > 0) as first_content_at,
         max(gap) as longest_gap,
-        count_if(gap > 2) as stalls
+        count(*) filter (where gap > 2) as stalls
     from paced
     group by completion_key
 ),

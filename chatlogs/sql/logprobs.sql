@@ -5,8 +5,8 @@ with kept as (
         completion_key,
         choice_index,
         count(*) as kept_tokens,
-        count_if(logprob > -9999) as measured,
-        count_if(logprob > -9999 and logprob < ln(0.5)) as unlikely
+        count(*) filter (where logprob > -9999) as measured,
+        count(*) filter (where logprob > -9999 and logprob < ln(0.5)) as unlikely
     from logprobs
     group by all
 )
