@@ -41,6 +41,10 @@ class Answers:
         """The answer to a named report; reports.REPORTS lists them and describes their columns."""
         raise NotImplementedError
 
+    def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
+        """The audit with counted tokens of the answers without usage."""
+        raise NotImplementedError
+
     def usage(self, by: Keys = "model", **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Tokens used, cached and reasoning shares; a sum nobody reported is null."""
         return self.ask("usage", Filters(by, **filters))
@@ -84,9 +88,14 @@ class Answers:
         """How much of the prompts came from the cache, and how that is spread."""
         return self.ask("cache", Filters(by, **filters))
 
-    def audit(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
-        """The numbers' own lint: each check with what it found."""
-        return self.ask("audit", Filters(by, **filters))
+    def audit(self, by: Keys = None, *, count_tokens: bool = False, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """The numbers' own lint: each rule with what it found.
+
+        `count_tokens` counts the answers without usage by a tokenizer, offline (pip install 'chatlogs[tokens]').
+        """
+        asked = Filters(by, **filters)
+        audit = self.ask("audit", asked)
+        return self.with_counts(audit, asked) if count_tokens else audit
 
     def flags(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """How many responses carry which flag."""

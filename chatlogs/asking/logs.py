@@ -21,7 +21,7 @@ import duckdb
 import polars as pl
 
 from chatlogs import sql
-from chatlogs.asking import queries, session
+from chatlogs.asking import counting, queries, session
 from chatlogs.asking.answers import Answers
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from chatlogs.tally import IngestReport
 
 T = TypeVar("T")
+
+_NAMES = ("id", "completion_key", "request_id", "custom_id")
+"""What a response may go by, in the order they are tried."""
 
 
 class Logs(Answers):
@@ -161,6 +164,19 @@ class Logs(Answers):
             frame = frame.with_columns(pl.col("hour").dt.convert_time_zone(filters.tz))
         return frame
 
+    def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
+        """The audit with counted tokens of the answers without usage, beside their estimates."""
+        query = queries.build("unmetered", filters)
+        count = counting.counted(
+            self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values)))), query.keys
+        )
+        missing = pl.col("rule") == "missing_usage"
+        if query.keys:
+            joined = audit.join(count, on=query.keys, how="left", nulls_equal=True, maintain_order="left")
+        else:
+            joined = audit.join(count, how="cross")
+        return joined.with_columns(pl.when(missing).then(pl.col(name)).alias(name) for name in counting.COLUMNS)
+
     def show_sql(self, report: str, filters: Filters | None = None) -> str:
         """The report's query as text that runs as it is in plain DuckDB, without chatlogs."""
         files = self._files_now()
@@ -199,22 +215,12 @@ class Logs(Answers):
         Where no response has that id it is tried as completion_key, request_id and custom_id. QueryError when
         nothing goes by it.
         """
-        for column in ("id", "cast(completion_key as varchar)", "request_id", "custom_id"):
-            query = sql.text("show", where=f"{column} = $id")
-            found = self._run(lambda cursor, query=query: _frame(cursor.sql(query, params={"id": id})))  # type: ignore[misc]
-            if found.height:
-                break
-        else:
+        parts = self._run(lambda cursor: _exchange(cursor, id))
+        if parts is None:
             near = self._run(lambda cursor: _frame(cursor.sql(sql.text("near"), params={"id": id})))["id"].to_list()
             hint = f" The nearest: {', '.join(near)}." if near else ""
             raise _NotFound(f"no response goes by '{id}' in {self.path}.{hint}")
-        keys = found["completion_key"].to_list()
-        parts = {
-            name: self.table(name).filter(pl.col("completion_key").is_in(keys)).collect()
-            for name, table in TABLES.items()
-            if "completion_key" in table.names and name != "completions"
-        }
-        return {"completions": found, **{name: part.sort(pl.all().exclude(pl.List)) for name, part in parts.items()}}
+        return parts
 
     def __repr__(self) -> str:
         return f"<chatlogs.Logs {self.path}>"
@@ -276,6 +282,24 @@ def _explained(report: str) -> Iterator[None]:
         raise QueryError(
             f"column '{name}' is in {homes[0].name}, not in {report}: write --where \"{within}\"."
         ) from None
+
+
+def _exchange(cursor: duckdb.DuckDBPyConnection, id: str) -> dict[str, pl.DataFrame] | None:
+    """The rows of the responses that go by an id, by table; None when there is none."""
+    for column in _NAMES:
+        if column == "completion_key" and not re.fullmatch(r"-?\d{1,19}", id):
+            continue
+        found = _frame(cursor.sql(sql.text("show", where=f"{column} = $id"), params={"id": id}))
+        if found.height:
+            break
+    else:
+        return None
+    keys = ", ".join(map(str, found["completion_key"]))
+    children = [name for name, table in TABLES.items() if "completion_key" in table.names and name != "completions"]
+    return {
+        "completions": found,
+        **{name: _frame(cursor.sql(sql.text("rows_of", table=name, keys=keys))) for name in children},
+    }
 
 
 def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from typing import Any
 from chatlogs import sql
 from chatlogs.asking import periods
 from chatlogs.asking.measures import Report
-from chatlogs.asking.reports import REPORTS
+from chatlogs.asking.reports import HELPERS, REPORTS
 from chatlogs.errors import QueryError
 from chatlogs.schema import TABLES, TEXT
 
@@ -66,7 +66,7 @@ class Query:
 
 def build(name: str, filters: Filters) -> Query:
     """The query of a report; QueryError for a key, a column or a time that cannot be."""
-    report = REPORTS[name]
+    report = REPORTS[name] if name in REPORTS else HELPERS[name]
     keys = _keys(report, filters.by, _TIME_KEYS_UTC if filters.tz.upper() == "UTC" else _TIME_KEYS)
     values: dict[str, Any] = {}
 

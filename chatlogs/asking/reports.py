@@ -339,3 +339,6 @@ REPORTS: Mapping[str, Report] = {
         SUMMARY,
     )
 }
+
+HELPERS: Mapping[str, Report] = {"unmetered": Report("unmetered", "", ("completions",), ())}
+"""Questions that Python goes on working with; they are no commands."""
