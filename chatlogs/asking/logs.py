@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from chatlogs.tally import IngestReport
 
 T = TypeVar("T")
+Allowed = str | Path | Sequence[str | Path]
 
-_NAMES = ("id", "completion_key", "request_id", "custom_id")
+_NAMES = ("id = $id", "completion_key = try_cast($id as bigint)", "request_id = $id", "custom_id = $id")
 """What a response may go by, in the order they are tried."""
 
 
@@ -184,30 +185,32 @@ class Logs(Answers):
         return queries.standalone(queries.build(report, filters or Filters()).plain, relations)
 
     @overload
-    def sql(
-        self, query: str, as_: Literal["polars"] = ..., *, timeout: float | None = ..., **params: Any
-    ) -> pl.DataFrame: ...
+    def sql(self, query: str, as_: Literal["polars"] = ..., **values: Any) -> pl.DataFrame: ...
     @overload
-    def sql(self, query: str, as_: Literal["arrow"], *, timeout: float | None = ..., **params: Any) -> pa.Table: ...
+    def sql(self, query: str, as_: Literal["arrow"], **values: Any) -> pa.Table: ...
     @overload
+    def sql(self, query: str, as_: Literal["relation"], **values: Any) -> duckdb.DuckDBPyRelation: ...
     def sql(
-        self, query: str, as_: Literal["relation"], *, timeout: float | None = ..., **params: Any
-    ) -> duckdb.DuckDBPyRelation: ...
-    def sql(self, query: str, as_: str = "polars", *, timeout: float | None = None, **params: Any) -> Any:
+        self, query: str, as_: str = "polars", *, timeout: float | None = None, allow: Allowed = (), **params: Any
+    ) -> Any:
         """The answer to SQL over the tables, by their names; `$name` in the query takes the value of `name`.
 
-        The query can read these tables and nothing else. sum() of integers comes back as Int64 in polars.
-        A relation is not run yet: errors may come when it is.
+        Reports stand there by their names too, as they answer without filters: `from usage where model like 'gpt%'`.
+        The query can read these tables, the files and folders in `allow`, and nothing else. sum() of integers comes
+        back as Int64 in polars. A relation is not run yet: errors may come when it is.
         """
         if as_ not in ("polars", "arrow", "relation"):
             raise QueryError(f"as_ is 'polars', 'arrow' or 'relation', not '{as_}'.")
 
         def run(cursor: duckdb.DuckDBPyConnection) -> Any:
             session.check_reading(cursor, query)
+            for name, view in queries.views(query).items():
+                cursor.execute(f"create or replace temp view {name} as {view}")
             relation = cursor.sql(query, params=params or None)
             return _frame(relation) if as_ == "polars" else relation.to_arrow_table() if as_ == "arrow" else relation
 
-        return self._run(run, timeout=timeout)
+        allowed = [allow] if isinstance(allow, str | Path) else allow
+        return self._run(run, timeout=timeout, allow=tuple(map(str, allowed)))
 
     def show(self, id: str) -> dict[str, pl.DataFrame]:
         """The rows of every response with this id, by table; several when servers reused the id.
@@ -234,10 +237,16 @@ class Logs(Answers):
         cells = "".join(f"<tr><th>{name}</th><td>{html.escape(_say(value))}</td></tr>" for name, value in told.items())
         return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"
 
-    def _run(self, question: Callable[[duckdb.DuckDBPyConnection], T], *, timeout: float | None = None) -> T:
+    def _run(
+        self,
+        question: Callable[[duckdb.DuckDBPyConnection], T],
+        *,
+        timeout: float | None = None,
+        allow: Sequence[str] = (),
+    ) -> T:
         """The answer to a question, on a cursor of its own; asked once more when a commit took files away."""
         for attempt in (1, 2):
-            connection = self._connect(timeout)
+            connection = self._connect(timeout, allow)
             try:
                 with session.said_plainly(timeout):
                     return session.run(connection, question)
@@ -251,11 +260,11 @@ class Logs(Answers):
                 ) from error
         raise AssertionError("unreachable")
 
-    def _connect(self, timeout: float | None) -> duckdb.DuckDBPyConnection:
+    def _connect(self, timeout: float | None, allow: Sequence[str]) -> duckdb.DuckDBPyConnection:
         """A connection over the files of now; a new one when they changed."""
         files = self._files_now()
-        if timeout:
-            return session.connect(files, timeout=timeout)
+        if timeout or allow:
+            return session.connect(files, timeout=timeout, allow=allow)
         if self._connection is None or files != self._files:
             self._connection, self._files = session.connect(files), files
         return self._connection
@@ -286,10 +295,8 @@ def _explained(report: str) -> Iterator[None]:
 
 def _exchange(cursor: duckdb.DuckDBPyConnection, id: str) -> dict[str, pl.DataFrame] | None:
     """The rows of the responses that go by an id, by table; None when there is none."""
-    for column in _NAMES:
-        if column == "completion_key" and not re.fullmatch(r"-?\d{1,19}", id):
-            continue
-        found = _frame(cursor.sql(sql.text("show", where=f"{column} = $id"), params={"id": id}))
+    for name in _NAMES:
+        found = _frame(cursor.sql(sql.text("show", where=name), params={"id": id}))
         if found.height:
             break
     else:

@@ -87,11 +87,22 @@ def standalone(query: str, relations: Mapping[str, str]) -> str:
     return f"{comments}with {tables}{rest}"
 
 
+def views(query: str) -> dict[str, str]:
+    """The reports that SQL may name besides the tables, each as the query it is without filters."""
+    words = set(re.findall(r"\w+", query.lower()))
+    return {name: build(name, Filters()).plain for name in REPORTS if name in words and name not in TABLES}
+
+
 def literal(value: Any) -> str:
     """A value as SQL text."""
     if isinstance(value, dt.datetime):
         return f"timestamptz '{value.isoformat(sep=' ')}'"
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def known_keys(report: Report) -> list[str]:
+    """What `by` may name, but for metadata.KEY."""
+    return [*(_TIME_KEYS if "created" in report.columns else ()), *report.columns]
 
 
 def output_columns(report: Report, keys: Sequence[str]) -> list[str]:
@@ -144,7 +155,7 @@ def _keys(report: Report, by: str | Sequence[str] | None, times: Mapping[str, st
     """Key columns as output name -> expression, in order, each known to the schema."""
     given = report.by if by is None else by.split(",") if isinstance(by, str) else by
     names = [name.strip() for name in given if name.strip()]
-    known = [*(_TIME_KEYS if "created" in report.columns else ()), *report.columns]
+    known = known_keys(report)
     keys: dict[str, str] = {}
     for name in names:
         if name in _TIME_KEYS and name in known:
