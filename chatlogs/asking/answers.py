@@ -41,6 +41,10 @@ class Answers:
         """The answer to a named report; reports.REPORTS lists them and describes their columns."""
         raise NotImplementedError
 
+    def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
+        """The audit with counted tokens of the answers without usage."""
+        raise NotImplementedError
+
     def usage(self, by: Keys = "model", **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Tokens used, cached and reasoning shares; a sum nobody reported is null."""
         return self.ask("usage", Filters(by, **filters))
@@ -51,6 +55,47 @@ class Answers:
         Keys may be columns of choices too. A null reason: the stream was cut off.
         """
         return self.ask("finish", Filters(by, **filters))
+
+    def limits(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """Choices that stopped for length, against the max_tokens they were asked for with."""
+        return self.ask("limits", Filters(by, **filters))
+
+    def backends(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """Which backends answered, when, and how they took turns; by=['day', 'model'] for shares of days."""
+        return self.ask("backends", Filters(by, **filters))
+
+    def repeats(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """How often equal requests with a seed got equal answers, within a backend and across."""
+        return self.ask("repeats", Filters(by, **filters))
+
+    def latency(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """Times by the logger's clock and the server's: percentiles of each metric."""
+        return self.ask("latency", Filters(by, **filters))
+
+    def errors(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """Errors by HTTP status, type and code, with their share of all responses."""
+        return self.ask("errors", Filters(by, **filters))
+
+    def tools(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """Calls of each tool, with the share of valid arguments and of parallel calls."""
+        return self.ask("tools", Filters(by, **filters))
+
+    def confidence(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """Mean log probabilities and perplexity, where they were logged."""
+        return self.ask("logprobs", Filters(by, **filters))
+
+    def cache(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """How much of the prompts came from the cache, and how that is spread."""
+        return self.ask("cache", Filters(by, **filters))
+
+    def audit(self, by: Keys = None, *, count_tokens: bool = False, **filters: Unpack[Filtered]) -> pl.DataFrame:
+        """The numbers' own lint: each rule with what it found.
+
+        `count_tokens` counts the answers without usage by a tokenizer, offline (pip install 'chatlogs[tokens]').
+        """
+        asked = Filters(by, **filters)
+        audit = self.ask("audit", asked)
+        return self.with_counts(audit, asked) if count_tokens else audit
 
     def flags(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """How many responses carry which flag."""

@@ -61,7 +61,6 @@ WHAT_IF = Report(
     twin="cost(what_if='gpt-4.1-mini')",
     total=True,
     spare=("ratio",),
-    command="cost --what-if MODEL",
     added=PRICED,
 )
 
@@ -84,8 +83,5 @@ RECONCILE = Report(
     sort=("by",),
     twin="reconcile('costs.json')",
     spare=("priced_share", "bill_requests", "bill_tokens", "found_in"),
-    command="reconcile --bill FILE",
     added=("created", "model"),  # What a bill can tell; `where` sees all that `cost` sees.
 )
-
-MONEY = (COST, WHAT_IF, RECONCILE)

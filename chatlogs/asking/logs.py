@@ -21,11 +21,11 @@ import duckdb
 import polars as pl
 
 from chatlogs import sql
-from chatlogs.asking import pricing, queries, session
+from chatlogs.asking import counting, pricing, queries, session
 from chatlogs.asking.answers import Answers
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
-from chatlogs.asking.reports import REPORTS
+from chatlogs.asking.reports import ALL
 from chatlogs.errors import ChatlogsError, QueryError
 from chatlogs.schema import TABLES
 
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from chatlogs.tally import IngestReport
 
 T = TypeVar("T")
+Allowed = str | Path | Sequence[str | Path]
+
+_NAMES = ("id = $id", "completion_key = try_cast($id as bigint)", "request_id = $id", "custom_id = $id")
+"""What a response may go by, in the order they are tried."""
 
 
 class Logs(Answers):
@@ -162,6 +166,19 @@ class Logs(Answers):
             frame = frame.with_columns(pl.col("hour").dt.convert_time_zone(filters.tz))
         return frame
 
+    def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
+        """The audit with counted tokens of the answers without usage, beside their estimates."""
+        query = queries.build("unmetered", filters)
+        count = counting.counted(
+            self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values)))), query.keys
+        )
+        missing = pl.col("rule") == "missing_usage"
+        if query.keys:
+            joined = audit.join(count, on=query.keys, how="left", nulls_equal=True, maintain_order="left")
+        else:
+            joined = audit.join(count, how="cross")
+        return joined.with_columns(pl.when(missing).then(pl.col(name)).alias(name) for name in counting.COLUMNS)
+
     def show_sql(self, report: str, filters: Filters | None = None) -> str:
         """The report's query as text that runs as it is in plain DuckDB, without chatlogs."""
         files = self._files_now()
@@ -170,30 +187,34 @@ class Logs(Answers):
         return queries.standalone(queries.build(report, filters, self._parts(report, filters)).plain, relations)
 
     @overload
-    def sql(
-        self, query: str, as_: Literal["polars"] = ..., *, timeout: float | None = ..., **params: Any
-    ) -> pl.DataFrame: ...
+    def sql(self, query: str, as_: Literal["polars"] = ..., **values: Any) -> pl.DataFrame: ...
     @overload
-    def sql(self, query: str, as_: Literal["arrow"], *, timeout: float | None = ..., **params: Any) -> pa.Table: ...
+    def sql(self, query: str, as_: Literal["arrow"], **values: Any) -> pa.Table: ...
     @overload
+    def sql(self, query: str, as_: Literal["relation"], **values: Any) -> duckdb.DuckDBPyRelation: ...
     def sql(
-        self, query: str, as_: Literal["relation"], *, timeout: float | None = ..., **params: Any
-    ) -> duckdb.DuckDBPyRelation: ...
-    def sql(self, query: str, as_: str = "polars", *, timeout: float | None = None, **params: Any) -> Any:
+        self, query: str, as_: str = "polars", *, timeout: float | None = None, allow: Allowed = (), **params: Any
+    ) -> Any:
         """The answer to SQL over the tables, by their names; `$name` in the query takes the value of `name`.
 
-        The query can read these tables and nothing else. sum() of integers comes back as Int64 in polars.
-        A relation is not run yet: errors may come when it is.
+        Reports stand there by their names too, as they answer without filters: `from usage where model like 'gpt%'`.
+        The query can read these tables, the files and folders in `allow`, and nothing else. sum() of integers comes
+        back as Int64 in polars. A relation is not run yet: errors may come when it is.
         """
         if as_ not in ("polars", "arrow", "relation"):
             raise QueryError(f"as_ is 'polars', 'arrow' or 'relation', not '{as_}'.")
 
+        views = queries.views(query, self._parts)
+
         def run(cursor: duckdb.DuckDBPyConnection) -> Any:
             session.check_reading(cursor, query)
+            for name, view in views.items():
+                cursor.execute(f"create or replace temp view {name} as {view}")
             relation = cursor.sql(query, params=params or None)
             return _frame(relation) if as_ == "polars" else relation.to_arrow_table() if as_ == "arrow" else relation
 
-        return self._run(run, timeout=timeout)
+        allowed = [allow] if isinstance(allow, str | Path) else allow
+        return self._run(run, timeout=timeout, allow=tuple(map(str, allowed)))
 
     def show(self, id: str) -> dict[str, pl.DataFrame]:
         """The rows of every response with this id, by table; several when servers reused the id.
@@ -201,22 +222,12 @@ class Logs(Answers):
         Where no response has that id it is tried as completion_key, request_id and custom_id. QueryError when
         nothing goes by it.
         """
-        for column in ("id", "cast(completion_key as varchar)", "request_id", "custom_id"):
-            query = sql.text("show", where=f"{column} = $id")
-            found = self._run(lambda cursor, query=query: _frame(cursor.sql(query, params={"id": id})))  # type: ignore[misc]
-            if found.height:
-                break
-        else:
+        parts = self._run(lambda cursor: _exchange(cursor, id))
+        if parts is None:
             near = self._run(lambda cursor: _frame(cursor.sql(sql.text("near"), params={"id": id})))["id"].to_list()
             hint = f" The nearest: {', '.join(near)}." if near else ""
             raise _NotFound(f"no response goes by '{id}' in {self.path}.{hint}")
-        keys = found["completion_key"].to_list()
-        parts = {
-            name: self.table(name).filter(pl.col("completion_key").is_in(keys)).collect()
-            for name, table in TABLES.items()
-            if "completion_key" in table.names and name != "completions"
-        }
-        return {"completions": found, **{name: part.sort(pl.all().exclude(pl.List)) for name, part in parts.items()}}
+        return parts
 
     def __repr__(self) -> str:
         return f"<chatlogs.Logs {self.path}>"
@@ -232,7 +243,7 @@ class Logs(Answers):
 
     def _parts(self, report: str, filters: Filters) -> dict[str, str]:
         """What a report's SQL takes from elsewhere: prices for what is in these logs."""
-        if not REPORTS[report].added:
+        if not ALL[report].added:
             return {}
         asked = (filters.prices, filters.what_if, filters.bill)
         if self._priced is None or self._priced[:2] != (asked, self._files) or self._files != self._files_now():
@@ -240,10 +251,16 @@ class Logs(Answers):
             self._priced = (asked, self._files, pricing.parts(found, filters))
         return self._priced[2]
 
-    def _run(self, question: Callable[[duckdb.DuckDBPyConnection], T], *, timeout: float | None = None) -> T:
+    def _run(
+        self,
+        question: Callable[[duckdb.DuckDBPyConnection], T],
+        *,
+        timeout: float | None = None,
+        allow: Sequence[str] = (),
+    ) -> T:
         """The answer to a question, on a cursor of its own; asked once more when a commit took files away."""
         for attempt in (1, 2):
-            connection = self._connect(timeout)
+            connection = self._connect(timeout, allow)
             try:
                 with session.said_plainly(timeout):
                     return session.run(connection, question)
@@ -257,11 +274,11 @@ class Logs(Answers):
                 ) from error
         raise AssertionError("unreachable")
 
-    def _connect(self, timeout: float | None) -> duckdb.DuckDBPyConnection:
+    def _connect(self, timeout: float | None, allow: Sequence[str]) -> duckdb.DuckDBPyConnection:
         """A connection over the files of now; a new one when they changed."""
         files = self._files_now()
-        if timeout:
-            return session.connect(files, timeout=timeout)
+        if timeout or allow:
+            return session.connect(files, timeout=timeout, allow=allow)
         if self._connection is None or files != self._files:
             self._connection, self._files = session.connect(files), files
         return self._connection
@@ -280,7 +297,7 @@ def _explained(report: str) -> Iterator[None]:
         missing = re.search(r'Referenced column "(\w+)" not found', str(error))
         if not missing:
             raise
-        name, known = missing[1], REPORTS[report].columns
+        name, known = missing[1], ALL[report].columns
         homes = [table for table in TABLES.values() if name in table.names and "completion_key" in table.names]
         if not homes or "completion_key" not in known:
             raise queries.unknown("--where", name, known) from None
@@ -288,6 +305,22 @@ def _explained(report: str) -> Iterator[None]:
         raise QueryError(
             f"column '{name}' is in {homes[0].name}, not in {report}: write --where \"{within}\"."
         ) from None
+
+
+def _exchange(cursor: duckdb.DuckDBPyConnection, id: str) -> dict[str, pl.DataFrame] | None:
+    """The rows of the responses that go by an id, by table; None when there is none."""
+    for name in _NAMES:
+        found = _frame(cursor.sql(sql.text("show", where=name), params={"id": id}))
+        if found.height:
+            break
+    else:
+        return None
+    keys = ", ".join(map(str, found["completion_key"]))
+    children = [name for name, table in TABLES.items() if "completion_key" in table.names and name != "completions"]
+    return {
+        "completions": found,
+        **{name: _frame(cursor.sql(sql.text("rows_of", table=name, keys=keys))) for name in children},
+    }
 
 
 def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from chatlogs import sql
 from chatlogs.schema import TABLES
 
-COUNT, TOKENS, SHARE, USD, HOUR = "count", "tokens", "share", "usd", "hour"
+COUNT, TOKENS, SHARE, REAL, USD, HOUR = "count", "tokens", "share", "real", "usd", "hour"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of a report's answer. `unit` says how to show it: COUNT, TOKENS, SHARE, USD, or a type of the schema."""
+    """A column of an answer. `unit` says how to show it: COUNT, TOKENS, SHARE, REAL, USD, or a type of the schema."""
 
     name: str
     unit: str
@@ -44,7 +44,6 @@ class Report:
     spare: tuple[str, ...] = ()  # Measures that a narrow window goes without first.
     bar: str = ""  # The share that is drawn as well.
     nulls: tuple[tuple[str, str], ...] = ()  # What a table says for null, by column.
-    command: str = ""  # How it is asked for, where that is not its name.
     added: tuple[str, ...] = ()  # Columns its SQL adds to those of its tables; prices, where there are any.
 
     @property

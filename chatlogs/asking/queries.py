@@ -17,9 +17,9 @@ from typing import Any
 from chatlogs import sql
 from chatlogs.asking import periods
 from chatlogs.asking.measures import Report
-from chatlogs.asking.reports import REPORTS
+from chatlogs.asking.reports import ALL, REPORTS
 from chatlogs.errors import QueryError
-from chatlogs.schema import TEXT
+from chatlogs.schema import INT, TABLES, TEXT
 
 _FEW = 20  # Names worth listing in an error.
 
@@ -28,6 +28,14 @@ _TIME_KEYS: Mapping[str, str] = {
     "day": "cast(created at time zone {tz} as date)",
     "week": "cast(date_trunc('week', created at time zone {tz}) as date)",
     "month": "cast(date_trunc('month', created at time zone {tz}) as date)",
+}
+
+# The same in UTC, by plain arithmetic: looking up a time zone costs more than all else in a query.
+_TIME_KEYS_UTC: Mapping[str, str] = {
+    "hour": "make_timestamptz(epoch_us(created) // 3600000000 * 3600000000)",
+    "day": "cast(make_timestamp(epoch_us(created)) as date)",
+    "week": "cast(date_trunc('week', make_timestamp(epoch_us(created))) as date)",
+    "month": "cast(date_trunc('month', make_timestamp(epoch_us(created))) as date)",
 }
 
 
@@ -64,8 +72,8 @@ def build(name: str, filters: Filters, parts: Mapping[str, str] | None = None) -
 
     `parts` are texts its SQL takes from elsewhere, such as a table of rates.
     """
-    report = REPORTS[name]
-    keys = _keys(report, filters.by)
+    report = ALL[name]
+    keys = _keys(report, filters.by, _TIME_KEYS_UTC if filters.tz.upper() == "UTC" else _TIME_KEYS)
     values: dict[str, Any] = {}
 
     def bind(value_name: str, value: Any) -> str:
@@ -86,11 +94,23 @@ def standalone(query: str, relations: Mapping[str, str]) -> str:
     return f"{comments}with {tables}{rest}"
 
 
+def views(query: str, parts: Callable[[str, Filters], Mapping[str, str]]) -> dict[str, str]:
+    """The reports that SQL may name besides the tables, each as the query it is without filters."""
+    words = set(re.findall(r"\w+", query.lower()))
+    named = [name for name in REPORTS if name in words and name not in TABLES]
+    return {name: build(name, Filters(), parts(name, Filters())).plain for name in named}
+
+
 def literal(value: Any) -> str:
     """A value as SQL text."""
     if isinstance(value, dt.datetime):
         return f"timestamptz '{value.isoformat(sep=' ')}'"
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def known_keys(report: Report) -> list[str]:
+    """What `by` may name, but for metadata.KEY."""
+    return [*(_TIME_KEYS if "created" in report.columns else ()), *report.columns]
 
 
 def output_columns(report: Report, keys: Sequence[str]) -> list[str]:
@@ -116,28 +136,42 @@ def _text(
     selected = [
         expression.replace("{tz}", tz) + ("" if expression == key else f" as {key}") for key, expression in keys.items()
     ]
+    conditions = "\n  and ".join(_conditions(report, filters, put)) or "true"
+    named = {table: _named(report, table, f"{selected} {conditions}") for table in report.tables[1:]}
     return sql.text(
         report.name,
         by="\n    ".join(f"{item}," for item in selected) or "-- no keys: one group",
         names="\n    ".join(f"{key}," for key in keys) or "-- no keys: one group",
+        keys="".join(f"{key}, " for key in keys),
         each=f"partition by {', '.join(keys)}" if keys else "",
         sort=_order(report, keys, filters.sort),
         limit=f"limit {int(filters.limit)}" if filters.limit > 0 else "",
+        **{table: "" if needed else "-- not needed: " for table, needed in named.items()},
         **parts,
         period="\n  and ".join(_conditions(report, replace(filters, where=None), put)) or "true",
-        where="\n  and ".join(_conditions(report, filters, put)) or "true",
+        where=conditions,
     ).strip()
 
 
-def _keys(report: Report, by: str | Sequence[str] | None) -> dict[str, str]:
+def _named(report: Report, table: str, text: str) -> bool:
+    """Whether text may name a column that only this table of the report has.
+
+    A line of SQL that begins with {table} joins it: where nothing of it is named, the line is a comment.
+    """
+    others = {name for other in report.tables if other != table for name in TABLES[other].names}
+    words = set(re.findall(r"\w+", text.lower()))
+    return not words.isdisjoint({*TABLES[table].names, "columns", "u"} - others)
+
+
+def _keys(report: Report, by: str | Sequence[str] | None, times: Mapping[str, str]) -> dict[str, str]:
     """Key columns as output name -> expression, in order, each known to the schema."""
     given = report.by if by is None else by.split(",") if isinstance(by, str) else by
     names = [name.strip() for name in given if name.strip()]
-    known = [*(_TIME_KEYS if "created" in report.columns else ()), *report.columns]
+    known = known_keys(report)
     keys: dict[str, str] = {}
     for name in names:
         if name in _TIME_KEYS and name in known:
-            keys[name] = _TIME_KEYS[name]
+            keys[name] = times[name]
         elif name.startswith("metadata.") and "metadata" in known:
             keys |= _metadata_key(name.removeprefix("metadata."))
         elif name not in known:
@@ -175,14 +209,15 @@ def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]
 
 
 def _order(report: Report, keys: Mapping[str, str], sort: str | Sequence[str]) -> str:
-    """What the rows are ordered by; every key comes last, so that equal rows never swap places."""
+    """What the rows are ordered by; all that tells rows apart comes last, so that equal ones never swap places."""
     names = output_columns(report, list(keys))
     given = [part.strip() for part in (sort.split(",") if isinstance(sort, str) else sort) if part.strip()]
     texts = [measure.name for measure in report.measures if measure.unit == TEXT]
+    told_apart = [measure.name for measure in report.measures if measure.unit in (TEXT, INT)]
     wanted = given or [*(key for key in keys if key in _TIME_KEYS), *report.sort]
     spread = [name for item in wanted for name in (keys if item == "by" else [item])]
     order: dict[str, str] = {}
-    for item in [*spread, *keys, *texts]:
+    for item in [*spread, *keys, *told_apart]:
         column, _, direction = item.partition(":")
         if column not in names:
             raise unknown("--sort", column, names)

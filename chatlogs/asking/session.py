@@ -36,10 +36,10 @@ class SqlError(QueryError):
     exit_code = EXIT_FAILED
 
 
-def connect(files: Files, *, timeout: float | None = None) -> duckdb.DuckDBPyConnection:
+def connect(files: Files, *, timeout: float | None = None, allow: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
     """A locked connection over these files, by table; ask through a cursor() of it, one for each question.
 
-    A query that runs longer than `timeout` seconds is stopped.
+    A query that runs longer than `timeout` seconds is stopped. `allow` names files and folders it may read besides.
     """
     connection = duckdb.connect()
     try:
@@ -47,7 +47,10 @@ def connect(files: Files, *, timeout: float | None = None) -> duckdb.DuckDBPyCon
             connection.execute(f"create view {table} as from {relation(files[table])}")
         # DuckDB checks a pattern before it reads it, so a folder with brackets in its name is allowed twice.
         names = {os.path.dirname(path) for paths in files.values() for path in paths}
+        wanted = [os.path.abspath(path) for path in allow]
+        names |= {path for path in wanted if os.path.isdir(path)}
         folders = sorted(names | {glob.escape(name) for name in names})
+        connection.execute(f"set allowed_paths = {_texts([path for path in wanted if not os.path.isdir(path)])}")
         connection.execute(f"set allowed_directories = {_texts(folders)}")
         connection.execute(
             f"set temp_directory = {_text(os.path.join(tempfile.gettempdir(), f'chatlogs-{os.getpid()}'))}"
@@ -124,6 +127,8 @@ def said_plainly(timeout: float | None = None) -> Iterator[None]:
 def _sentence(message: str) -> str:
     """The message without the echo of the query, on one line."""
     told, _, _ = message.partition("\n\nLINE ")
+    if forbidden := re.match(r'Permission Error: Cannot access file "(.*)" - file system', told):
+        return f"the query may read the tables and no other file; name {forbidden[1]} in --allow (Python: allow=)."
     return " ".join(told.split()) or "DuckDB could not run the query."
 
 

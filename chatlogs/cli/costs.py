@@ -1,7 +1,4 @@
-"""Commands about money: cost, and reconcile with the provider's bill.
-
-The rule: a sum of money never stands alone; what it leaves out, and what in it is not exact, is told beside it.
-"""
+"""Commands about money: cost, and reconcile with the provider's bill."""
 
 from __future__ import annotations
 
@@ -25,12 +22,7 @@ from chatlogs.cli.options import (
 from chatlogs.cli.reports import answer
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from chatlogs.asking.logs import Logs
     from chatlogs.asking.queries import Filters
-
-_NAMED = 5  # Models named in a note.
 
 prices_option = click.option(
     "--prices", cls=Option, metavar="FILE", help="Prices of your own, TOML or JSON; they win over the list."
@@ -51,7 +43,7 @@ prices_option = click.option(
 @common_options
 def cost(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
     _check(filters.prices)
-    answer("what_if" if filters.what_if else "cost", paths, filters, show_sql, output, _notes)
+    answer("what_if" if filters.what_if else "cost", paths, filters, show_sql, output)
 
 
 @click.command(cls=Command, name="reconcile", epilog=f"Python: chatlogs.open(STORE).{RECONCILE.twin}")
@@ -75,7 +67,7 @@ def reconcile(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: 
 
     _check(filters.prices)
     filters = dataclasses.replace(filters, by=bills.keys(str(filters.bill)) if filters.by is None else filters.by)
-    answer("reconcile", paths, filters, show_sql, output, _reconcile_notes)
+    answer("reconcile", paths, filters, show_sql, output)
 
 
 COMMANDS: Mapping[str, click.Command] = {"cost": cost, "reconcile": reconcile}
@@ -87,39 +79,3 @@ def _check(prices: str | None) -> None:
 
     if prices:
         pricefile.read(prices)
-
-
-def _notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    """What the sums leave out, what in them is not exact, and where the prices come from."""
-    from chatlogs.asking import pricelist
-    from chatlogs.asking.tariffs import PRICE_STATUS
-    from chatlogs.telling.tables import counted
-
-    source = f"{filters.prices}, then " if filters.prices else ""
-    sources = f"US dollars by {source}{pricelist.source()}; a provider's bill may differ"
-    if "approximate" in frame.columns and not frame["unpriced"].sum() + frame["approximate"].sum():
-        return [sources]
-    whole = dataclasses.replace(filters, by=["price_status", "model"], sort=["responses"], limit=0, what_if=None)
-    by_status = logs.ask("cost", whole)
-    notes = []
-    for status, meaning in PRICE_STATUS.items():
-        rows = by_status.filter(by_status["price_status"] == status)
-        if status in ("exact", "failed") or not rows.height:
-            continue
-        named = [str(model) for model in rows["model"].to_list()[:_NAMED] if model is not None]
-        more = f" and {rows.height - _NAMED} more" if rows.height > _NAMED else ""
-        models = f" ({', '.join(named)}{more})" if named else ""
-        notes.append(f"{counted(int(rows['responses'].sum()), 'responses')}{models}: {meaning[0].lower()}{meaning[1:]}")
-    return [*notes, sources]
-
-
-def _reconcile_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    from chatlogs.asking import bills
-
-    days = [line.day for line in bills.read(str(filters.bill))]
-    notes = [f"the bill is for {min(days)} to {max(days)}; responses of other days and without a time are left out"]
-    alone = {side: int((frame["found_in"] == side).sum()) for side in ("logs", "bill")}
-    if any(alone.values()):
-        notes.append(f"{alone['logs']} rows are only in the logs, {alone['bill']} only on the bill")
-    return [*notes, *_notes(logs, frame, dataclasses.replace(filters, since=filters.since or str(min(days)),
-                                                             until=filters.until or str(max(days))))]  # fmt: skip

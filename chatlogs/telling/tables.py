@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from chatlogs.asking.measures import COUNT, HOUR, SHARE, TOKENS, USD
+from chatlogs.asking.measures import COUNT, HOUR, REAL, SHARE, TOKENS, USD
 
 if TYPE_CHECKING:
     import polars as pl
@@ -112,7 +112,7 @@ def cell(value: Any, unit: str = "", null: str = "") -> str:
     if unit in (COUNT, TOKENS, SHARE, USD):
         return number(value, unit)
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:,.3f}" if unit == REAL else f"{value:.6g}"
     if unit == HOUR:
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, dt.datetime):
