@@ -15,11 +15,11 @@ from pathlib import Path
 import click
 
 from chatlogs import cli
-from chatlogs.asking import pricing, queries
+from chatlogs.asking import bills, pricing, queries
 from chatlogs.asking.glossary import METRICS, RULES
 from chatlogs.asking.pricefile import Entry, PriceFile
 from chatlogs.asking.pricing import Span
-from chatlogs.asking.reports import REPORTS
+from chatlogs.asking.reports import ALL
 from chatlogs.asking.tariffs import PRICE_STATUS, Asked
 from chatlogs.errors import REJECT_REASONS
 from chatlogs.schema import FLAGS, SQL_TYPES, TABLES
@@ -90,7 +90,7 @@ def page(name: str) -> Iterator[str]:
     context = click.Context(command, info_name=name, parent=_root())
     yield f"# chatlogs {name}\n"
     yield f"```\n{command.get_help(context)}\n```\n"
-    report = REPORTS.get(name)
+    report = ALL.get(name)
     if report is None:
         return
     if report.measures:
@@ -103,7 +103,8 @@ def page(name: str) -> Iterator[str]:
     yield "## The query\n"
     yield "As `--show-sql` prints it for a store in the folder `store`; it runs as it is in DuckDB, without chatlogs:\n"
     relations = {table: f"read_parquet('store/{table}/*.parquet')" for table in TABLES}
-    yield f"```sql\n{queries.standalone(queries.build(name, queries.Filters(), PARTS.get(name)).plain, relations)}\n```\n"
+    query = queries.build(name, queries.Filters(), PARTS.get(name)).plain
+    yield f"```sql\n{queries.standalone(query, relations)}\n```\n"
 
 
 GLOSSARIES = {
@@ -117,7 +118,9 @@ PRICES = PriceFile(
 )
 DAY = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 SPANS = [Span(Asked("a-model", None, "default", False), DAY, DAY, timeless=False, longest=1_000)]
-PARTS = {"cost": {"priced": pricing.priced(pricing.rates(SPANS, [PRICES]))}}
+PRICED = {"priced": pricing.priced(pricing.rates(SPANS, [PRICES]))}
+BILLED = {"bill": bills.values([bills.BillLine(DAY.date(), "a-model", Decimal("1.25"), None, None)])}
+PARTS = {"cost": PRICED, "reconcile": PRICED | BILLED}
 COMMANDS = [name for section in cli.SECTIONS.values() for name in section]
 PAGES = {
     "tables.md": tables,

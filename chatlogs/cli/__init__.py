@@ -93,7 +93,9 @@ def show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
     from chatlogs import __version__
 
-    parts = [f"{name} {metadata.version(name)}" for name in ("duckdb", "polars", "pyarrow", "deltalake")]
+    parts = [
+        f"{name} {metadata.version(name)}" for name in ("duckdb", "polars", "pyarrow", "deltalake", "genai-prices")
+    ]
     click.echo(f"chatlogs {__version__} (Python {platform.python_version()}, {', '.join(parts)})")
     ctx.exit()
 

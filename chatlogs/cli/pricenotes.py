@@ -53,8 +53,8 @@ def _reconcile(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     alone = {side: int((frame["found_in"] == side).sum()) for side in ("logs", "bill")}
     if any(alone.values()):
         notes.append(f"{alone['logs']} rows are only in the logs, {alone['bill']} only on the bill")
-    within = {"since": filters.since or str(min(days)), "until": filters.until or str(max(days))}
-    return [*notes, *_cost(logs, frame, dataclasses.replace(filters, **within))]
+    within = dataclasses.replace(filters, since=filters.since or min(days), until=filters.until or max(days))
+    return [*notes, *_cost(logs, frame, within)]
 
 
 NOTES = {"cost": _cost, "what_if": _cost, "reconcile": _reconcile}
