@@ -16,8 +16,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from billing import bill
-from records import Answer, batch_line, chunks, completion, error, line
 from recorded import iso, recorded_calls
+from records import Answer, batch_line, chunks, completion, error, line
 from traffic import BACKEND_CHANGE, BIG, CODER, DAYS, FIRST_DAY, MINI, OUTAGE, Traffic
 
 SEED = 20_260_928

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+from chatlogs.asking import comparing
 from chatlogs.asking.periods import When
 from chatlogs.asking.queries import Filters
 
@@ -120,6 +121,25 @@ class Answers:
     ) -> pl.DataFrame:
         """The logs beside a provider's exported bill or usage (JSON or CSV), by day and model."""
         return self.ask("reconcile", Filters(by, **filters, prices=prices, bill=bill))
+
+    def diff(
+        self,
+        before: str,
+        after: str,
+        by: Keys = None,
+        *,
+        prices: str | None = None,
+        alpha: float = comparing.ALPHA,
+        **filters: Unpack[Filtered],
+    ) -> pl.DataFrame:
+        """Two sides compared: how answers stop, how long they are, what they call, take and cost.
+
+        A side is a period (`2026-10`, `2026-10-18..`), a model or fingerprint, or a condition in SQL. By default each
+        model that is on both sides is compared with itself, else all is together. `changed` holds at most once in
+        1/alpha comparisons where nothing did.
+        """
+        asked = Filters(by, **filters, prices=prices, before=before, after=after)
+        return comparing.compare(self, asked, alpha=alpha)
 
     def summary(self, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """One row that says what is here."""

@@ -21,7 +21,7 @@ import duckdb
 import polars as pl
 
 from chatlogs import sql
-from chatlogs.asking import counting, pricing, queries, session
+from chatlogs.asking import comparing, counting, pricing, queries, session
 from chatlogs.asking.answers import Answers
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
@@ -249,7 +249,7 @@ class Logs(Answers):
         if self._priced is None or self._priced[:2] != (asked, self._files) or self._files != self._files_now():
             found = self._run(lambda cursor: cursor.sql(sql.text("spans")).fetchall())
             self._priced = (asked, self._files, pricing.parts(found, filters))
-        return self._priced[2]
+        return self._priced[2] | (comparing.parts(filters) if report == "diff" else {})
 
     def _run(
         self,

@@ -54,6 +54,8 @@ class Filters:
     prices: str | None = None  # A file with prices of one's own; reports about money read it.
     what_if: str | None = None  # The model that `what_if` prices everything with.
     bill: str | None = None  # The provider's bill that `reconcile` compares with.
+    before: str | None = None  # The two sides that `diff` compares.
+    after: str | None = None
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 

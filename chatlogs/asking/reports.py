@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chatlogs.asking.costs import COST, RECONCILE, WHAT_IF
+from chatlogs.asking.differences import DIFF
 from chatlogs.asking.measures import COUNT, REAL, SHARE, TOKENS, Measure, Report
 from chatlogs.schema import INT, REJECTS, TEXT, TIME
 
@@ -343,7 +344,7 @@ REPORTS: Mapping[str, Report] = {
 }
 
 HELPERS: Mapping[str, Report] = {
-    report.name: report for report in (Report("unmetered", "", ("completions",), ()), WHAT_IF, RECONCILE)
+    report.name: report for report in (Report("unmetered", "", ("completions",), ()), WHAT_IF, RECONCILE, DIFF)
 }
 """Questions that Python or a command goes on working with; they are no commands of their own."""
 

@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Ask": {
         "usage": "reports",
         "cost": "costs",
+        "diff": "compare",
         "finish": "reports",
         "limits": "reports",
         "backends": "reports",
