@@ -15,7 +15,8 @@ from pathlib import Path
 import click
 
 from chatlogs import cli
-from chatlogs.asking import bills, pricing, queries
+from chatlogs.asking import bills, comparing, pricing, queries
+from chatlogs.asking.differences import COLUMNS, DIFF, MEASURES
 from chatlogs.asking.glossary import METRICS, RULES
 from chatlogs.asking.pricefile import Entry, PriceFile
 from chatlogs.asking.pricing import Span
@@ -93,11 +94,12 @@ def page(name: str) -> Iterator[str]:
     report = ALL.get(name)
     if report is None:
         return
-    if report.measures:
+    measures = COLUMNS if report is DIFF else report.measures
+    if measures:
         yield "## Columns\n"
         yield "The keys of `--by` come first, then:\n"
         yield "| column | unit | what it is |\n| --- | --- | --- |"
-        yield from (f"| `{m.name}` | {m.unit} | {_escaped(m.doc)} |" for m in report.measures)
+        yield from (f"| `{m.name}` | {m.unit} | {_escaped(m.doc)} |" for m in measures)
         yield ""
     yield from GLOSSARIES.get(name, list)()
     yield "## The query\n"
@@ -108,6 +110,7 @@ def page(name: str) -> Iterator[str]:
 
 
 GLOSSARIES = {
+    "diff": lambda: _pairs("Measures", "What is compared.", MEASURES),
     "cost": lambda: _pairs("Price status", "What `price_status` may be.", PRICE_STATUS),
     "latency": lambda: _pairs("Metrics", "What `metric` may be.", METRICS),
     "audit": lambda: _pairs("Rules", "What `rule` may be.", RULES),
@@ -119,8 +122,9 @@ PRICES = PriceFile(
 DAY = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 SPANS = [Span(Asked("a-model", None, "default", False), DAY, DAY, timeless=False, longest=1_000)]
 PRICED = {"priced": pricing.priced(pricing.rates(SPANS, [PRICES]))}
+SIDES = comparing.parts(queries.Filters(before="2026-10-01..2026-10-17", after="2026-10-18.."))
 BILLED = {"bill": bills.values([bills.BillLine(DAY.date(), "a-model", Decimal("1.25"), None, None)])}
-PARTS = {"cost": PRICED, "reconcile": PRICED | BILLED}
+PARTS = {"cost": PRICED, "reconcile": PRICED | BILLED, "diff": PRICED | SIDES}
 COMMANDS = [name for section in cli.SECTIONS.values() for name in section]
 PAGES = {
     "tables.md": tables,

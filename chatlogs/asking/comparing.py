@@ -172,8 +172,8 @@ def _compared(keys: tuple[Any, ...], measure: str, rows: pl.DataFrame) -> Iterat
     counted = rows.filter(pl.col(by).is_not_null()).group_by(by).agg(seen).sort(by)
     before, after = counted["before"].to_numpy(), counted["after"].to_numpy()
     counts = (int(before.sum()), int(after.sum()))
-    if not min(counts) or (by == "value" and counted.height < 2):
-        return  # Only one side has any, or both have nothing else.
+    if not min(counts) or counted.height < 2:
+        return  # Only one side has any, or both have nothing else: there is nothing to tell apart.
     enough = min(counts) >= _FEWEST
     if by == "number":
         p, delta = statistics.mann_whitney(before, after)

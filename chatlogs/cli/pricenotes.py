@@ -25,12 +25,10 @@ def _cost(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
 
     source = f"{filters.prices}, then " if filters.prices else ""
     sources = f"US dollars by {source}{pricelist.source()}; a provider's bill may differ"
-    if (
-        "approximate" in frame.columns
-        and not filters.limit
-        and not frame["unpriced"].sum() + frame["approximate"].sum()
-    ):
-        return [sources]
+    if "approximate" in frame.columns and not filters.limit:
+        gaps = frame.filter((frame["unpriced"] > 0) | (frame["approximate"] > 0))
+        if gaps.is_empty():
+            return [sources]
     whole = dataclasses.replace(filters, by=["price_status", "model"], sort=["responses"], limit=0, what_if=None)
     by_status = logs.ask("cost", whole)
     notes = []

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from chatlogs.asking.differences import MEASURES
 from chatlogs.asking.glossary import METRICS, RULES
 from chatlogs.asking.reports import REPORTS
+from chatlogs.asking.tariffs import PRICE_STATUS
 from chatlogs.cli.options import Command, Output, common_options, output_options, setting
 from chatlogs.errors import REJECT_REASONS, QueryError
 from chatlogs.schema import FLAGS, TABLES
@@ -19,6 +21,8 @@ KINDS: Mapping[str, str] = {
     "reasons": "reject_reason",
     "rules": "rule",
     "metrics": "metric",
+    "measures": "measure",
+    "prices": "price_status",
 }
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
@@ -26,7 +30,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 @click.command(cls=Command, name="schema")
 @click.argument(
     "name",
-    metavar="[TABLE|REPORT|tables|reports|flags|reasons|rules|metrics]",
+    metavar="[TABLE|REPORT|tables|reports|flags|reasons|rules|metrics|measures|prices]",
     required=False,
     shell_complete=lambda _ctx, _param, typed: [name for name in _names() if name.startswith(typed)],
 )
@@ -40,7 +44,8 @@ def schema(name: str | None, output: Output) -> None:
       chatlogs schema completions     its columns
       chatlogs schema reports         the reports, and the question each answers
       chatlogs schema backends        its columns
-      chatlogs schema flags           what flags mean; also reasons, rules (of audit), metrics (of latency)
+      chatlogs schema flags           what flags mean; also reasons, rules (of audit), metrics (of latency),
+                                      measures (of diff), prices (of cost)
       chatlogs schema --json          all of it
     """
     import polars as pl
@@ -102,6 +107,8 @@ def declared() -> Iterator[dict[str, str | None]]:
     yield from (row("reject_reason", "rejects", name, None, doc) for name, doc in REJECT_REASONS.items())
     yield from (row("rule", "audit", name, None, doc) for name, doc in RULES.items())
     yield from (row("metric", "latency", name, None, doc) for name, doc in METRICS.items())
+    yield from (row("measure", "diff", name, None, doc) for name, doc in MEASURES.items())
+    yield from (row("price_status", "cost", name, None, doc) for name, doc in PRICE_STATUS.items())
 
 
 def _names() -> list[str]:

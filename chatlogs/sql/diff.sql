@@ -10,13 +10,14 @@ sided as (
         ), false) as is_before,
         coalesce((
             {after}
-        ), false) as is_after,
-        case when is_before and is_after then 'both' when is_before then 'before' when is_after then 'after' end as side
+        ), false) as is_after
     from priced
     where {where}
 ),
 asked as (
-    select * from sided where side is not null
+    select *, case when is_before and is_after then 'both' when is_before then 'before' else 'after' end as side
+    from sided
+    where is_before or is_after
 ),
 responses as (
     select
