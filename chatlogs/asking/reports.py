@@ -147,7 +147,7 @@ BACKENDS = Report(
 
 REPEATS = Report(
     "repeats",
-    "Equal requests with a seed: were the answers equal too?",
+    "Equal requests with a seed, and whether their answers are equal too.",
     ("completions",),
     (
         Measure("requests", COUNT, "Different requests that were made more than once, with the same seed."),

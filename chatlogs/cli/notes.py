@@ -55,7 +55,9 @@ def _finish(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
 
 def _backends(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     notes = []
-    standing_in = int(frame.filter(frame["told_by"] != "fingerprint")["responses"].sum())
+    standing_in = int(
+        frame.filter((frame["told_by"] != "fingerprint") & frame["backend"].is_not_null())["responses"].sum()
+    )
     if standing_in:
         notes.append(
             f"{_counted(standing_in, 'responses')} without system_fingerprint: model and service tier stand in"

@@ -48,12 +48,12 @@ judged as (
         if(choice_count = 1 and max_tokens is not null and ends_in_calls, completion_tokens >= max_tokens, null)
             as check_tool_calls_at_max_tokens,
         list_contains(flags, 'id_collision') as check_id_collision,
-        id is null as check_no_id,
+        if(status = 'error', null, id is null) as check_no_id,
         coalesce(duplicates, 0) > 0 as check_duplicates,
         if(form = 'stream', status = 'truncated', null) as check_truncated_stream,
         if(form = 'completion' and status <> 'error', status = 'truncated', null) as check_no_finish_reason,
         if(status = 'error', null, usage_source is distinct from 'reported') as check_missing_usage,
-        created is null as check_no_time
+        if(status = 'error', null, created is null) as check_no_time
     from completions
     left join answered using (completion_key)
     left join asked using (completion_key)

@@ -1,6 +1,6 @@
 -- How long do answers take to begin, to arrive and to end, by the logger's clock and by the server's own?
--- Nothing is derived from `created`: it has whole seconds and is the same in every chunk.
--- A stall is a gap of more than two seconds between two chunks.
+-- Nothing is derived from `created`: it has whole seconds and is the same in every chunk. A stall is a gap of more
+-- than two seconds between two chunks. Each column is a metric, in seconds, under the name of the clock that told it.
 with paced as (
     select
         completion_key,
@@ -29,7 +29,7 @@ read as (
         longest_gap,
         stalls,
         completion_tokens as tokens,
-        -- vLLM, in milliseconds; a stream has the list of what its chunks said
+        -- vLLM, in milliseconds; a stream has the list of what its chunks said, the last is the whole
         coalesce(extra -> '$.metrics[#-1]', extra -> '$.metrics') as vllm,
         -- llama.cpp, in milliseconds
         coalesce(extra -> '$.timings[#-1]', extra -> '$.timings') as llama,
@@ -37,59 +37,97 @@ read as (
         if(usage like '%_time"%', try_cast(usage as json), coalesce(extra -> '$.time_info[#-1]', extra -> '$.time_info')) as groq,
         -- LM Studio, in seconds
         coalesce(extra -> '$.stats[#-1]', extra -> '$.stats') as studio,
+        -- routers that tell, in milliseconds
         coalesce(extra -> '$.sla_metrics[#-1]', extra -> '$.sla_metrics') as sla
     from completions
     left join streamed using (completion_key)
     where {where}
 ),
-told as (
+measured as (
     select
         {names}
-        unnest([
-            {'step': 1, 'clock': 'logger', 'metric': 'first_chunk', 'unit': 's', 'value': first_chunk},
-            {'step': 2, 'clock': 'logger', 'metric': 'first_content', 'unit': 's', 'value': first_content},
-            {'step': 3, 'clock': 'logger', 'metric': 'whole', 'unit': 's', 'value': whole},
-            {'step': 4, 'clock': 'logger', 'metric': 'streaming', 'unit': 's', 'value': streaming},
-            {'step': 5, 'clock': 'logger', 'metric': 'longest_gap', 'unit': 's', 'value': longest_gap},
-            {'step': 6, 'clock': 'logger', 'metric': 'stalls', 'unit': 'stalls', 'value': stalls},
-            {'step': 7, 'clock': 'logger', 'metric': 'tokens_per_second', 'unit': 'tokens/s', 'value': tokens / nullif(whole, 0)},
-            {'step': 8, 'clock': 'logger', 'metric': 'tokens_per_second_streaming', 'unit': 'tokens/s', 'value': (tokens - 1) / nullif(streaming, 0)},
-            {'step': 11, 'clock': 'server', 'metric': 'queue', 'unit': 's', 'value': coalesce(try_cast(vllm ->> 'queue_time_ms' as double) / 1000, try_cast(groq ->> 'queue_time' as double))},
-            {'step': 12, 'clock': 'server', 'metric': 'prompt', 'unit': 's', 'value': coalesce(try_cast(llama ->> 'prompt_ms' as double) / 1000, try_cast(groq ->> 'prompt_time' as double))},
-            {'step': 13, 'clock': 'server', 'metric': 'first_token', 'unit': 's', 'value': coalesce(
-                try_cast(vllm ->> 'time_to_first_token_ms' as double) / 1000, try_cast(studio ->> 'time_to_first_token' as double), try_cast(sla ->> 'ttft_ms' as double) / 1000
-            )},
-            {'step': 14, 'clock': 'server', 'metric': 'completion', 'unit': 's', 'value': coalesce(
-                try_cast(vllm ->> 'generation_time_ms' as double) / 1000, try_cast(llama ->> 'predicted_ms' as double) / 1000,
-                try_cast(groq ->> 'completion_time' as double), try_cast(studio ->> 'generation_time' as double)
-            )},
-            {'step': 15, 'clock': 'server', 'metric': 'whole', 'unit': 's', 'value': try_cast(groq ->> 'total_time' as double)},
-            {'step': 16, 'clock': 'server', 'metric': 'between_tokens', 'unit': 's', 'value': coalesce(
-                try_cast(vllm ->> 'mean_itl_ms' as double) / 1000, try_cast(llama ->> 'predicted_per_token_ms' as double) / 1000
-            )},
-            {'step': 17, 'clock': 'server', 'metric': 'tokens_per_second', 'unit': 'tokens/s', 'value': coalesce(
-                try_cast(vllm ->> 'tokens_per_second' as double), try_cast(llama ->> 'predicted_per_second' as double),
-                try_cast(studio ->> 'tokens_per_second' as double), tokens / nullif(try_cast(groq ->> 'completion_time' as double), 0)
-            )}
-        ], recursive := true)
+        first_chunk as logger_first_chunk,
+        first_content as logger_first_content,
+        whole as logger_whole,
+        streaming as logger_streaming,
+        longest_gap as logger_longest_gap,
+        stalls as logger_stalls,
+        tokens / nullif(whole, 0) as logger_tokens_per_second,
+        (tokens - 1) / nullif(streaming, 0) as logger_tokens_per_second_streaming,
+        coalesce(
+            try_cast(vllm ->> 'queue_time_ms' as double) / 1000,
+            try_cast(groq ->> 'queue_time' as double)
+        ) as server_queue,
+        coalesce(
+            try_cast(llama ->> 'prompt_ms' as double) / 1000,
+            try_cast(groq ->> 'prompt_time' as double)
+        ) as server_prompt,
+        coalesce(
+            try_cast(vllm ->> 'time_to_first_token_ms' as double) / 1000,
+            try_cast(studio ->> 'time_to_first_token' as double),
+            try_cast(sla ->> 'ttft_ms' as double) / 1000
+        ) as server_first_token,
+        coalesce(
+            try_cast(vllm ->> 'generation_time_ms' as double) / 1000,
+            try_cast(llama ->> 'predicted_ms' as double) / 1000,
+            try_cast(groq ->> 'completion_time' as double),
+            try_cast(studio ->> 'generation_time' as double)
+        ) as server_completion,
+        try_cast(groq ->> 'total_time' as double) as server_whole,
+        coalesce(
+            try_cast(vllm ->> 'mean_itl_ms' as double) / 1000,
+            try_cast(llama ->> 'predicted_per_token_ms' as double) / 1000
+        ) as server_between_tokens,
+        coalesce(
+            try_cast(vllm ->> 'tokens_per_second' as double),
+            try_cast(llama ->> 'predicted_per_second' as double),
+            try_cast(studio ->> 'tokens_per_second' as double),
+            tokens / nullif(try_cast(groq ->> 'completion_time' as double), 0)
+        ) as server_tokens_per_second
     from read
+),
+sound as (
+    select
+        {names}
+        if(
+            columns('^(logger|server)_') >= 0 and columns('^(logger|server)_') < 'infinity'::double,
+            columns('^(logger|server)_'),
+            null
+        ) as "\0"
+    from measured
+),
+summed as (
+    select
+        {names}
+        struct_pack(
+            responses := count(columns('^(logger|server)_')),
+            mean := avg(columns('^(logger|server)_')),
+            least := min(columns('^(logger|server)_'))::double,
+            percentiles := quantile_cont(columns('^(logger|server)_')::double, [0.5, 0.9, 0.99]),
+            most := max(columns('^(logger|server)_'))::double
+        ) as "\0"
+    from sound
+    group by all
 )
 select
     {names}
-    clock,
-    step,
-    metric,
-    unit,
-    count(*) as responses,
-    avg(value) as mean,
-    min(value) as least,
-    quantile_cont(value, 0.5) as p50,
-    quantile_cont(value, 0.9) as p90,
-    quantile_cont(value, 0.99) as p99,
-    max(value) as most
-from told
-where value >= 0
-  and isfinite(value)
-group by all
+    substr(name, 1, 6) as clock,
+    list_position([
+        'logger_first_chunk', 'logger_first_content', 'logger_whole', 'logger_streaming', 'logger_longest_gap',
+        'logger_stalls', 'logger_tokens_per_second', 'logger_tokens_per_second_streaming', 'server_queue',
+        'server_prompt', 'server_first_token', 'server_completion', 'server_whole', 'server_between_tokens',
+        'server_tokens_per_second'
+    ], name) as step,
+    substr(name, 8) as metric,
+    case when metric = 'stalls' then 'stalls' when metric like 'tokens%' then 'tokens/s' else 's' end as unit,
+    result.responses as responses,
+    result.mean as mean,
+    result.least as least,
+    result.percentiles[1] as p50,
+    result.percentiles[2] as p90,
+    result.percentiles[3] as p99,
+    result.most as most
+from (unpivot summed on columns('^(logger|server)_') into name name value result)
+where result.responses > 0
 order by {sort}
 {limit}
