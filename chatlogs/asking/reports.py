@@ -340,5 +340,5 @@ REPORTS: Mapping[str, Report] = {
     )
 }
 
-HELPERS: Mapping[str, Report] = {"unmetered": Report("unmetered", "", ("completions",), ())}
+HELPERS: Mapping[str, Report] = {name: Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported")}
 """Questions that Python goes on working with; they are no commands."""

@@ -26,6 +26,5 @@ left join kept using (completion_key, choice_index)
 join (select * exclude (id, model, system_fingerprint, extra) from completions) using (completion_key)
 where {where}
 group by all
-having count(token_count) > 0
 order by {sort}
 {limit}
