@@ -323,6 +323,18 @@ def test_utc_has_arithmetic_of_its_own_and_the_same_days(logs: Logs) -> None:
         assert utc.equals(other), key
 
 
+def test_absurd_numbers_are_added_up_exactly_and_fail_no_report(tmp_path: Path) -> None:
+    records = [reported_log.completion(n) | fields for n, fields in enumerate(reported_log.ABSURD)]
+    (tmp_path / "absurd.jsonl").write_text("\n".join(map(json.dumps, records)))
+    chatlogs.ingest(tmp_path / "absurd.jsonl", tmp_path / "store")
+    with chatlogs.open(tmp_path / "store") as logs:
+        for name in REPORTS:
+            plain(logs.ask(name))
+        assert plain(logs.usage())[0]["prompt_tokens"] == 2 * (2**63 - 1)
+        (queue,) = plain(logs.latency().filter(pl.col("metric") == "queue"))
+        assert (queue["responses"], queue["least"]) == (2, pytest.approx(0.007))
+
+
 def test_an_empty_store_answers_every_report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty.jsonl").write_text("")
     chatlogs.ingest(tmp_path / "empty.jsonl", tmp_path / "store")
