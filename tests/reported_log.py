@@ -134,3 +134,29 @@ def write(folder: Path) -> str:
     path = folder / "reported.jsonl"
     path.write_text("\n".join([*lines[:-1], "no json", lines[-1]]) + "\n")
     return str(path)
+
+
+ABSURD = [
+    {
+        "metrics": 5,
+        "timings": [],
+        "stats": "x",
+        "sla_metrics": {"ttft_ms": -3},
+        "time_info": [1, 2],
+        "usage": {"prompt_tokens": 2**63 - 1, "completion_tokens": 2**63 - 1, "total_tokens": 2, "queue_time": 1e300},
+    },
+    {
+        "metrics": {"queue_time_ms": "7"},
+        "timings": None,
+        "created": 253_402_300_799,
+        "usage": {
+            "prompt_tokens": 2**63 - 1,
+            "completion_tokens": -(2**63),
+            "total_tokens": 2,
+            "queue_time": "soon",
+            "prompt_tokens_details": {"cached_tokens": 2**63 - 1},
+            "completion_tokens_details": {"reasoning_tokens": 2**63 - 1},
+        },
+    },
+]
+"""Fields of completions that no server sends and a log may hold."""

@@ -74,8 +74,7 @@ def options(filters: dict[str, Any]) -> list[str]:
 DOORS: list[dict[str, Any]] = [
     {},
     {"by": "day,model", "tz": "Asia/Tokyo", "since": "2026-01-01T05:00", "until": "2026-01-02"},
-    {"by": "", "where": "system_fingerprint is not null", "limit": 3},
-    {"by": "metadata.team,hour", "model": "gpt*"},
+    {"by": "metadata.team,hour", "model": "gpt*", "where": "system_fingerprint is not null", "limit": 3},
 ]
 TIMELESS = {"rejects": [{}, {"where": "reason = 'not_json'"}], "summary": [{}, {"model": "o1", "since": "2026-01-01"}]}
 
@@ -303,12 +302,37 @@ def test_finish_joins_only_when_it_must_and_says_the_same(logs: Logs, filters: d
     assert logs.finish_reasons(**(filters | {"where": where})).equals(logs.finish_reasons(**filters))
 
 
+@pytest.mark.parametrize("name", [name for name in REPORTS if name not in TIMELESS])
+def test_every_column_can_be_a_key_of_every_report(logs: Logs, name: str) -> None:
+    """All of them at once, and metadata: no name means two things, none is missing, and nothing gets lost."""
+    report = REPORTS[name]
+    whole, finest = (
+        logs.ask(name, Filters(by=[])),
+        logs.ask(name, Filters(by=[*queries.known_keys(report), "metadata.team"])),
+    )
+    counts = [m.name for m in report.measures if m.name in ("responses", "choices", "calls", "found", "tokens")]
+    if name != "repeats":  # which compares what these keys keep apart
+        assert {count: whole[count].sum() for count in counts} == {count: finest[count].sum() for count in counts}
+
+
 def test_utc_has_arithmetic_of_its_own_and_the_same_days(logs: Logs) -> None:
     for key in ("hour", "day", "week", "month"):
         utc, other = logs.usage(by=key), logs.usage(by=key, tz="Etc/UTC")
         if key == "hour":
             other = other.with_columns(pl.col(key).dt.convert_time_zone("UTC"))
         assert utc.equals(other), key
+
+
+def test_absurd_numbers_are_added_up_exactly_and_fail_no_report(tmp_path: Path) -> None:
+    records = [reported_log.completion(n) | fields for n, fields in enumerate(reported_log.ABSURD)]
+    (tmp_path / "absurd.jsonl").write_text("\n".join(map(json.dumps, records)))
+    chatlogs.ingest(tmp_path / "absurd.jsonl", tmp_path / "store")
+    with chatlogs.open(tmp_path / "store") as logs:
+        for name in REPORTS:
+            plain(logs.ask(name))
+        assert plain(logs.usage())[0]["prompt_tokens"] == 2 * (2**63 - 1)
+        (queue,) = plain(logs.latency().filter(pl.col("metric") == "queue"))
+        assert (queue["responses"], queue["least"]) == (2, pytest.approx(0.007))
 
 
 def test_an_empty_store_answers_every_report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

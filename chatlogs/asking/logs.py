@@ -40,6 +40,12 @@ Allowed = str | Path | Sequence[str | Path]
 _NAMES = ("id = $id", "completion_key = try_cast($id as bigint)", "request_id = $id", "custom_id = $id")
 """What a response may go by, in the order they are tried."""
 
+# What goes to polars without pyarrow, whose import takes longer than most answers.
+_PLAIN = re.compile(
+    r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|VARCHAR|BOOLEAN|DATE|TIMESTAMP( WITH TIME ZONE)?)"
+    r"(\[\])*"
+)
+
 
 class Logs(Answers):
     """The tables and what can be asked of them; chatlogs.open and chatlogs.read make one.
@@ -325,7 +331,8 @@ def _exchange(cursor: duckdb.DuckDBPyConnection, id: str) -> dict[str, pl.DataFr
 
 def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     """The relation's rows. Wide integers, which sum() gives, become Int64 where they fit."""
-    frame: pl.DataFrame = relation.pl()
+    plain = all(_PLAIN.fullmatch(str(kind)) for kind in relation.types)
+    frame: pl.DataFrame = pl.DataFrame(relation) if plain else relation.pl()
     wide = [name for name, kind in frame.schema.items() if kind == pl.Decimal(38, 0) or kind in (pl.Int128, pl.UInt128)]
     narrow = frame.with_columns(pl.col(wide).cast(pl.Int64, strict=False))
     fits = [name for name in wide if narrow[name].null_count() == frame[name].null_count()]

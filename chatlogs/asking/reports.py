@@ -343,9 +343,8 @@ REPORTS: Mapping[str, Report] = {
     )
 }
 
-HELPERS: Mapping[str, Report] = {
-    report.name: report for report in (Report("unmetered", "", ("completions",), ()), WHAT_IF, RECONCILE, DIFF)
-}
+_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported"))
+HELPERS: Mapping[str, Report] = {report.name: report for report in (*_PLAIN, WHAT_IF, RECONCILE, DIFF)}
 """Questions that Python or a command goes on working with; they are no commands of their own."""
 
 ALL: Mapping[str, Report] = {**REPORTS, **HELPERS}

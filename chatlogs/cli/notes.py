@@ -32,12 +32,13 @@ def _usage(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     """What the sums leave out."""
     if not filters.limit and not frame["no_usage"].sum():
         return []
-    by_status = logs.ask("usage", dataclasses.replace(filters, by=["status"], sort=(), limit=0))
-    missing, total = int(by_status["no_usage"].sum()), int(by_status["responses"].sum())
+    asked = dataclasses.replace(filters, by=[], sort=(), limit=0)
+    rows = logs.ask("unreported", asked).rows()
+    missing = sum(count for _, count in rows)
     if not missing:
         return []
-    statuses = by_status.sort("status").select("status", "no_usage").rows()
-    known = ", ".join(f"{count:,} {status}" for status, count in statuses if count and status != "complete")
+    total = int((logs.ask("usage", asked) if filters.limit else frame)["responses"].sum())
+    known = ", ".join(f"{count:,} {status}" for status, count in rows if status != "complete")
     why = f" ({known})" if known else ""
     return [f"{missing:,} of {_counted(total, 'responses')} without usage{why}: the sums leave them out"]
 
@@ -93,7 +94,7 @@ def _tools(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
 
 
 def _logprobs(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    if not frame.height:
+    if not frame["with_logprobs"].sum():
         return ["no answer carries log probabilities: ask the API for them with logprobs=true"]
     if not frame["kept_tokens"].sum():
         return ["unlikely_share needs every token: ingest with --logprobs"]

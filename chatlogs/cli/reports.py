@@ -139,7 +139,9 @@ def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | Non
 
 
 def _for_people(name: str, frame: pl.DataFrame, filters: Filters) -> pl.DataFrame:
-    """The rows worth a person's time: of an audit by some key, the rules that found something."""
+    """The rows worth a person's time: groups with log probabilities; of an audit by key, rules that found something."""
+    if name == "logprobs":
+        return frame.filter(frame["with_logprobs"] > 0)
     return frame.filter(frame["found"] > 0) if name == "audit" and filters.by else frame
 
 

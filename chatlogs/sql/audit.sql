@@ -37,12 +37,11 @@ asked as (
 judged as (
     select
         *,
-        total_tokens <> prompt_tokens + completion_tokens
-            and total_tokens is distinct from prompt_tokens + completion_tokens + reasoning_tokens as check_total_is_not_the_sum,
-        if(reasoning_tokens > 0, total_tokens = prompt_tokens + completion_tokens + reasoning_tokens, null)
+        prompt_tokens::hugeint + completion_tokens as token_sum,
+        total_tokens <> token_sum and total_tokens is distinct from token_sum + reasoning_tokens as check_total_is_not_the_sum,
+        if(reasoning_tokens > 0, total_tokens = token_sum + reasoning_tokens, null)
             as check_reasoning_beside_completion,
-        reasoning_tokens > completion_tokens
-            and total_tokens is distinct from prompt_tokens + completion_tokens + reasoning_tokens as check_reasoning_over_completion,
+        reasoning_tokens > completion_tokens and total_tokens is distinct from token_sum + reasoning_tokens as check_reasoning_over_completion,
         cached_tokens > prompt_tokens as check_cached_over_prompt,
         least(prompt_tokens, completion_tokens, total_tokens, cached_tokens, reasoning_tokens) < 0 as check_negative_tokens,
         if(choice_count = 1 and max_tokens is not null and ends_in_calls, completion_tokens >= max_tokens, null)
@@ -84,11 +83,11 @@ counted as (
         struct_pack(
             found := count(if(columns('^check_'), 1, null)),
             checked := count(columns('^check_')),
-            tokens := cast(sum(if(columns('^check_'), total_tokens, null)) as bigint),
-            copies := cast(sum(if(columns('^check_'), duplicates, null)) as bigint),
-            copied_tokens := cast(sum(if(columns('^check_'), duplicates * total_tokens, null)) as bigint),
-            prompt_estimate := cast(round(sum(if(columns('^check_'), prompt_characters / prompt_rate, null))) as bigint),
-            completion_estimate := cast(round(sum(if(columns('^check_'), completion_characters / completion_rate, null))) as bigint),
+            tokens := sum(if(columns('^check_'), total_tokens, null)),
+            copies := sum(if(columns('^check_'), duplicates, null)),
+            copied_tokens := sum(if(columns('^check_'), duplicates * total_tokens::hugeint, null)),
+            prompt_estimate := cast(round(sum(if(columns('^check_'), prompt_characters / prompt_rate, null))) as hugeint),
+            completion_estimate := cast(round(sum(if(columns('^check_'), completion_characters / completion_rate, null))) as hugeint),
             example := min(if(columns('^check_'), coalesce(id, completion_key::varchar), null))
         ) as "\0"
     from judged

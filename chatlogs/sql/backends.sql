@@ -71,7 +71,7 @@ select
     if(stands_in, null, nullif(concat(vllm.version, if(llama.version <> '', 'b' || llama.version, ''), tgi.version), '')) as version,
     if(stands_in, null, nullif(ltrim(vllm.parallelism, '-'), '')) as parallelism,
     if(stands_in, null, nullif(concat(vllm.hash, llama.hash, nullif(tgi.hash, 'native')), '')) as build,
-    cast(responses as bigint) as responses,
+    responses,
     responses / sum(responses) over ({each}) as share,
     first_seen,
     last_seen,

@@ -16,9 +16,9 @@ select
     {names}
     count(*) as responses,
     count(cached_tokens) as with_cached,
-    cast(sum(prompt_tokens) filter (where cached_tokens is not null) as bigint) as prompt_tokens,
-    cast(sum(cached_tokens) as bigint) as cached_tokens,
-    cast(sum(cache_write_tokens) as bigint) as cache_write_tokens,
+    sum(prompt_tokens) filter (where cached_tokens is not null) as prompt_tokens,
+    sum(cached_tokens) as cached_tokens,
+    sum(cache_write_tokens) as cache_write_tokens,
     sum(cached_tokens) / nullif(sum(prompt_tokens) filter (where cached_tokens is not null), 0) as cached_share,
     count(*) filter (where cached_tokens > 0) / nullif(count(cached_tokens), 0) as hit_share,
     count(*) filter (where hit > 0 and hit < 0.5) / nullif(count(cached_tokens), 0) as under_half_share,

@@ -28,7 +28,7 @@ read as (
         epoch(last_chunk_at - first_chunk_at) as streaming,
         longest_gap,
         stalls,
-        completion_tokens as tokens,
+        completion_tokens::double as tokens,
         -- vLLM, in milliseconds; a stream has the list of what its chunks said, the last is the whole
         coalesce(extra -> '$.metrics[#-1]', extra -> '$.metrics') as vllm,
         -- llama.cpp, in milliseconds

@@ -14,18 +14,17 @@ select
     {by}
     count(*) as choices,
     count(token_count) as with_logprobs,
-    cast(sum(token_count) as bigint) as tokens,
+    sum(token_count) as tokens,
     sum(mean_logprob * token_count) / sum(token_count) filter (where mean_logprob is not null) as mean_logprob,
     exp(-sum(mean_logprob * token_count) / sum(token_count) filter (where mean_logprob is not null)) as perplexity,
     quantile_cont(mean_logprob, 0.1) as p10_of_answers,
     quantile_cont(mean_logprob, 0.5) as p50_of_answers,
-    cast(sum(kept_tokens) as bigint) as kept_tokens,
+    sum(kept_tokens) as kept_tokens,
     sum(unlikely) / nullif(sum(measured), 0) as unlikely_share
 from choices
 left join kept using (completion_key, choice_index)
 join (select * exclude (id, model, system_fingerprint, extra) from completions) using (completion_key)
 where {where}
 group by all
-having count(token_count) > 0
 order by {sort}
 {limit}

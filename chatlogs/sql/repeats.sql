@@ -6,7 +6,7 @@ with seeded as (
         {by}
         completion_key,
         coalesce(system_fingerprint, concat_ws(' ', model, '(' || service_tier || ')')) as backend,
-        concat_ws('|', request_model, seed, temperature, top_p, max_tokens, n, requested_service_tier, request) as parameters
+        row(request_model, seed, temperature, top_p, max_tokens, n, requested_service_tier, request) as parameters
     from completions
     where seed is not null
       and status = 'complete'
@@ -15,7 +15,7 @@ with seeded as (
 said as (
     select
         completion_key,
-        md5(string_agg(concat_ws('|', role, content, content_parts, name, tool_call_id, tool_calls), chr(10) order by message_index)) as conversation
+        md5(to_json(list(row(role, content, content_parts, name, tool_call_id, tool_calls) order by message_index))) as conversation
     from messages
     where completion_key in (select completion_key from seeded)
     group by completion_key
@@ -24,7 +24,7 @@ called as (
     select
         completion_key,
         choice_index,
-        string_agg(concat_ws('|', name, arguments), chr(10) order by tool_call_index) as calls
+        to_json(list(row(name, arguments) order by tool_call_index)) as calls
     from tool_calls
     where completion_key in (select completion_key from seeded)
     group by all
@@ -32,7 +32,7 @@ called as (
 answered as (
     select
         completion_key,
-        md5(string_agg(concat_ws('|', choice_index, content, refusal, calls), chr(10) order by choice_index)) as answer
+        md5(to_json(list(row(choice_index, content, refusal, calls) order by choice_index))) as answer
     from choices
     left join called using (completion_key, choice_index)
     where completion_key in (select completion_key from seeded)
@@ -76,10 +76,10 @@ paired as (
 select
     {names}
     requests,
-    cast(responses as bigint) as responses,
-    cast(within_pairs as bigint) as within_pairs,
+    responses,
+    within_pairs,
     within_equal / nullif(within_pairs, 0) as within_share,
-    cast(across_pairs as bigint) as across_pairs,
+    across_pairs,
     across_equal / nullif(across_pairs, 0) as across_share
 from paired
 where requests > 0

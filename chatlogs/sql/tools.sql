@@ -11,7 +11,7 @@ with calls as (
         not empty and arguments_valid is not null as judged,
         tool_call_count as width
     from tool_calls
-    join (select * exclude (id, model, system_fingerprint, extra) from choices) using (completion_key, choice_index)
+    join (select * exclude (id, model, system_fingerprint) from choices) using (completion_key, choice_index)
     join (select * exclude (id, model, system_fingerprint, extra) from completions) using (completion_key)
     where {where}
 )
