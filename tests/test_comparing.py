@@ -167,3 +167,11 @@ def test_the_printed_query_runs_in_plain_duckdb(sample: Logs) -> None:
 def test_every_measure_is_explained(sample: Logs) -> None:
     seen: set[Any] = set(sample.ask("diff", Filters(before=OLD, after=NEW))["measure"])
     assert seen == MEASURES.keys()
+
+
+def test_the_readme_shows_what_diff_says(sample: Logs) -> None:
+    lines = [
+        line.strip() for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith("    gpt")
+    ]
+    assert len(lines) == 2
+    assert lines == sample.diff(OLD, NEW).filter("changed")["sentence"].to_list()[:2]

@@ -87,11 +87,19 @@ class Rate:
 def parts(found: Sequence[Sequence[Any]], filters: Filters) -> dict[str, str]:
     """What the SQL of a report about money needs, for the rows of sql/spans.sql."""
     spans = [Span(Asked(*row[:4]), *row[4:]) for row in found]
-    files = [pricefile.read(filters.prices)] if filters.prices else []
-    if filters.what_if:
-        _check_known(filters.what_if, files)
+    files = check(filters)
     made = {"priced": priced(rates(spans, files, what_if=filters.what_if))}
     return made | {"bill": bills.values(bills.read(filters.bill)) if filters.bill else bills.NOTHING}
+
+
+def check(filters: Filters) -> list[PriceFile]:
+    """The user's prices; QueryError for a mistake in them, or for a model to compare with that has none."""
+    files = [pricefile.read(filters.prices)] if filters.prices else []
+    if filters.what_if:
+        asked = Asked(filters.what_if, None, None, False)
+        if isinstance(pricelist.find(asked), Quote) and not any(file.find(asked) for file in files):
+            raise QueryError(f"no price is known for --what-if '{filters.what_if}'; give it one with --prices FILE.")
+    return files
 
 
 def rates(spans: Iterable[Span], prices: Sequence[PriceFile] = (), *, what_if: str | None = None) -> list[Rate]:
@@ -121,12 +129,6 @@ def priced(table: Sequence[Rate]) -> str:
     """The parts of a `with` that give every response its price, as the table `priced`."""
     text = sql.text("priced", columns=", ".join(COLUMNS), rates=values(table))
     return text.partition("\n")[2].strip()
-
-
-def _check_known(model: str, files: Sequence[PriceFile]) -> None:
-    asked = Asked(model, None, None, False)
-    if isinstance(pricelist.find(asked), Quote) and not any(file.find(asked) for file in files):
-        raise QueryError(f"no price is known for --what-if '{model}'; give it one with --prices FILE.")
 
 
 def _of_span(span: Span, asked: Asked, prices: Sequence[PriceFile], *, what_if: bool) -> Iterator[Rate]:

@@ -77,10 +77,11 @@ def diff(
     are corrected for the number of comparisons. Calls that hang together, as those of one conversation do, make them
     too small.
     """
-    from chatlogs.asking import comparing, queries
+    from chatlogs.asking import comparing, pricing, queries
 
     output.chosen  # noqa: B018
     wanted = _wanted(fail_on)
+    pricing.check(filters)
     queries.build("diff", filters, comparing.parts(filters))
     with opened(paths) as logs:
         if show_sql:

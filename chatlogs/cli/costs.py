@@ -42,7 +42,9 @@ prices_option = click.option(
 @output_options
 @common_options
 def cost(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
-    _check(filters.prices)
+    from chatlogs.asking import pricing
+
+    pricing.check(filters)  # A mistake is told before hours of reading.
     answer("what_if" if filters.what_if else "cost", paths, filters, show_sql, output)
 
 
@@ -63,19 +65,11 @@ def reconcile(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: 
     FILE is what OpenAI's usage page or its costs and usage APIs export. A bill's days are UTC days; only those it is
     for are compared. A bill that tells no models is compared by day.
     """
-    from chatlogs.asking import bills
+    from chatlogs.asking import bills, pricing
 
-    _check(filters.prices)
+    pricing.check(filters)
     filters = dataclasses.replace(filters, by=bills.keys(str(filters.bill)) if filters.by is None else filters.by)
     answer("reconcile", paths, filters, show_sql, output)
 
 
 COMMANDS: Mapping[str, click.Command] = {"cost": cost, "reconcile": reconcile}
-
-
-def _check(prices: str | None) -> None:
-    """Say of a mistake in the file before hours of reading."""
-    from chatlogs.asking import pricefile
-
-    if prices:
-        pricefile.read(prices)
