@@ -82,6 +82,7 @@ RECONCILE = Report(
     by=("day", "model"),
     sort=("by",),
     twin="reconcile('costs.json')",
+    total=True,
     spare=("priced_share", "bill_requests", "bill_tokens", "found_in"),
     added=("created", "model"),  # What a bill can tell; `where` sees all that `cost` sees.
 )
