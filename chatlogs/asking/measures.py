@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chatlogs import sql
-from chatlogs.schema import TABLES
+from chatlogs.schema import INT, TABLES, TEXT
 
 COUNT, TOKENS, SHARE, REAL, USD, HOUR = "count", "tokens", "share", "real", "usd", "hour"
 
@@ -49,6 +49,11 @@ class Report:
     @property
     def question(self) -> str:
         return sql.text(self.name).partition("\n")[0].removeprefix("-- ")
+
+    @property
+    def parts(self) -> list[str]:
+        """Measures that tell rows of one group apart."""
+        return [measure.name for measure in self.measures if measure.unit in (TEXT, INT)]
 
     @property
     def columns(self) -> list[str]:

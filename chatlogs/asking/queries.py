@@ -19,7 +19,7 @@ from chatlogs.asking import periods
 from chatlogs.asking.measures import Report
 from chatlogs.asking.reports import ALL, REPORTS
 from chatlogs.errors import QueryError
-from chatlogs.schema import INT, TABLES, TEXT
+from chatlogs.schema import TABLES, TEXT
 
 _FEW = 20  # Names worth listing in an error.
 
@@ -215,11 +215,10 @@ def _order(report: Report, keys: Mapping[str, str], sort: str | Sequence[str]) -
     names = output_columns(report, list(keys))
     given = [part.strip() for part in (sort.split(",") if isinstance(sort, str) else sort) if part.strip()]
     texts = [measure.name for measure in report.measures if measure.unit == TEXT]
-    told_apart = [measure.name for measure in report.measures if measure.unit in (TEXT, INT)]
     wanted = given or [*(key for key in keys if key in _TIME_KEYS), *report.sort]
     spread = [name for item in wanted for name in (keys if item == "by" else [item])]
     order: dict[str, str] = {}
-    for item in [*spread, *keys, *told_apart]:
+    for item in [*spread, *keys, *report.parts]:
         column, _, direction = item.partition(":")
         if column not in names:
             raise unknown("--sort", column, names)

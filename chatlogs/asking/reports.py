@@ -142,7 +142,7 @@ BACKENDS = Report(
     twin="backends(by=['day', 'model'])",
     bar="share",
     nulls=(("backend", "(unknown)"),),
-    spare=("parallelism", "version", "hours", "engine", "last_seen"),
+    spare=("version", "parallelism", "engine", "hours", "last_seen"),
 )
 
 REPEATS = Report(

@@ -130,7 +130,7 @@ def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | Non
         hidden=frozenset(measure.name for measure in report.measures if not measure.shown),
         nulls=dict.fromkeys(keys, "(none)") | dict(report.nulls),
         bar=report.bar or None,
-        grouped=keys if report.bar else (),
+        grouped=keys if report.parts else (),
         total=total,
         spare=report.spare,
         least_text=14 if name == "rejects" else Look.least_text,

@@ -65,10 +65,10 @@ paired as (
         {names}
         count(distinct (conversation, parameters)) as requests,
         sum(responses) as responses,
-        sum(responses * (of_backend - 1)) / 2 as within_pairs,
-        sum(responses * (responses - 1)) / 2 as within_equal,
-        sum(responses * (of_request - of_backend)) / 2 as across_pairs,
-        sum(responses * (of_answer - responses)) / 2 as across_equal
+        sum(responses * (of_backend - 1)) // 2 as within_pairs,
+        sum(responses * (responses - 1)) // 2 as within_equal,
+        sum(responses * (of_request - of_backend)) // 2 as across_pairs,
+        sum(responses * (of_answer - responses)) // 2 as across_equal
     from by_answer
     where of_request > 1
     group by all
