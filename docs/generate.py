@@ -10,6 +10,7 @@ import functools
 import os
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from chatlogs.asking.glossary import METRICS, RULES
 from chatlogs.asking.pricefile import Entry, PriceFile
 from chatlogs.asking.pricing import Span
 from chatlogs.asking.reports import ALL
-from chatlogs.asking.tariffs import PRICE_STATUS, Asked
+from chatlogs.asking.tariffs import PRICE_STATUS, RATES, Asked
 from chatlogs.errors import REJECT_REASONS
 from chatlogs.schema import FLAGS, SQL_TYPES, TABLES
 
@@ -109,9 +110,35 @@ def page(name: str) -> Iterator[str]:
     yield f"```sql\n{queries.standalone(query, relations)}\n```\n"
 
 
+PRICE_FILE = """[[price]]
+model = "our-llama-*"      # of two that fit, the later one wins
+prompt = 0.20
+completion = 0.60
+
+[[price]]
+model = "gpt-4.1*"
+provider = "azure"         # left out: any
+tier = "standard"          # or flex, priority, batch, ...; left out: any
+since = 2026-11-01
+prompt = 1.80
+cached = 0.45              # left out: as prompt
+completion = 7.20
+
+[[price]]
+model = "gpt-4.1*"
+provider = "azure"
+tier = "standard"
+since = 2026-11-01
+prompt_over = 200_000      # for longer prompts, all tokens of the request
+prompt = 3.60
+completion = 10.80"""
 GLOSSARIES = {
     "diff": lambda: _pairs("Measures", "What is compared.", MEASURES),
-    "cost": lambda: _pairs("Price status", "What `price_status` may be.", PRICE_STATUS),
+    "cost": lambda: chain(
+        _pairs("Price status", "What `price_status` may be.", PRICE_STATUS),
+        _pairs("Rates", "US dollars for a million tokens, or a thousand requests, in a file for `--prices`.", RATES),
+        [f"```toml\n{PRICE_FILE}\n```\n"],
+    ),
     "latency": lambda: _pairs("Metrics", "What `metric` may be.", METRICS),
     "audit": lambda: _pairs("Rules", "What `rule` may be.", RULES),
     "flags": lambda: _pairs("Flags", "What `flag` may be.", FLAGS),

@@ -175,3 +175,15 @@ def test_the_readme_shows_what_diff_says(sample: Logs) -> None:
     ]
     assert len(lines) == 2
     assert lines == sample.diff(OLD, NEW).filter("changed")["sentence"].to_list()[:2]
+
+
+def test_an_answer_is_sorted_and_cut_as_asked(sample: Logs) -> None:
+    largest = sample.diff(OLD, NEW, sort="effect_size", limit=5)
+    whole = sample.diff(OLD, NEW)
+    assert largest.height == 5
+    assert largest["effect_size"].to_list() == sorted(whole["effect_size"], reverse=True)[:5]
+    assert sample.diff(OLD, NEW, sort="p_value:asc,measure")["p_value"][0] == whole["p_value"].min()
+    with pytest.raises(QueryError, match="Did you mean 'effect_size'"):
+        sample.diff(OLD, NEW, sort="effect_siz")
+    with pytest.raises(QueryError, match="cannot sort by 'value:up'"):
+        sample.diff(OLD, NEW, sort="value:up")

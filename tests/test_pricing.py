@@ -359,3 +359,12 @@ def test_a_price_file_may_be_json(logs: Logs, tmp_path: Path) -> None:
     assert logs.cost(by=[], model="llama*", prices=str(path))["cost_usd"][0] == pytest.approx(0.00024)
     with pytest.raises(QueryError, match="cannot read --prices"):
         logs.cost(prices=str(tmp_path / "none.toml"))
+
+
+def test_the_price_file_of_the_reference_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "commands" / "cost.md").read_text("utf-8")
+    path = tmp_path / "prices.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    azure = CHAT | {"model": "gpt-4.1", "provider": "azure", "prompt_tokens": 1_000_000, "completion_tokens": 0}
+    with logs_of(tmp_path / "store", [azure, azure | {"prompt_tokens": 100_000}]) as logs:
+        assert [row["cost_usd"] for row in prices(logs, prices=str(path))] == [3.6, 0.18]

@@ -51,11 +51,10 @@ class Comparison:
 
 def compare(logs: Answers, filters: Filters, *, alpha: float = ALPHA) -> pl.DataFrame:
     """The comparison of `filters.before` and `filters.after`: a row for each thing compared, COLUMNS after the keys."""
-    import polars as pl
-
-    seen = logs.ask("diff", filters)
+    asked = dataclasses.replace(filters, sort=(), limit=0)  # These are about the answer.
+    seen = logs.ask("diff", asked)
     if filters.by is None and not _on_both_sides(seen):  # A model against another, say.
-        seen = logs.ask("diff", dataclasses.replace(filters, by=[]))
+        seen = logs.ask("diff", dataclasses.replace(asked, by=[]))
     sides = seen["side"].unique().to_list()
     if "both" in sides:
         raise QueryError("some responses are both before and after: give two conditions that exclude each other.")
@@ -63,17 +62,16 @@ def compare(logs: Answers, filters: Filters, *, alpha: float = ALPHA) -> pl.Data
         if side not in sides:
             raise QueryError(f"no response is {side} ('{getattr(filters, side)}'), so there is nothing to compare.")
     keys = [name for name in seen.columns if name not in [measure.name for measure in DIFF.measures]]
-    return table_of(seen, keys, alpha=alpha).sort(
-        [pl.col(key).cast(pl.String) for key in keys], nulls_last=True, maintain_order=True
-    )
+    answer = _ordered(table_of(seen, keys, alpha=alpha), keys, filters.sort)
+    return answer.head(filters.limit) if filters.limit > 0 else answer
 
 
 def parts(filters: Filters) -> dict[str, str]:
     """The two sides as SQL; a query that is only printed may have none."""
-    return {name: condition(getattr(filters, name), name, filters) for name in ("before", "after")}
+    return {name: condition(getattr(filters, name), filters) for name in ("before", "after")}
 
 
-def condition(text: str | None, name: str, filters: Filters) -> str:
+def condition(text: str | None, filters: Filters) -> str:
     """What a side means in SQL: a period (`2026-10`, `A..B`, `A..`), a model or fingerprint, or a condition."""
     text = (text or "").strip()
     if not text:
@@ -100,7 +98,7 @@ def table_of(seen: pl.DataFrame, keys: Sequence[str], *, alpha: float = ALPHA) -
         rows.append(
             (
                 *row.keys, row.measure, row.value, *row.counts, row.before, row.after, difference,
-                row.effect, row.effect_size, row.p_value, p, changed, sentence(row, keys, p),
+                row.effect, row.effect_size, row.p_value, p, changed, sentence(row, p),
             )
         )  # fmt: skip
     kinds = {TEXT: pl.String, COUNT: pl.Int64, REAL: pl.Float64, BOOL: pl.Boolean}
@@ -108,7 +106,7 @@ def table_of(seen: pl.DataFrame, keys: Sequence[str], *, alpha: float = ALPHA) -
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def sentence(row: Comparison, keys: Sequence[str], p: float | None) -> str:
+def sentence(row: Comparison, p: float | None) -> str:
     """A comparison in words."""
     where = ", ".join(str(key) for key in row.keys if key is not None)
     about = f"{where}: " if where else ""
@@ -154,6 +152,27 @@ def _on_both_sides(seen: pl.DataFrame) -> bool:
     import polars as pl
 
     return not seen.group_by("model").agg(pl.col("side").n_unique()).filter(pl.col("side") > 1).is_empty()
+
+
+def _ordered(answer: pl.DataFrame, keys: Sequence[str], sort: str | Sequence[str]) -> pl.DataFrame:
+    """The answer in the order of its keys, or as asked: COL, COL:asc or COL:desc, numbers largest first."""
+    import polars as pl
+
+    items = [item.strip() for item in (sort.split(",") if isinstance(sort, str) else sort) if item.strip()]
+    if not items:
+        return answer.sort(
+            [pl.col(key).cast(pl.String) for key in keys] or [pl.lit(0)], nulls_last=True, maintain_order=True
+        )
+    names, down = [], []
+    for item in items:
+        name, _, direction = item.partition(":")
+        if name not in answer.columns:
+            raise queries.unknown("--sort", name, answer.columns)
+        if direction not in ("", "asc", "desc"):
+            raise QueryError(f"cannot sort by '{item}': write COLUMN, COLUMN:asc or COLUMN:desc.")
+        names.append(name)
+        down.append(direction == "desc" or (not direction and answer.schema[name].is_numeric()))
+    return answer.sort(names, descending=down, nulls_last=True, maintain_order=True)
 
 
 def _groups(seen: pl.DataFrame, keys: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], str, pl.DataFrame]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -82,10 +83,10 @@ def diff(
     output.chosen  # noqa: B018
     wanted = _wanted(fail_on)
     pricing.check(filters)
-    queries.build("diff", filters, comparing.parts(filters))
+    queries.build("diff", dataclasses.replace(filters, sort=(), limit=0), comparing.parts(filters))
     with opened(paths) as logs:
         if show_sql:
-            click.echo(logs.show_sql("diff", filters) + ";")
+            click.echo(logs.show_sql("diff", dataclasses.replace(filters, sort=(), limit=0)) + ";")
             return EXIT_DONE
         frame = comparing.compare(logs, filters, alpha=alpha)
     _write(frame, output, everything)
