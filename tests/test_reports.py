@@ -211,7 +211,7 @@ AUDITED: dict[str, tuple[int, int, str | None]] = {  # rule: found, checked, exa
     "no_time": (1, 24, "chatcmpl-17"),
     "id_collision": (2, 27, "chatcmpl-19"),
     "duplicates": (1, 27, "chatcmpl-19"),
-    "missing_usage": (2, 24, "chatcmpl-17"),
+    "missing_usage": (2, 24, None),
     "total_is_not_the_sum": (1, 27, "chatcmpl-13"),
     "reasoning_beside_completion": (1, 3, "chatcmpl-14"),
     "reasoning_over_completion": (1, 8, "chatcmpl-15"),

@@ -41,32 +41,32 @@ def count(texts: Iterable[str], encoding: str) -> list[int]:
 
 
 def counted(texts: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Per group: responses whose encoding is known, and the tokens of their prompts and answers.
+    """The keys, and the tokens of prompt and answer, of each response whose encoding is known.
 
     `texts` has the keys, answered_by, prompt and answer, a response a row.
     """
     import polars as pl
 
-    parts = []
+    found = [texts.select(*keys, *(pl.lit(None, pl.Int64).alias(name) for name in _COUNTED)).clear()]
     for (model,), rows in texts.group_by("answered_by", maintain_order=True):
-        encoding = encoding_of(str(model) if model is not None else None)
-        if encoding is None:
-            continue
-        counts = {part: _counts(rows[part], encoding) for part in ("prompt", "answer")}
-        tokens = [pl.Series(f"counted_{part}", values, pl.Int64) for part, values in counts.items()]
-        parts.append(rows.with_columns(tokens).select(*keys, "counted_prompt", "counted_answer"))
-    if not parts:
-        return texts.select(keys).clear().with_columns(pl.lit(0).alias(name) for name in COLUMNS)
-    rows = pl.concat(parts)
-    sums = [
-        pl.len().alias("counted_responses"),
-        _sum("counted_prompt").alias("counted_prompt_tokens"),
-        _sum("counted_answer").alias("counted_completion_tokens"),
-    ]
-    return rows.group_by(keys).agg(sums) if keys else rows.select(sums)
+        encoding = encoding_of(None if model is None else str(model))
+        if encoding is not None:
+            counts = [pl.Series(name, _counts(rows[name.removeprefix("counted_")], encoding)) for name in _COUNTED]
+            found.append(rows.with_columns(count.cast(pl.Int64) for count in counts).select(*keys, *_COUNTED))
+    return pl.concat(found)
+
+
+def summed(counts: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """COLUMNS per group: how many responses were counted, and the tokens of their prompts and answers."""
+    import polars as pl
+
+    sums = [pl.len().alias("counted_responses"), _sum("counted_prompt"), _sum("counted_answer")]
+    summed = counts.group_by(keys).agg(sums) if keys else counts.select(sums)
+    return summed.rename({"counted_prompt": "counted_prompt_tokens", "counted_answer": "counted_completion_tokens"})
 
 
 COLUMNS = ("counted_responses", "counted_prompt_tokens", "counted_completion_tokens")
+_COUNTED = ("counted_prompt", "counted_answer")
 
 
 def _counts(texts: pl.Series, encoding: str) -> list[int | None]:

@@ -7,6 +7,7 @@ store as of now. Nothing asked here changes anything.
 from __future__ import annotations
 
 import html
+import itertools
 import os
 import re
 import shutil
@@ -21,8 +22,9 @@ import duckdb
 import polars as pl
 
 from chatlogs import sql
-from chatlogs.asking import comparing, counting, pricing, queries, session
+from chatlogs.asking import comparing, counting, exchange, pricing, queries, session
 from chatlogs.asking.answers import Answers
+from chatlogs.asking.frames import frame as _frame
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
 from chatlogs.asking.reports import ALL
@@ -37,14 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Allowed = str | Path | Sequence[str | Path]
 
-_NAMES = ("id = $id", "completion_key = try_cast($id as bigint)", "request_id = $id", "custom_id = $id")
-"""What a response may go by, in the order they are tried."""
-
-# What goes to polars without pyarrow, whose import takes longer than most answers.
-_PLAIN = re.compile(
-    r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|VARCHAR|BOOLEAN|DATE|TIMESTAMP( WITH TIME ZONE)?)"
-    r"(\[\])*"
-)
+_TEXTS_AT_ONCE = 5_000
 
 
 class Logs(Answers):
@@ -175,9 +170,16 @@ class Logs(Answers):
     def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
         """The audit with counted tokens of the answers without usage, beside their estimates."""
         query = queries.build("unmetered", filters)
-        count = counting.counted(
-            self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values)))), query.keys
-        )
+
+        def counts(cursor: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+            """Counted a few thousand at a time, so that their texts are never in memory together."""
+            batches = cursor.sql(query.sql, params=dict(query.values)).to_arrow_reader(_TEXTS_AT_ONCE)
+            none = pl.DataFrame(batches.schema.empty_table())
+            return pl.concat(
+                [counting.counted(texts, query.keys) for texts in itertools.chain([none], map(pl.DataFrame, batches))]
+            )
+
+        count = counting.summed(self._run(counts), query.keys)
         missing = pl.col("rule") == "missing_usage"
         if query.keys:
             joined = audit.join(count, on=query.keys, how="left", nulls_equal=True, maintain_order="left")
@@ -228,7 +230,7 @@ class Logs(Answers):
         Where no response has that id it is tried as completion_key, request_id and custom_id. QueryError when
         nothing goes by it.
         """
-        parts = self._run(lambda cursor: _exchange(cursor, id))
+        parts = self._run(lambda cursor: exchange.find(cursor, id))
         if parts is None:
             near = self._run(lambda cursor: _frame(cursor.sql(sql.text("near"), params={"id": id})))["id"].to_list()
             hint = f" The nearest: {', '.join(near)}." if near else ""
@@ -311,32 +313,6 @@ def _explained(report: str) -> Iterator[None]:
         raise QueryError(
             f"column '{name}' is in {homes[0].name}, not in {report}: write --where \"{within}\"."
         ) from None
-
-
-def _exchange(cursor: duckdb.DuckDBPyConnection, id: str) -> dict[str, pl.DataFrame] | None:
-    """The rows of the responses that go by an id, by table; None when there is none."""
-    for name in _NAMES:
-        found = _frame(cursor.sql(sql.text("show", where=name), params={"id": id}))
-        if found.height:
-            break
-    else:
-        return None
-    keys = ", ".join(map(str, found["completion_key"]))
-    children = [name for name, table in TABLES.items() if "completion_key" in table.names and name != "completions"]
-    return {
-        "completions": found,
-        **{name: _frame(cursor.sql(sql.text("rows_of", table=name, keys=keys))) for name in children},
-    }
-
-
-def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
-    """The relation's rows. Wide integers, which sum() gives, become Int64 where they fit."""
-    plain = all(_PLAIN.fullmatch(str(kind)) for kind in relation.types)
-    frame: pl.DataFrame = pl.DataFrame(relation) if plain else relation.pl()
-    wide = [name for name, kind in frame.schema.items() if kind == pl.Decimal(38, 0) or kind in (pl.Int128, pl.UInt128)]
-    narrow = frame.with_columns(pl.col(wide).cast(pl.Int64, strict=False))
-    fits = [name for name in wide if narrow[name].null_count() == frame[name].null_count()]
-    return frame.with_columns(narrow[name] for name in fits)
 
 
 def _say(value: Any) -> str:

@@ -64,7 +64,9 @@ rates as (
         sum(prompt_tokens) filter (where prompt_characters > 0) as prompt_tokens,
         sum(completion_characters) filter (where completion_tokens > 0) as completion_characters,
         sum(completion_tokens) filter (where completion_characters > 0) as completion_tokens
-    from judged
+    from completions
+    left join answered using (completion_key)
+    left join asked using (completion_key)
     where coalesce(reasoning_tokens, 0) = 0
     group by model
 ),
@@ -80,33 +82,40 @@ rated as (
 counted as (
     select
         {by}
+        sum(duplicates) as copies,
+        sum(duplicates * total_tokens::hugeint) as tokens_of_copies,
+        sum(prompt_characters / prompt_rate) filter (where check_missing_usage) as prompt_estimate,
+        sum(completion_characters / completion_rate) filter (where check_missing_usage) as completion_estimate,
         struct_pack(
             found := count(if(columns('^check_'), 1, null)),
             checked := count(columns('^check_')),
             tokens := sum(if(columns('^check_'), total_tokens, null)),
-            copies := sum(if(columns('^check_'), duplicates, null)),
-            copied_tokens := sum(if(columns('^check_'), duplicates * total_tokens::hugeint, null)),
-            prompt_estimate := cast(round(sum(if(columns('^check_'), prompt_characters / prompt_rate, null))) as hugeint),
-            completion_estimate := cast(round(sum(if(columns('^check_'), completion_characters / completion_rate, null))) as hugeint),
-            example := min(if(columns('^check_'), coalesce(id, completion_key::varchar), null))
+            example_key := min(if(columns('^check_'), completion_key, null))
         ) as "\0"
     from judged
     left join rated on rated_model is not distinct from model
     where {where}
     group by all
+),
+told as (
+    select
+        * exclude (result),
+        unnest(result)
+    from (unpivot counted on columns('^check_') into name name value result)
 )
 select
     {names}
     substr(name, 7) as rule,
-    result.found as found,
-    result.checked as checked,
-    result.found / nullif(result.checked, 0) as share,
-    if(name = 'check_missing_usage', null, result.tokens) as tokens,
-    if(name = 'check_duplicates', result.copies, null) as copies,
-    if(name = 'check_duplicates', result.copied_tokens, null) as tokens_of_copies,
-    if(name = 'check_missing_usage', result.prompt_estimate, null) as estimated_prompt_tokens,
-    if(name = 'check_missing_usage', result.completion_estimate, null) as estimated_completion_tokens,
-    result.example as example
-from (unpivot counted on columns('^check_') into name name value result)
+    found,
+    checked,
+    found / nullif(checked, 0) as share,
+    if(rule = 'missing_usage', null, tokens) as tokens,
+    if(rule = 'duplicates' and found > 0, copies, null) as copies,
+    if(rule = 'duplicates' and found > 0, tokens_of_copies, null) as tokens_of_copies,
+    if(rule = 'missing_usage', cast(round(prompt_estimate) as hugeint), null) as estimated_prompt_tokens,
+    if(rule = 'missing_usage', cast(round(completion_estimate) as hugeint), null) as estimated_completion_tokens,
+    coalesce(example_id, example_key::varchar) as example
+from told
+left join (select completion_key as example_key, id as example_id from completions) using (example_key)
 order by {sort}
 {limit}
