@@ -160,9 +160,8 @@ def _ordered(answer: pl.DataFrame, keys: Sequence[str], sort: str | Sequence[str
 
     items = [item.strip() for item in (sort.split(",") if isinstance(sort, str) else sort) if item.strip()]
     if not items:
-        return answer.sort(
-            [pl.col(key).cast(pl.String) for key in keys] or [pl.lit(0)], nulls_last=True, maintain_order=True
-        )
+        texts = [pl.col(key).cast(pl.String) for key in keys]
+        return answer.sort(texts, nulls_last=True, maintain_order=True) if texts else answer
     names, down = [], []
     for item in items:
         name, _, direction = item.partition(":")
