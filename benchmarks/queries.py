@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import polars as pl
 from measure import Measurement, busy, machine, measure, median, size_on_disk
 
 import chatlogs
@@ -96,14 +97,18 @@ def make(path: Path, rows: int) -> None:
                 add = {
                     "completions": [staging.write("completions", _rows(connection, "completions", "*"))],
                     "choices": [staging.write("choices", _rows(connection, "choices", CHOICES))],
+                    "tool_calls": [
+                        staging.write("tool_calls", _rows(connection, "tool_calls", CALLS, "where tool_call_count = 1"))
+                    ],
                     "sources": [staging.write("sources", _rows(connection, "sources", SOURCES, "group by source"))],
                 }
                 store.commit(f"benchmark-{low}", add)
             print(f"{values['high']:,} rows", file=sys.stderr)
 
 
-CHOICES = """*, 0 as choice_index, 'assistant' as role, if(finish_reason = 'tool_calls', 1, 0) as tool_call_count,
-    finish_reason as finish_class"""
+CHOICES = "*, 0 as choice_index, 'assistant' as role, finish_reason as finish_class"
+CALLS = """*, 0 as choice_index, 0 as tool_call_index, 'function' as kind, 'look_up' as name,
+    '{"number": ' || line_number || '}' as arguments, true as arguments_valid"""
 SOURCES = """source, min(hash(source) // 2) as source_key, count(*) as lines, 0 as blank, 0 as ignorable,
     count(*) as records, 0 as rejects, 0 as repaired, 0 as duplicates, count(*) as responses"""
 
@@ -122,7 +127,7 @@ def seconds(question: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def by_hand() -> Callable[[str], object]:
+def by_hand() -> Callable[[str], pl.DataFrame]:
     """A function that answers SQL as a notebook would: one connection, an answer as a polars frame."""
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
@@ -133,6 +138,12 @@ def command(*words: str) -> Measurement:
     return measure([sys.executable, "-m", "chatlogs", *words], cwd=HERE.parent)
 
 
+def check(theirs: pl.DataFrame, ours: pl.DataFrame) -> None:
+    """Both have the same groups and count the same: else their times say nothing."""
+    for count in {"responses", "choices", "hours", "returns"} & set(ours.columns):
+        assert sorted(map(int, theirs[count])) == sorted(ours[count]), count
+
+
 def report(path: Path, repeats: int) -> None:
     logs, plain = chatlogs.open(path), by_hand()
     start = median([command("sql", "select 1", str(path)) for _ in range(repeats)])
@@ -140,6 +151,7 @@ def report(path: Path, repeats: int) -> None:
     print("| question | by hand | chatlogs, same process | ratio | whole command | its CPU time |")
     print("|---|---:|---:|---:|---:|---:|")
     for words, (method, options, query) in QUESTIONS.items():
+        check(plain(query.format(store=path)), getattr(logs, method)(**options))
         hand, ours, whole = [], [], []
         for _ in range(repeats):
             hand.append(seconds(functools.partial(plain, query.format(store=path))))

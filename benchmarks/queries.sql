@@ -62,5 +62,6 @@ select
     (n - $low) * 700 as byte_offset,
     timestamptz '2026-10-01 00:00:00+00' as ingested_at,
     finish_reason,
+    if(finish_reason = 'tool_calls', 1, 0) as tool_call_count,
     repeat('A number of words that stand for an answer, ' || h || '. ', 1 + (h % 4)::int) as content
 from placed

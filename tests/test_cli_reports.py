@@ -62,6 +62,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
         (["logprobs", "-m", "o1"], "ask the API for them with logprobs=true"),
         (["audit"], "2 responses without usage: their answers have some"),
         (["audit"], "--count-tokens"),
+        (["audit", "--by", "model"], "rows with nothing to tell left out of the table; --json has all"),
+        (["logprobs"], "4 rows with nothing to tell left out"),
         (["cache", "--where", "false"], "nothing matches"),
     ],
 )

@@ -98,6 +98,7 @@ def answer(
 ) -> None:
     """Ask a report and write its answer; below a table, what it does not show."""
     from chatlogs.asking.queries import build
+    from chatlogs.telling.tables import counted
 
     output.chosen  # noqa: B018  A format or a column that cannot be is told before hours of reading.
     build(name, filters)
@@ -108,10 +109,12 @@ def answer(
                 tell("this reads a temporary store that is gone by now; ingest the logs with -o STORE and ask again")
             return
         frame = logs.with_counts(logs.ask(name, filters), filters) if count_tokens else logs.ask(name, filters)
-        output.write(
-            _for_people(name, frame, filters) if output.for_people else frame, _look(name, logs, filters, output)
-        )
+        shown = _for_people(name, frame, filters) if output.for_people else frame
+        output.write(shown, _look(name, logs, filters, output))
         if told and not setting("quiet"):
+            if shown.height < frame.height:
+                left_out = counted(frame.height - shown.height, "rows")
+                tell(f"{left_out} with nothing to tell left out of the table; --json has all")
             for note in notes.of_report(name, logs, frame, filters):
                 tell(note)
 
