@@ -1,13 +1,30 @@
-"""Writes tables.md and commands.md from what the program declares: python docs/generate.py
+"""Writes tables.md, commands.md and a page for each command from what the program declares: python docs/generate.py
 
 A test compares them with what this would write, so they are never out of date.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import os
 from collections.abc import Iterator
+from decimal import Decimal
+from itertools import chain
 from pathlib import Path
+
+import click
+
+from chatlogs import cli
+from chatlogs.asking import bills, comparing, pricing, queries
+from chatlogs.asking.differences import COLUMNS, DIFF, MEASURES
+from chatlogs.asking.glossary import METRICS, RULES
+from chatlogs.asking.pricefile import Entry, PriceFile
+from chatlogs.asking.pricing import Span
+from chatlogs.asking.reports import ALL
+from chatlogs.asking.tariffs import PRICE_STATUS, RATES, Asked
+from chatlogs.errors import REJECT_REASONS
+from chatlogs.schema import FLAGS, SQL_TYPES, TABLES
 
 HERE = Path(__file__).parent
 
@@ -24,12 +41,20 @@ group by all
 order by choices desc"""
 
 
+HABITS = """Answers go to stdout, everything for people to stderr. Exit codes: 0 done, 1 failed, 2 used wrongly,
+3 rejected lines under `--strict`, 4 a gate failed.
+
+`--json` prints a flat array with a row a line: every column, under the names it has everywhere, and exact; null is
+null, times are ISO 8601 in UTC. Columns are only ever added. `-o FILE` takes the format from the suffix: json, jsonl,
+ndjson, csv, tsv, md, parquet, txt.
+
+Tables are cut by a terminal's width alone, never in a pipe or a file. `NO_COLOR`, `FORCE_COLOR` and `TERM` are heeded.
+An option can be set by its variable, such as `CHATLOGS_USAGE_TZ`. `chatlogs completion bash` prints a script that
+completes commands, options, keys of `--by` and columns of `--sort`."""
+
+
 def tables() -> Iterator[str]:
     """The reference of tables, flags and reject reasons."""
-    from chatlogs.asking.queries import REPORTS
-    from chatlogs.errors import REJECT_REASONS
-    from chatlogs.schema import FLAGS, SQL_TYPES, TABLES
-
     yield "# Tables\n"
     yield "A store is a folder with one folder of Parquet files for each table. No chatlogs is needed to read it:\n"
     yield f"```sql\n{QUERY}\n```\n"
@@ -46,40 +71,110 @@ def tables() -> Iterator[str]:
         yield ""
     yield from _pairs("Flags", "What `completions.flags` may hold. A row without flags is as plain as it looks.", FLAGS)
     yield from _pairs("Reject reasons", "What `rejects.reason` may be.", REJECT_REASONS)
-    yield "## Answers of the reports\n"
-    for report in REPORTS.values():
-        if report.measures and report.name not in TABLES:
-            yield f"`chatlogs {report.name}`: {report.question} The keys of `--by` come first, then:\n"
-            yield "| column | what it is |\n| --- | --- |"
-            yield from (f"| `{measure.name}` | {_escaped(measure.doc)} |" for measure in report.measures)
-            yield ""
+    yield "The answers of the reports have columns of their own: [commands.md](commands.md) leads to each."
 
 
 def commands() -> Iterator[str]:
-    """Every command's help, as the program prints it."""
-    import click
+    """The program's help, and a line for each command."""
+    root = _root()
+    yield "# Commands\n"
+    yield "What `chatlogs --help` prints; each command has a page of its own, below.\n"
+    yield f"```\n{cli.cli.get_help(root)}\n```\n"
+    yield "| command | what for |\n| --- | --- |"
+    for name in COMMANDS:
+        yield f"| [chatlogs {name}](commands/{name}.md) | {_escaped(_command(name).get_short_help_str(100))} |"
+    yield f"\n{HABITS}"
 
-    from chatlogs import cli
 
+def page(name: str) -> Iterator[str]:
+    """One command: its help, and for a report its answer's columns, its twin in Python and the query behind it."""
+    command = _command(name)
+    context = click.Context(command, info_name=name, parent=_root())
+    yield f"# chatlogs {name}\n"
+    yield f"```\n{command.get_help(context)}\n```\n"
+    report = ALL.get(name)
+    if report is None:
+        return
+    measures = COLUMNS if report is DIFF else report.measures
+    if measures:
+        yield "## Columns\n"
+        yield "The keys of `--by` come first, then:\n"
+        yield "| column | unit | what it is |\n| --- | --- | --- |"
+        yield from (f"| `{m.name}` | {m.unit} | {_escaped(m.doc)} |" for m in measures)
+        yield ""
+    yield from GLOSSARIES.get(name, list)()
+    yield "## The query\n"
+    yield "As `--show-sql` prints it for a store in the folder `store`; it runs as it is in DuckDB, without chatlogs:\n"
+    relations = {table: f"read_parquet('store/{table}/*.parquet')" for table in TABLES}
+    query = queries.build(name, queries.Filters(), PARTS.get(name)).plain
+    yield f"```sql\n{queries.standalone(query, relations)}\n```\n"
+
+
+PRICE_FILE = """[[price]]
+model = "our-llama-*"      # of two that fit, the later one wins
+prompt = 0.20
+completion = 0.60
+
+[[price]]
+model = "gpt-4.1*"
+provider = "azure"         # left out: any
+tier = "standard"          # or flex, priority, batch, ...; left out: any
+since = 2026-11-01
+prompt = 1.80
+cached = 0.45              # left out: as prompt
+completion = 7.20
+
+[[price]]
+model = "gpt-4.1*"
+provider = "azure"
+tier = "standard"
+since = 2026-11-01
+prompt_over = 200_000      # for longer prompts, all tokens of the request
+prompt = 3.60
+completion = 10.80"""
+GLOSSARIES = {
+    "diff": lambda: _pairs("Measures", "What is compared.", MEASURES),
+    "cost": lambda: chain(
+        _pairs("Price status", "What `price_status` may be.", PRICE_STATUS),
+        _pairs("Rates", "US dollars for a million tokens, or a thousand requests, in a file for `--prices`.", RATES),
+        [f"```toml\n{PRICE_FILE}\n```\n"],
+    ),
+    "latency": lambda: _pairs("Metrics", "What `metric` may be.", METRICS),
+    "audit": lambda: _pairs("Rules", "What `rule` may be.", RULES),
+    "flags": lambda: _pairs("Flags", "What `flag` may be.", FLAGS),
+}
+PRICES = PriceFile(
+    "prices.toml", (Entry("a-model", None, None, None, -1, {"prompt": Decimal(2), "completion": Decimal(8)}),)
+)
+DAY = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+SPANS = [Span(Asked("a-model", None, "default", False), DAY, DAY, timeless=False, longest=1_000)]
+PRICED = {"priced": pricing.priced(pricing.rates(SPANS, [PRICES]))}
+SIDES = comparing.parts(queries.Filters(before="2026-10-01..2026-10-17", after="2026-10-18.."))
+BILLED = {"bill": bills.values([bills.BillLine(DAY.date(), "a-model", Decimal("1.25"), None, None)])}
+PARTS = {"cost": PRICED, "reconcile": PRICED | BILLED, "diff": PRICED | SIDES}
+COMMANDS = [name for section in cli.SECTIONS.values() for name in section]
+PAGES = {
+    "tables.md": tables,
+    "commands.md": commands,
+    **{f"commands/{name}.md": functools.partial(page, name) for name in COMMANDS},
+}
+
+
+def _root() -> click.Context:
     root = cli.cli.make_context("chatlogs", [], resilient_parsing=True)
     root.terminal_width = 100
-    yield "# Commands\n"
-    yield "What `chatlogs COMMAND --help` prints.\n"
-    yield f"```\n{cli.cli.get_help(root)}\n```\n"
-    for name in cli.cli.list_commands(root):
-        command = cli.cli.get_command(root, name)
-        if command is not None:
-            context = click.Context(command, info_name=name, parent=root)
-            yield f"## chatlogs {name}\n"
-            yield f"```\n{command.get_help(context)}\n```\n"
+    return root
 
 
-PAGES = {"tables.md": tables, "commands.md": commands}
+def _command(name: str) -> click.Command:
+    command = cli.cli.get_command(_root(), name)
+    assert command is not None
+    return command
 
 
-def text(page: str) -> str:
+def text(name: str) -> str:
     """What a page has to hold."""
-    return "\n".join(PAGES[page]()).rstrip("\n") + "\n"
+    return "\n".join(PAGES[name]()).rstrip("\n") + "\n"
 
 
 def _pairs(title: str, intro: str, docs: object) -> Iterator[str]:
@@ -96,5 +191,6 @@ def _escaped(doc: str) -> str:
 
 if __name__ == "__main__":
     os.environ.pop("COLUMNS", None)
-    for page in PAGES:
-        (HERE / page).write_text(text(page), encoding="utf-8")
+    (HERE / "commands").mkdir(exist_ok=True)
+    for name in PAGES:
+        (HERE / name).write_text(text(name), encoding="utf-8")

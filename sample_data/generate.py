@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from billing import bill
+from recorded import iso, recorded_calls
 from records import Answer, batch_line, chunks, completion, error, line
-from traffic import BACKEND_CHANGE, CODER, DAYS, FIRST_DAY, MINI, OUTAGE, Traffic
+from traffic import BACKEND_CHANGE, BIG, CODER, DAYS, FIRST_DAY, MINI, OUTAGE, Traffic
 
 SEED = 20_260_928
 CHUNK_SECONDS = 0.06
@@ -24,6 +26,7 @@ WEEKS = [FIRST_DAY + timedelta(weeks=n) for n in range(DAYS // 7)]
 REPEATED = (520, 302, 301, 300, 41, 40)  # from the end, so that earlier numbers stay true
 TWINS = 5
 HUNG_UP = 0.03
+UNLOGGED = date(2026, 10, 21)
 COUNTED = ("lines", "blank", "ignorable", "records", "rejects", "repaired", "responses")
 
 
@@ -155,10 +158,11 @@ def exchanges(traffic: Traffic) -> Log:
     for second in traffic.times(OUTAGE, 1, 90):
         failed = 12 <= datetime.fromtimestamp(second, UTC).hour < 14 and traffic.rng.random() < 0.6
         answer = traffic.answer(MINI, second)
+        answer.billed = not failed
         ended = second + (0.2 if failed else 0.4 + 0.015 * answer.usage["completion_tokens"])
         made = {
-            "started_at": _iso(second),
-            "ended_at": _iso(ended),
+            "started_at": iso(second),
+            "ended_at": iso(ended),
             "request": traffic.request(answer),
             "status": 503 if failed else 200,
             "response": _failure(2) if failed else completion(answer),
@@ -167,8 +171,23 @@ def exchanges(traffic: Traffic) -> Log:
     return log
 
 
-def sample_logs() -> tuple[list[Log], dict[str, int]]:
-    """All sample logs, and how many rows they make together."""
+def recorded(traffic: Traffic) -> Log:
+    """A recorder's log of the last two weeks: streamed calls, each chunk with its time of arrival."""
+    log = Log("recorded.jsonl.gz")
+    for record in recorded_calls(traffic, WEEKS[2], 14):
+        log.add(line(record), "records", responses=1)
+    return log
+
+
+def provider_bill(traffic: Traffic) -> str:
+    """What the provider charges for all that was answered, and for calls of one day that no log holds."""
+    logged = [answer for answer in traffic.made if answer.billed]
+    missing = [traffic.answer(BIG, _midnight(UNLOGGED) + 40_000 + 300 * number) for number in range(25)]
+    return bill([*logged, *missing])
+
+
+def sample_logs() -> tuple[list[Log], dict[str, int], str]:
+    """All sample logs, how many rows they make together, and the bill for them."""
     traffic = Traffic(SEED)
     stored = completion_logs(traffic)
     streamed, whole = chunk_logs(traffic)
@@ -176,10 +195,11 @@ def sample_logs() -> tuple[list[Log], dict[str, int]]:
     for answer in twins:  # logged by the client as chunks and by the proxy as one object
         stored[3].add(line(completion(answer)), "records", responses=1)
     logs = [*stored, *streamed, transcript(traffic, "transcripts.sse", date(2026, 10, 20), 32)]
-    logs += [batch(traffic), exchanges(traffic)]
+    logs += [batch(traffic), exchanges(traffic), recorded(traffic)]
     responses = sum(log.counts["responses"] for log in logs)
     repeats = len(REPEATED) + len(twins)
-    return logs, {"responses": responses, "rows": responses - repeats, "duplicates": repeats}
+    total = {"responses": responses, "rows": responses - repeats, "duplicates": repeats}
+    return logs, total, provider_bill(traffic)
 
 
 def demo_logs() -> list[Log]:
@@ -224,10 +244,6 @@ def _midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def _iso(second: float) -> str:
-    return datetime.fromtimestamp(second, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _same_id(traffic: Traffic, text: str) -> str:
     """Another answer under the id of the one in `text`."""
     other = traffic.answer(MINI, _midnight(date(2026, 10, 5)) + 30_000)
@@ -243,7 +259,7 @@ def _failure(number: int) -> dict[str, object]:
 
 def write_all(root: Path) -> Iterator[Path]:
     """Writes everything below `root`, laid out as in the project; gives back each file's path."""
-    logs, total = sample_logs()
+    logs, total, costs = sample_logs()
     for folder, files, sums in ((root / "sample_data", logs, total), (root / "chatlogs/data/demo", demo_logs(), None)):
         for log in files:
             log.write(folder)
@@ -251,6 +267,8 @@ def write_all(root: Path) -> Iterator[Path]:
         if sums:
             (folder / "expected.toml").write_text(expected(files, sums), encoding="utf-8")
             yield folder / "expected.toml"
+            (folder / "costs.csv").write_text(costs, encoding="utf-8")
+            yield folder / "costs.csv"
 
 
 def main() -> None:

@@ -43,6 +43,7 @@ class Answer:
     cached: int = 0
     reasoning: int = 0
     tier: str = "default"
+    billed: bool = True
 
     @property
     def usage(self) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Traffic:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.due: dict[str, float] = {}
+        self.made: list[Answer] = []
 
     def stored(self, first: date = FIRST_DAY, days: int = DAYS, busy: float = 1.0) -> list[Answer]:
         """The calls that were not streamed, in order of time."""
@@ -84,6 +85,7 @@ class Traffic:
             made.cached = 1_280  # the part of the prompt that is always the same
         if model == THINKER:
             made.reasoning = 64 * self.rng.randint(0, 10)
+        self.made.append(made)
         return made
 
     def turn(self, what: str, share: float) -> bool:
@@ -120,7 +122,7 @@ class Traffic:
         entry = {"token": label, "logprob": sure, "bytes": list(label.encode()), "top_logprobs": [other]}
         choice = Choice(label, "stop", logprobs={"content": [entry], "refusal": None})
         fingerprint = self.rng.choice(BACKENDS[MINI])
-        return Answer(
+        made = Answer(
             response_id(created, self.letters(24)),
             created,
             MINI,
@@ -128,6 +130,8 @@ class Traffic:
             [choice],
             prompt=self.rng.randint(90, 240),
         )
+        self.made.append(made)
+        return made
 
     def request(self, answer: Answer) -> dict[str, Any]:
         """What the caller may have asked to get that answer."""

@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).parent.parent / "chatlogs"
 # From the ground up: each is a folder of the package, but for the modules that lie in the package itself.
 FLOORS = ("ground", "reading", "normalizing", "keeping", "moving", "asking", "telling", "doors")
 DOORS = ("__init__", "__main__", "cli")
-HEAVY = ("duckdb", "polars", "pyarrow", "deltalake", "numpy", "rich")
+HEAVY = ("duckdb", "polars", "pyarrow", "deltalake", "numpy", "rich", "genai_prices")
 
 
 def floor_of(module: str) -> int:
@@ -91,8 +91,17 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         ("import chatlogs.cli", HEAVY),
         ("from chatlogs.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass", HEAVY),
         ("from chatlogs.cli import main\ntry: main(['usage', '--help'])\nexcept SystemExit: pass", HEAVY),
+        ("from chatlogs.cli import main\ntry: main(['cost', '--help'])\nexcept SystemExit: pass", HEAVY),
+        ("import chatlogs.asking.logs", ("genai_prices", "altair", "rich")),
     ],
-    ids=["import chatlogs", "import chatlogs.cli", "chatlogs --help", "chatlogs usage --help"],
+    ids=[
+        "import chatlogs",
+        "import chatlogs.cli",
+        "chatlogs --help",
+        "chatlogs usage --help",
+        "chatlogs cost --help",
+        "a question without prices",
+    ],
 )
 def test_what_needs_no_engine_loads_none(code: str, absent: tuple[str, ...]) -> None:
     """Help and completion answer at once; half a second of imports belongs to those who ask of logs."""

@@ -12,8 +12,10 @@ import polars as pl
 import pytest
 
 from chatlogs.asking import queries
+from chatlogs.asking.frames import frame
 from chatlogs.asking.logs import Logs
-from chatlogs.asking.queries import REPORTS, Filters
+from chatlogs.asking.queries import Filters
+from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import QueryError
 from chatlogs.schema import TABLES
 
@@ -66,7 +68,7 @@ def test_the_printed_query_runs_in_plain_duckdb_and_says_the_same(
     asked = Filters(**filters)
     plain = duckdb.connect()
     plain.execute("set TimeZone = 'UTC'")
-    told = plain.sql(logs.show_sql(name, asked)).pl()
+    told = frame(plain.sql(logs.show_sql(name, asked)))
     answer = logs.ask(name, asked)
     assert told.columns == answer.columns
     hour = [column for column in answer.columns if column == "hour"]
@@ -75,7 +77,7 @@ def test_the_printed_query_runs_in_plain_duckdb_and_says_the_same(
 
 @pytest.mark.parametrize("name", ["rejects", "summary"])
 def test_the_other_reports_print_as_well(logs: Logs, name: str) -> None:
-    assert duckdb.sql(logs.show_sql(name)).pl().equals(logs.ask(name), null_equal=True) or name == "summary"
+    assert frame(duckdb.sql(logs.show_sql(name))).equals(logs.ask(name), null_equal=True) or name == "summary"
     assert duckdb.sql(logs.show_sql(name)).pl().height == logs.ask(name).height
 
 

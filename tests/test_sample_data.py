@@ -5,6 +5,7 @@ Counted here by plain Python that knows nothing of chatlogs, so that the counts 
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ DEMO = ROOT / "chatlogs" / "data" / "demo"
 EXPECTED = tomllib.loads((SAMPLES / "expected.toml").read_text(encoding="utf-8"))
 FILES = [name for name in EXPECTED if name != "total"]
 MINI = "gpt-4o-mini-2024-07-18"
+WRAPPED = ("batch_output.jsonl", "exchanges.jsonl")
 
 
 def unpacked(path: Path) -> bytes:
@@ -43,7 +46,7 @@ def read(line: str) -> tuple[str, Any]:
             value = json.loads(candidate)
         except ValueError:
             continue
-        known = isinstance(value, dict) and value.keys() & {"choices", "error", "response"}
+        known = isinstance(value, dict) and value.keys() & {"choices", "error", "response", "chunks"}
         return (kind, value) if known else ("rejects", None)
     return "rejects", None
 
@@ -126,10 +129,11 @@ def test_ids_are_unique_but_for_what_is_planted() -> None:
     """One id stands for two answers; every other repeat is a repeated line or a twin."""
     ids = Counter(value["id"] for value in {json.dumps(v): v for v in stored()}.values())
     assert [count for count in ids.values() if count > 1] == [2]
-    wrapped = [v["response"].get("body", v["response"]) for n in FILES[-2:] for v in records(n) if v["response"]]
+    wrapped = [v["response"].get("body", v["response"]) for n in WRAPPED for v in records(n) if v["response"]]
     others = [v["id"] for v in wrapped if "choices" in v] + list(
         {c["id"] for c in records("transcripts.sse") if "id" in c}
     )
+    others += [call["chunks"][0]["chunk"]["id"] for call in records("recorded.jsonl.gz")]
     assert len(others) == len(set(others))
     assert not set(others) & (ids.keys() | streams().keys())
 
@@ -170,6 +174,60 @@ def test_streams_that_cross_files_and_streams_that_were_cut() -> None:
     assert [len(first & second) for first, second in pairwise(weeks)] == [1, 0, 1]
     cut = [s for s in streams().values() if not any(c["finish_reason"] for chunk in s for c in chunk["choices"])]
     assert 8 <= len(cut) <= 12
+
+
+def test_the_new_backend_begins_sooner() -> None:
+    """Recorded calls tell when each chunk came: in order, some after a stall, the new backend's first."""
+    waits: dict[bool, list[float]] = {False: [], True: []}
+    stalls = 0
+    for call in records("recorded.jsonl.gz"):
+        times = [datetime.fromisoformat(chunk["arrived_at"]) for chunk in call["chunks"]]
+        assert times == sorted(times)
+        stalls += any((after - before).total_seconds() > 2 for before, after in pairwise(times))
+        first = call["chunks"][0]["chunk"]
+        if first["model"] == MINI:
+            waited = (times[0] - datetime.fromisoformat(call["started_at"])).total_seconds()
+            waits[first["system_fingerprint"] == "fp_7fcd609668"].append(waited)
+    assert 0.2 < median(waits[True]) < 0.35 < 0.4 < median(waits[False]) < 0.55
+    assert min(map(len, waits.values())) > 30
+    assert 5 <= stalls <= 12
+
+
+def test_every_morning_the_same_is_asked() -> None:
+    """Equal requests with a seed: one answer from each of two backends."""
+    mornings = [call for call in records("recorded.jsonl.gz") if "seed" in call["request"]]
+    assert len({json.dumps(call["request"]) for call in mornings}) == 1
+    answers: dict[str, set[str]] = defaultdict(set)
+    for call in mornings:
+        chunks = [chunk["chunk"] for chunk in call["chunks"]]
+        text = "".join(c["delta"].get("content") or "" for chunk in chunks for c in chunk["choices"])
+        answers[chunks[0]["system_fingerprint"]].add(text)
+    assert len(mornings) == 14
+    assert [len(texts) for texts in answers.values()] == [1, 1]
+    assert len(set.union(*answers.values())) == 2
+
+
+def test_the_bill_is_for_what_was_answered() -> None:
+    """Day by day and model by model: it has what the stored answers cost, and a planted rest on one day."""
+    rates = {"gpt-4o-2024-08-06": (2.5, 1.25, 10), "gpt-5-mini-2025-08-07": (0.25, 0.025, 2)}
+    known = {json.dumps(value): value for value in stored()}.values()
+    logged: dict[tuple[str, str], float] = defaultdict(float)
+    for value in known:
+        if value["model"] in rates:
+            usage, (prompt, cached, completion) = value["usage"], rates[value["model"]]
+            hit = usage["prompt_tokens_details"]["cached_tokens"]
+            cost = (usage["prompt_tokens"] - hit) * prompt + hit * cached + usage["completion_tokens"] * completion
+            logged[day(value), value["model"]] += cost / 1e6
+    billed: dict[tuple[str, str], float] = defaultdict(float)
+    with (SAMPLES / "costs.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            model = row["line_item"].partition(",")[0]
+            if model in rates:
+                billed[row["start_time_iso"][:10], model] += float(row["amount_value"])
+    assert billed.keys() == logged.keys()
+    off = {item for item in billed if abs(billed[item] - logged[item]) > 1e-9}
+    assert off == {("2026-10-21", "gpt-4o-2024-08-06")}
+    assert billed[off.pop()] > 0.03
 
 
 def test_every_kind_of_answer_is_there() -> None:

@@ -7,6 +7,7 @@ store as of now. Nothing asked here changes anything.
 from __future__ import annotations
 
 import html
+import itertools
 import os
 import re
 import shutil
@@ -21,9 +22,12 @@ import duckdb
 import polars as pl
 
 from chatlogs import sql
-from chatlogs.asking import queries, session
-from chatlogs.asking.periods import When, zone
+from chatlogs.asking import comparing, counting, exchange, pricing, queries, session
+from chatlogs.asking.answers import Answers
+from chatlogs.asking.frames import frame as _frame
+from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
+from chatlogs.asking.reports import ALL
 from chatlogs.errors import ChatlogsError, QueryError
 from chatlogs.schema import TABLES
 
@@ -33,10 +37,12 @@ if TYPE_CHECKING:
     from chatlogs.tally import IngestReport
 
 T = TypeVar("T")
-Keys = str | Sequence[str] | None
+Allowed = str | Path | Sequence[str | Path]
+
+_TEXTS_AT_ONCE = 5_000
 
 
-class Logs:
+class Logs(Answers):
     """The tables and what can be asked of them; chatlogs.open and chatlogs.read make one.
 
     Use it as a context manager, or close() it, when it holds raw logs: they lie in a temporary folder.
@@ -50,6 +56,7 @@ class Logs:
         self._files: session.Files = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._folder: Callable[[], object] | None = None
+        self._priced: tuple[Any, session.Files, dict[str, str]] | None = None  # What _parts made last, and for what.
 
     @classmethod
     def open(cls, path: str | Path) -> Logs:
@@ -149,50 +156,10 @@ class Logs:
             return pl.DataFrame(TABLES[name].arrow().empty_table()).lazy()
         return pl.scan_parquet(list(files), glob=False, hive_partitioning=False)
 
-    def usage(
-        self,
-        by: Keys = "model",
-        *,
-        since: When | None = None,
-        until: When | None = None,
-        tz: str = "UTC",
-        model: str | Sequence[str] = (),
-        where: str | None = None,
-        sort: str | Sequence[str] = (),
-        limit: int = 0,
-    ) -> pl.DataFrame:
-        """Tokens used, by any columns of completions, hour, day, week, month or metadata.KEY; by=[] for one total.
-
-        `until` includes a date and excludes a time; `model` takes globs; a sum nobody reported is null.
-        """
-        return self.ask("usage", Filters(by, since, until, tz, model, where, sort, limit))
-
-    def finish_reasons(
-        self,
-        by: Keys = "model",
-        *,
-        since: When | None = None,
-        until: When | None = None,
-        tz: str = "UTC",
-        model: str | Sequence[str] = (),
-        where: str | None = None,
-        sort: str | Sequence[str] = (),
-        limit: int = 0,
-    ) -> pl.DataFrame:
-        """How often choices stop for which reason, with each reason's share of its group.
-
-        Keys and filters as in usage(), and the columns of choices too. A null reason: the stream was cut off.
-        """
-        return self.ask("finish", Filters(by, since, until, tz, model, where, sort, limit))
-
-    def summary(self, **filters: Any) -> pl.DataFrame:
-        """One row that says what is here; filters as in usage(), without `by`, `sort` and `limit`."""
-        return self.ask("summary", Filters(**filters))
-
     def ask(self, report: str, filters: Filters | None = None) -> pl.DataFrame:
-        """The answer to a named report; queries.REPORTS lists them and describes their columns."""
+        """The answer to a named report; reports.REPORTS lists them and describes their columns."""
         filters = filters or Filters()
-        query = queries.build(report, filters)
+        query = queries.build(report, filters, self._parts(report, filters))
         with _explained(report):
             frame = self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values))))
         if "hour" in query.keys and filters.tz.upper() != "UTC":
@@ -200,37 +167,62 @@ class Logs:
             frame = frame.with_columns(pl.col("hour").dt.convert_time_zone(filters.tz))
         return frame
 
+    def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
+        """The audit with counted tokens of the answers without usage, beside their estimates."""
+        query = queries.build("unmetered", filters)
+
+        def counts(cursor: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+            """Counted a few thousand at a time, so that their texts are never in memory together."""
+            batches = cursor.sql(query.sql, params=dict(query.values)).to_arrow_reader(_TEXTS_AT_ONCE)
+            none = pl.DataFrame(batches.schema.empty_table())
+            return pl.concat(
+                [counting.counted(texts, query.keys) for texts in itertools.chain([none], map(pl.DataFrame, batches))]
+            )
+
+        count = counting.summed(self._run(counts), query.keys)
+        missing = pl.col("rule") == "missing_usage"
+        if query.keys:
+            joined = audit.join(count, on=query.keys, how="left", nulls_equal=True, maintain_order="left")
+        else:
+            joined = audit.join(count, how="cross")
+        return joined.with_columns(pl.when(missing).then(pl.col(name)).alias(name) for name in counting.COLUMNS)
+
     def show_sql(self, report: str, filters: Filters | None = None) -> str:
         """The report's query as text that runs as it is in plain DuckDB, without chatlogs."""
         files = self._files_now()
         relations = {table: session.relation(paths, short=True) for table, paths in files.items()}
-        return queries.standalone(queries.build(report, filters or Filters()).plain, relations)
+        filters = filters or Filters()
+        return queries.standalone(queries.build(report, filters, self._parts(report, filters)).plain, relations)
 
     @overload
-    def sql(
-        self, query: str, as_: Literal["polars"] = ..., *, timeout: float | None = ..., **params: Any
-    ) -> pl.DataFrame: ...
+    def sql(self, query: str, as_: Literal["polars"] = ..., **values: Any) -> pl.DataFrame: ...
     @overload
-    def sql(self, query: str, as_: Literal["arrow"], *, timeout: float | None = ..., **params: Any) -> pa.Table: ...
+    def sql(self, query: str, as_: Literal["arrow"], **values: Any) -> pa.Table: ...
     @overload
+    def sql(self, query: str, as_: Literal["relation"], **values: Any) -> duckdb.DuckDBPyRelation: ...
     def sql(
-        self, query: str, as_: Literal["relation"], *, timeout: float | None = ..., **params: Any
-    ) -> duckdb.DuckDBPyRelation: ...
-    def sql(self, query: str, as_: str = "polars", *, timeout: float | None = None, **params: Any) -> Any:
+        self, query: str, as_: str = "polars", *, timeout: float | None = None, allow: Allowed = (), **params: Any
+    ) -> Any:
         """The answer to SQL over the tables, by their names; `$name` in the query takes the value of `name`.
 
-        The query can read these tables and nothing else. sum() of integers comes back as Int64 in polars.
-        A relation is not run yet: errors may come when it is.
+        Reports stand there by their names too, as they answer without filters: `from usage where model like 'gpt%'`.
+        The query can read these tables, the files and folders in `allow`, and nothing else. sum() of integers comes
+        back as Int64 in polars. A relation is not run yet: errors may come when it is.
         """
         if as_ not in ("polars", "arrow", "relation"):
             raise QueryError(f"as_ is 'polars', 'arrow' or 'relation', not '{as_}'.")
 
+        views = queries.views(query, self._parts)
+
         def run(cursor: duckdb.DuckDBPyConnection) -> Any:
             session.check_reading(cursor, query)
+            for name, view in views.items():
+                cursor.execute(f"create or replace temp view {name} as {view}")
             relation = cursor.sql(query, params=params or None)
             return _frame(relation) if as_ == "polars" else relation.to_arrow_table() if as_ == "arrow" else relation
 
-        return self._run(run, timeout=timeout)
+        allowed = [allow] if isinstance(allow, str | Path) else allow
+        return self._run(run, timeout=timeout, allow=tuple(map(str, allowed)))
 
     def show(self, id: str) -> dict[str, pl.DataFrame]:
         """The rows of every response with this id, by table; several when servers reused the id.
@@ -238,22 +230,12 @@ class Logs:
         Where no response has that id it is tried as completion_key, request_id and custom_id. QueryError when
         nothing goes by it.
         """
-        for column in ("id", "cast(completion_key as varchar)", "request_id", "custom_id"):
-            query = sql.text("show", where=f"{column} = $id")
-            found = self._run(lambda cursor, query=query: _frame(cursor.sql(query, params={"id": id})))  # type: ignore[misc]
-            if found.height:
-                break
-        else:
+        parts = self._run(lambda cursor: exchange.find(cursor, id))
+        if parts is None:
             near = self._run(lambda cursor: _frame(cursor.sql(sql.text("near"), params={"id": id})))["id"].to_list()
             hint = f" The nearest: {', '.join(near)}." if near else ""
             raise _NotFound(f"no response goes by '{id}' in {self.path}.{hint}")
-        keys = found["completion_key"].to_list()
-        parts = {
-            name: self.table(name).filter(pl.col("completion_key").is_in(keys)).collect()
-            for name, table in TABLES.items()
-            if "completion_key" in table.names and name != "completions"
-        }
-        return {"completions": found, **{name: part.sort(pl.all().exclude(pl.List)) for name, part in parts.items()}}
+        return parts
 
     def __repr__(self) -> str:
         return f"<chatlogs.Logs {self.path}>"
@@ -267,10 +249,26 @@ class Logs:
         cells = "".join(f"<tr><th>{name}</th><td>{html.escape(_say(value))}</td></tr>" for name, value in told.items())
         return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"
 
-    def _run(self, question: Callable[[duckdb.DuckDBPyConnection], T], *, timeout: float | None = None) -> T:
+    def _parts(self, report: str, filters: Filters) -> dict[str, str]:
+        """What a report's SQL takes from elsewhere: prices for what is in these logs."""
+        if not ALL[report].added:
+            return {}
+        asked = (filters.prices, filters.what_if, filters.bill)
+        if self._priced is None or self._priced[:2] != (asked, self._files) or self._files != self._files_now():
+            found = self._run(lambda cursor: cursor.sql(sql.text("spans")).fetchall())
+            self._priced = (asked, self._files, pricing.parts(found, filters))
+        return self._priced[2] | (comparing.parts(filters) if report == "diff" else {})
+
+    def _run(
+        self,
+        question: Callable[[duckdb.DuckDBPyConnection], T],
+        *,
+        timeout: float | None = None,
+        allow: Sequence[str] = (),
+    ) -> T:
         """The answer to a question, on a cursor of its own; asked once more when a commit took files away."""
         for attempt in (1, 2):
-            connection = self._connect(timeout)
+            connection = self._connect(timeout, allow)
             try:
                 with session.said_plainly(timeout):
                     return session.run(connection, question)
@@ -284,11 +282,11 @@ class Logs:
                 ) from error
         raise AssertionError("unreachable")
 
-    def _connect(self, timeout: float | None) -> duckdb.DuckDBPyConnection:
+    def _connect(self, timeout: float | None, allow: Sequence[str]) -> duckdb.DuckDBPyConnection:
         """A connection over the files of now; a new one when they changed."""
         files = self._files_now()
-        if timeout:
-            return session.connect(files, timeout=timeout)
+        if timeout or allow:
+            return session.connect(files, timeout=timeout, allow=allow)
         if self._connection is None or files != self._files:
             self._connection, self._files = session.connect(files), files
         return self._connection
@@ -307,7 +305,7 @@ def _explained(report: str) -> Iterator[None]:
         missing = re.search(r'Referenced column "(\w+)" not found', str(error))
         if not missing:
             raise
-        name, known = missing[1], queries.REPORTS[report].columns
+        name, known = missing[1], ALL[report].columns
         homes = [table for table in TABLES.values() if name in table.names and "completion_key" in table.names]
         if not homes or "completion_key" not in known:
             raise queries.unknown("--where", name, known) from None
@@ -315,15 +313,6 @@ def _explained(report: str) -> Iterator[None]:
         raise QueryError(
             f"column '{name}' is in {homes[0].name}, not in {report}: write --where \"{within}\"."
         ) from None
-
-
-def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
-    """The relation's rows. Wide integers, which sum() gives, become Int64 where they fit."""
-    frame: pl.DataFrame = relation.pl()
-    wide = [name for name, kind in frame.schema.items() if kind == pl.Decimal(38, 0) or kind in (pl.Int128, pl.UInt128)]
-    narrow = frame.with_columns(pl.col(wide).cast(pl.Int64, strict=False))
-    fits = [name for name in wide if narrow[name].null_count() == frame[name].null_count()]
-    return frame.with_columns(narrow[name] for name in fits)
 
 
 def _say(value: Any) -> str:

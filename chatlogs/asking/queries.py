@@ -1,4 +1,4 @@
-"""Questions as SQL: each report is one .sql file and one row in REPORTS.
+"""Questions as SQL: a report and what is asked of it become one query.
 
 The rule: an identifier gets into SQL only when the schema knows it, a value only bound to its name (or, in
 text meant to be taken away, as a literal). What a user writes as `where` is SQL and stays SQL: the session
@@ -11,107 +11,15 @@ import datetime as dt
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatlogs import sql
 from chatlogs.asking import periods
+from chatlogs.asking.measures import Report
+from chatlogs.asking.reports import ALL, REPORTS
 from chatlogs.errors import QueryError
-from chatlogs.schema import REJECTS, TABLES, TEXT
-
-COUNT, TOKENS, SHARE, HOUR = "count", "tokens", "share", "hour"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A column of a report's answer. `unit` says how to show it: COUNT, TOKENS, SHARE or TEXT."""
-
-    name: str
-    unit: str
-    doc: str
-    shown: bool = True  # In tables for people; data formats always have every column.
-
-
-@dataclass(frozen=True)
-class Report:
-    """A question with a name: sql/NAME.sql asks it of `tables`, in whose columns `by` and `where` are written.
-
-    `sort` names measures, or 'by' for all keys; groups of time always come in the order of time.
-    """
-
-    name: str
-    tables: tuple[str, ...]
-    measures: tuple[Measure, ...]
-    by: tuple[str, ...] = ()
-    sort: tuple[str, ...] = ()
-    total: bool = False  # Whether a row over all groups makes sense below a table.
-    spare: tuple[str, ...] = ()  # Measures that a narrow window goes without first.
-
-    @property
-    def question(self) -> str:
-        return sql.text(self.name).partition("\n")[0].removeprefix("-- ")
-
-    @property
-    def columns(self) -> list[str]:
-        """What `where` and `by` may name."""
-        return list(dict.fromkeys(name for table in self.tables for name in TABLES[table].names))
-
-
-REPORTS: Mapping[str, Report] = {
-    report.name: report
-    for report in (
-        Report(
-            "usage",
-            ("completions",),
-            (
-                Measure("responses", COUNT, "Responses in the group."),
-                Measure("with_usage", COUNT, "Responses that report usage.", shown=False),
-                Measure("no_usage", COUNT, "Responses that report none; the sums leave them out."),
-                Measure("prompt_tokens", TOKENS, "Tokens in prompts, cached ones included."),
-                Measure("cached_tokens", TOKENS, "Prompt tokens served from cache."),
-                Measure("completion_tokens", TOKENS, "Tokens in answers, as reported."),
-                Measure(
-                    "reasoning_tokens", TOKENS, "Hidden reasoning tokens; inside completion_tokens at most providers."
-                ),
-                Measure("total_tokens", TOKENS, "Totals as reported, never recomputed."),
-                Measure("cached_share", SHARE, "Cached part of the prompts, over responses that report cached tokens."),
-                Measure("reasoning_share", SHARE, "Reasoning per completion token, over responses that report it."),
-            ),
-            by=("model",),
-            sort=("total_tokens", "responses"),
-            total=True,
-            spare=("reasoning_share", "cached_share", "no_usage", "reasoning_tokens", "cached_tokens"),
-        ),
-        Report(
-            "finish",
-            ("choices", "completions"),
-            (
-                Measure("finish_reason", TEXT, "Why generation stopped, as sent; null when no reason was seen."),
-                Measure("finish_class", TEXT, "The reason in common words.", shown=False),
-                Measure("choices", COUNT, "Choices that stopped so."),
-                Measure("share", SHARE, "Their part of the group's choices."),
-            ),
-            by=("model",),
-            sort=("by", "choices"),
-        ),
-        Report(
-            "flags",
-            ("completions",),
-            (
-                Measure("flag", TEXT, "What a careful reader should know; `chatlogs schema flags` explains each."),
-                Measure("responses", COUNT, "Responses that carry it."),
-            ),
-            sort=("by", "responses"),
-        ),
-        Report(
-            "rejects",
-            ("rejects",),
-            tuple(Measure(c.name, c.type, c.doc) for c in REJECTS.columns if c.name != "byte_offset"),
-            sort=("source:asc", "line_number:asc"),
-        ),
-        Report("summary", ("completions",), ()),
-    )
-}
+from chatlogs.schema import TABLES, TEXT
 
 _FEW = 20  # Names worth listing in an error.
 
@@ -120,6 +28,14 @@ _TIME_KEYS: Mapping[str, str] = {
     "day": "cast(created at time zone {tz} as date)",
     "week": "cast(date_trunc('week', created at time zone {tz}) as date)",
     "month": "cast(date_trunc('month', created at time zone {tz}) as date)",
+}
+
+# The same in UTC, by plain arithmetic: looking up a time zone costs more than all else in a query.
+_TIME_KEYS_UTC: Mapping[str, str] = {
+    "hour": "make_timestamptz(epoch_us(created) // 3600000000 * 3600000000)",
+    "day": "cast(make_timestamp(epoch_us(created)) as date)",
+    "week": "cast(date_trunc('week', make_timestamp(epoch_us(created))) as date)",
+    "month": "cast(date_trunc('month', make_timestamp(epoch_us(created))) as date)",
 }
 
 
@@ -135,6 +51,11 @@ class Filters:
     where: str | None = None
     sort: str | Sequence[str] = ()
     limit: int = 0
+    prices: str | None = None  # A file with prices of one's own; reports about money read it.
+    what_if: str | None = None  # The model that `what_if` prices everything with.
+    bill: str | None = None  # The provider's bill that `reconcile` compares with.
+    before: str | None = None  # The two sides that `diff` compares.
+    after: str | None = None
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
@@ -148,18 +69,22 @@ class Query:
     keys: tuple[str, ...] = ()
 
 
-def build(name: str, filters: Filters) -> Query:
-    """The query of a report; QueryError for a key, a column or a time that cannot be."""
-    report = REPORTS[name]
-    keys = _keys(report, filters.by)
+def build(name: str, filters: Filters, parts: Mapping[str, str] | None = None) -> Query:
+    """The query of a report; QueryError for a key, a column or a time that cannot be.
+
+    `parts` are texts its SQL takes from elsewhere, such as a table of rates.
+    """
+    report = ALL[name]
+    keys = _keys(report, filters.by, _TIME_KEYS_UTC if filters.tz.upper() == "UTC" else _TIME_KEYS)
     values: dict[str, Any] = {}
 
     def bind(value_name: str, value: Any) -> str:
         values[value_name] = value
         return f"${value_name}"
 
-    bound = _text(report, keys, filters, bind)
-    return Query(bound, values, _text(report, keys, filters, lambda _, value: literal(value)), tuple(keys))
+    bound = _text(report, keys, filters, bind, parts or {})
+    plain = _text(report, keys, filters, lambda _, value: literal(value), parts or {})
+    return Query(bound, values, plain, tuple(keys))
 
 
 def standalone(query: str, relations: Mapping[str, str]) -> str:
@@ -171,11 +96,23 @@ def standalone(query: str, relations: Mapping[str, str]) -> str:
     return f"{comments}with {tables}{rest}"
 
 
+def views(query: str, parts: Callable[[str, Filters], Mapping[str, str]]) -> dict[str, str]:
+    """The reports that SQL may name besides the tables, each as the query it is without filters."""
+    words = set(re.findall(r"\w+", query.lower()))
+    named = [name for name in REPORTS if name in words and name not in TABLES]
+    return {name: build(name, Filters(), parts(name, Filters())).plain for name in named}
+
+
 def literal(value: Any) -> str:
     """A value as SQL text."""
     if isinstance(value, dt.datetime):
         return f"timestamptz '{value.isoformat(sep=' ')}'"
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def known_keys(report: Report) -> list[str]:
+    """What `by` may name, but for metadata.KEY."""
+    return [*(_TIME_KEYS if "created" in report.columns else ()), *report.columns]
 
 
 def output_columns(report: Report, keys: Sequence[str]) -> list[str]:
@@ -193,32 +130,50 @@ def unknown(what: str, name: str, known: Sequence[str]) -> QueryError:
     return QueryError(f"unknown column '{name}' for {what}.{hint} Known: {names}.")
 
 
-def _text(report: Report, keys: Mapping[str, str], filters: Filters, put: Callable[[str, Any], str]) -> str:
+def _text(
+    report: Report, keys: Mapping[str, str], filters: Filters, put: Callable[[str, Any], str], parts: Mapping[str, str]
+) -> str:
     """The report's SQL. The user's own SQL is put in last, so that nothing in it is taken for a placeholder."""
     tz = put("tz", filters.tz) if any("{tz}" in expression for expression in keys.values()) else ""
     selected = [
         expression.replace("{tz}", tz) + ("" if expression == key else f" as {key}") for key, expression in keys.items()
     ]
+    conditions = "\n  and ".join(_conditions(report, filters, put)) or "true"
+    named = {table: _named(report, table, f"{selected} {conditions}") for table in report.tables[1:]}
     return sql.text(
         report.name,
         by="\n    ".join(f"{item}," for item in selected) or "-- no keys: one group",
         names="\n    ".join(f"{key}," for key in keys) or "-- no keys: one group",
+        keys="".join(f"{key}, " for key in keys),
         each=f"partition by {', '.join(keys)}" if keys else "",
         sort=_order(report, keys, filters.sort),
         limit=f"limit {int(filters.limit)}" if filters.limit > 0 else "",
-        where="\n  and ".join(_conditions(report, filters, put)) or "true",
+        **{table: "" if needed else "-- not needed: " for table, needed in named.items()},
+        **parts,
+        period="\n  and ".join(_conditions(report, replace(filters, where=None), put)) or "true",
+        where=conditions,
     ).strip()
 
 
-def _keys(report: Report, by: str | Sequence[str] | None) -> dict[str, str]:
+def _named(report: Report, table: str, text: str) -> bool:
+    """Whether text may name a column that only this table of the report has.
+
+    A line of SQL that begins with {table} joins it: where nothing of it is named, the line is a comment.
+    """
+    others = {name for other in report.tables if other != table for name in TABLES[other].names}
+    words = set(re.findall(r"\w+", text.lower()))
+    return not words.isdisjoint({*TABLES[table].names, "columns", "u"} - others)
+
+
+def _keys(report: Report, by: str | Sequence[str] | None, times: Mapping[str, str]) -> dict[str, str]:
     """Key columns as output name -> expression, in order, each known to the schema."""
     given = report.by if by is None else by.split(",") if isinstance(by, str) else by
     names = [name.strip() for name in given if name.strip()]
-    known = [*(_TIME_KEYS if "created" in report.columns else ()), *report.columns]
+    known = known_keys(report)
     keys: dict[str, str] = {}
     for name in names:
         if name in _TIME_KEYS and name in known:
-            keys[name] = _TIME_KEYS[name]
+            keys[name] = times[name]
         elif name.startswith("metadata.") and "metadata" in known:
             keys |= _metadata_key(name.removeprefix("metadata."))
         elif name not in known:
@@ -256,14 +211,14 @@ def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]
 
 
 def _order(report: Report, keys: Mapping[str, str], sort: str | Sequence[str]) -> str:
-    """What the rows are ordered by; every key comes last, so that equal rows never swap places."""
+    """What the rows are ordered by; all that tells rows apart comes last, so that equal ones never swap places."""
     names = output_columns(report, list(keys))
     given = [part.strip() for part in (sort.split(",") if isinstance(sort, str) else sort) if part.strip()]
     texts = [measure.name for measure in report.measures if measure.unit == TEXT]
     wanted = given or [*(key for key in keys if key in _TIME_KEYS), *report.sort]
     spread = [name for item in wanted for name in (keys if item == "by" else [item])]
     order: dict[str, str] = {}
-    for item in [*spread, *keys, *texts]:
+    for item in [*spread, *keys, *report.parts]:
         column, _, direction = item.partition(":")
         if column not in names:
             raise unknown("--sort", column, names)

@@ -18,6 +18,7 @@ from typing import TypeVar
 import duckdb
 
 from chatlogs.errors import EXIT_FAILED, QueryError
+from chatlogs.keeping.deltas import SCHEMA_FILE
 
 T = TypeVar("T")
 Files = Mapping[str, Sequence[str]]
@@ -35,10 +36,10 @@ class SqlError(QueryError):
     exit_code = EXIT_FAILED
 
 
-def connect(files: Files, *, timeout: float | None = None) -> duckdb.DuckDBPyConnection:
+def connect(files: Files, *, timeout: float | None = None, allow: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
     """A locked connection over these files, by table; ask through a cursor() of it, one for each question.
 
-    A query that runs longer than `timeout` seconds is stopped.
+    A query that runs longer than `timeout` seconds is stopped. `allow` names files and folders it may read besides.
     """
     connection = duckdb.connect()
     try:
@@ -46,7 +47,10 @@ def connect(files: Files, *, timeout: float | None = None) -> duckdb.DuckDBPyCon
             connection.execute(f"create view {table} as from {relation(files[table])}")
         # DuckDB checks a pattern before it reads it, so a folder with brackets in its name is allowed twice.
         names = {os.path.dirname(path) for paths in files.values() for path in paths}
+        wanted = [os.path.abspath(path) for path in allow]
+        names |= {path for path in wanted if os.path.isdir(path)}
         folders = sorted(names | {glob.escape(name) for name in names})
+        connection.execute(f"set allowed_paths = {_texts([path for path in wanted if not os.path.isdir(path)])}")
         connection.execute(f"set allowed_directories = {_texts(folders)}")
         connection.execute(
             f"set temp_directory = {_text(os.path.join(tempfile.gettempdir(), f'chatlogs-{os.getpid()}'))}"
@@ -69,7 +73,10 @@ def relation(paths: Sequence[str], *, short: bool = False) -> str:
         pattern = os.path.join(glob.escape(folders.pop()), "*.parquet")
         if sorted(glob.glob(pattern)) == sorted(paths):
             return f"read_parquet({_text(pattern)})"
-    return f"read_parquet({_texts([glob.escape(path) for path in paths])})"
+    # DuckDB guesses the rows of all files from the first one, and puts the larger side of a join where it belongs
+    # only when that guess is not 0.
+    with_rows_first = sorted(paths, key=lambda path: os.path.basename(path) == SCHEMA_FILE)
+    return f"read_parquet({_texts([glob.escape(path) for path in with_rows_first])})"
 
 
 def check_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -120,6 +127,8 @@ def said_plainly(timeout: float | None = None) -> Iterator[None]:
 def _sentence(message: str) -> str:
     """The message without the echo of the query, on one line."""
     told, _, _ = message.partition("\n\nLINE ")
+    if forbidden := re.match(r'Permission Error: Cannot access file "(.*)" - file system', told):
+        return f"the query may read the tables and no other file; name {forbidden[1]} in --allow (Python: allow=)."
     return " ".join(told.split()) or "DuckDB could not run the query."
 
 

@@ -32,12 +32,22 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Start": {"demo": "demo", "ingest": "stores", "summary": "reports"},
     "Ask": {
         "usage": "reports",
+        "cost": "costs",
+        "diff": "compare",
         "finish": "reports",
-        "flags": "reports",
+        "limits": "reports",
+        "backends": "reports",
+        "repeats": "reports",
+        "latency": "reports",
+        "errors": "reports",
+        "tools": "reports",
+        "cache": "reports",
+        "logprobs": "reports",
+        "reconcile": "costs",
         "sql": "ask",
         "show": "ask",
-        "rejects": "reports",
     },
+    "Trust": {"audit": "reports", "flags": "reports", "rejects": "reports"},
     "Look after a store": {"verify": "stores", "compact": "stores"},
     "Reference": {"schema": "reference", "completion": "reference"},
 }
@@ -86,7 +96,9 @@ def show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
     from chatlogs import __version__
 
-    parts = [f"{name} {metadata.version(name)}" for name in ("duckdb", "polars", "pyarrow", "deltalake")]
+    parts = [
+        f"{name} {metadata.version(name)}" for name in ("duckdb", "polars", "pyarrow", "deltalake", "genai-prices")
+    ]
     click.echo(f"chatlogs {__version__} (Python {platform.python_version()}, {', '.join(parts)})")
     ctx.exit()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import click
 
+from chatlogs.cli.formats import FORMATS
 from chatlogs.cli.inputs import is_store, opened
 from chatlogs.cli.options import Command, Option, Output, common_options, output_options, paths_argument, setting, tell
 from chatlogs.errors import QueryError
@@ -18,25 +21,42 @@ from chatlogs.errors import QueryError
 @click.command(cls=Command, name="sql", epilog="Python: chatlogs.open(STORE).sql('select …', name=value)")
 @click.argument("words", metavar="QUERY PATH...", nargs=-1, required=True)
 @click.option(
-    "-F", "--file", "file", cls=Option, metavar="FILE", help="Read the query from a file; then give PATHs only."
+    "-f", "-F", "--file", "file", cls=Option, metavar="FILE", help="Read the query from a file; then give PATHs only."
 )
 @click.option("-p", "--param", "params", cls=Option, multiple=True, metavar="NAME=VALUE", help="A value for $NAME.")
 @click.option(
     "--timeout", cls=Option, type=float, default=300, show_default=True, metavar="SECONDS", help="Stop after; 0: never."
 )
-@output_options
+@click.option(
+    "--allow",
+    cls=Option,
+    multiple=True,
+    metavar="PATH",
+    help="A file or folder the query may read too; may be repeated.",
+)
+@functools.partial(output_options, short=False)
 @common_options
-def sql(words: tuple[str, ...], file: str | None, params: tuple[str, ...], timeout: float, output: Output) -> None:
+def sql(
+    words: tuple[str, ...],
+    file: str | None,
+    params: tuple[str, ...],
+    timeout: float,
+    allow: tuple[str, ...],
+    output: Output,
+) -> None:
     """SQL over the tables, by their names.
 
     \b
       chatlogs sql "select model, count(*) n from completions group by all" store
       chatlogs sql "from choices where finish_reason = \\$r limit 5" store -p r=length
-      chatlogs sql --file query.sql logs/*.jsonl --json
+      chatlogs sql -f query.sql logs/*.jsonl --json
       chatlogs sql - store < query.sql
+      chatlogs sql "from usage join 'teams.csv' using (model)" store --allow teams.csv
 
-    It is DuckDB's SQL and can only read. A VALUE that is a JSON number, true, false or null is one; anything
-    else is text, and so is what stands in double quotes. `chatlogs schema` lists tables and columns.
+    Reports stand there by their names too, as they answer without filters: usage, finish, backends and so on.
+    It is DuckDB's SQL and can only read, and no other files but those allowed. A VALUE that is a JSON number, true,
+    false or null is one; anything else is text, and so is what stands in double quotes. `chatlogs schema` lists
+    tables and columns.
     """
     query, paths = (None, words) if file else (words[0], words[1:])
     if not paths:
@@ -46,10 +66,17 @@ def sql(words: tuple[str, ...], file: str | None, params: tuple[str, ...], timeo
     if not any(map(is_store, paths)):
         _check(text)
     with opened(paths) as logs:
-        output.write(logs.sql(text, timeout=timeout or None, **dict(map(_param, params))), _plain_look())
+        output.write(logs.sql(text, timeout=timeout or None, allow=allow, **dict(map(_param, params))), _plain_look())
 
 
-@click.command(cls=Command, name="show", epilog="Python: chatlogs.open(STORE).show(id)")
+class _Show(Command):
+    """A completion_key may be negative, and is no option for that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {word}" if re.fullmatch(r"-\d+", word) else word for word in args])
+
+
+@click.command(cls=_Show, name="show", epilog="Python: chatlogs.open(STORE).show(id)")
 @click.argument("id", metavar="ID")
 @paths_argument()
 @click.option("--json", "as_json", cls=Option, is_flag=True, help="The rows, each with the name of its table.")
@@ -62,7 +89,7 @@ def show(id: str, paths: tuple[str, ...], as_json: bool) -> None:
     from chatlogs.cli import screens
 
     with opened(paths) as logs:
-        tables = logs.show(id)
+        tables = logs.show(id.strip())
         if as_json:
             screens.exchange_json(tables, sys.stdout)
             return
@@ -80,7 +107,8 @@ def _query_text(query: str | None, file: str | None) -> str:
     try:
         return sys.stdin.read() if file in (None, "-") else Path(str(file)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"cannot read {file or 'stdin'}: {error}.") from error
+        hint = f" For a format: --format {file}." if file in FORMATS else ""
+        raise QueryError(f"cannot read {file or 'stdin'}: {error}.{hint}") from error
 
 
 def _check(query: str) -> None:

@@ -39,7 +39,7 @@ def demo(folder: str | None) -> None:
         tell_report(report)
         for name in ("usage", "finish"):
             _step(command(name, "store", "--by", "model"))
-            answer(name, (str(store),), Filters(by="model"), False, Output(None, None), notes=None)
+            answer(name, (str(store),), Filters(by="model"), False, Output(None, None), told=False)
         _step("next")
         if folder:
             where = str(place / "store")

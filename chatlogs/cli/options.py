@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +115,8 @@ def paths_argument(help: str = f"A store, or {RAW[0].lower()}{RAW[1:]}") -> Call
     return click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=help)
 
 
-def output_options(function: Function) -> Function:
-    """--format and its short forms, and -o; the command takes them as `output`."""
+def output_options(function: Function, *, short: bool = True) -> Function:
+    """--format and its short forms, and -o; the command takes them as `output`. `short`: whether -f is --format."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, format: str | None, path: str | None, **kwargs: Any) -> Any:
@@ -131,9 +131,8 @@ def output_options(function: Function) -> Function:
     )
     for flag, format in reversed(SHORT.items()):
         wrapped = option(f"--{flag}", "format", flag_value=format, help=f"The same as --format {format}.")(wrapped)
-    return option("-f", "--format", type=click.Choice(FORMATS), help="How to write the answer [default: table].")(
-        wrapped
-    )
+    names = ("-f", "--format") if short else ("--format",)
+    return option(*names, type=click.Choice(FORMATS), help="How to write the answer [default: table].")(wrapped)
 
 
 def filter_options(*, keys: bool) -> Callable[[Function], Function]:
@@ -182,10 +181,40 @@ def _filters() -> list[Callable[[Function], Function]]:
 def _order() -> list[Callable[[Function], Function]]:
     option = functools.partial(click.option, cls=Option, section="Grouping and order")
     return [
-        option("--by", metavar="KEY,...", help="Any columns, hour, day, week, month, metadata.KEY; '' for one total."),
-        option("--sort", default="", metavar="COL,...", help="COL, COL:asc or COL:desc; numbers come largest first."),
+        option(
+            "--by",
+            metavar="KEY,...",
+            shell_complete=_complete_keys,
+            help="Any columns, hour, day, week, month, metadata.KEY; '' for one total.",
+        ),
+        option(
+            "--sort",
+            default="",
+            metavar="COL,...",
+            shell_complete=_complete_measures,
+            help="COL, COL:asc or COL:desc; numbers come largest first.",
+        ),
         option("-n", "--limit", default=0, metavar="N", help="The first N rows; 0 is all of them."),
     ]
+
+
+def _complete_keys(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
+    """What --by may go on with: the last of its keys is completed."""
+    from chatlogs.asking.queries import known_keys
+    from chatlogs.asking.reports import ALL
+
+    return _last_of(typed, known_keys(ALL[str(ctx.info_name)]))
+
+
+def _complete_measures(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
+    from chatlogs.asking.reports import ALL
+
+    return _last_of(typed, [measure.name for measure in ALL[str(ctx.info_name)].measures])
+
+
+def _last_of(typed: str, names: Sequence[str]) -> list[str]:
+    before, comma, last = typed.rpartition(",")
+    return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
 
 
 def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:

@@ -6,31 +6,53 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from chatlogs.asking.differences import MEASURES
+from chatlogs.asking.glossary import METRICS, RULES
+from chatlogs.asking.reports import REPORTS
+from chatlogs.asking.tariffs import PRICE_STATUS
 from chatlogs.cli.options import Command, Output, common_options, output_options, setting
 from chatlogs.errors import REJECT_REASONS, QueryError
 from chatlogs.schema import FLAGS, TABLES
 
+KINDS: Mapping[str, str] = {
+    "tables": "table",
+    "reports": "report",
+    "flags": "flag",
+    "reasons": "reject_reason",
+    "rules": "rule",
+    "metrics": "metric",
+    "measures": "measure",
+    "prices": "price_status",
+}
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
 @click.command(cls=Command, name="schema")
-@click.argument("name", metavar="[TABLE|flags|reasons]", required=False)
+@click.argument(
+    "name",
+    metavar="[TABLE|REPORT|tables|reports|flags|reasons|rules|metrics|measures|prices]",
+    required=False,
+    shell_complete=lambda _ctx, _param, typed: [name for name in _names() if name.startswith(typed)],
+)
 @output_options
 @common_options
 def schema(name: str | None, output: Output) -> None:
-    """Every table and column, every flag and reject reason.
+    """Every table and column, every report, flag and reject reason.
 
     \b
       chatlogs schema                 the tables
       chatlogs schema completions     its columns
-      chatlogs schema flags           what flags mean
+      chatlogs schema reports         the reports, and the question each answers
+      chatlogs schema backends        its columns
+      chatlogs schema flags           what flags mean; also reasons, rules (of audit), metrics (of latency),
+                                      measures (of diff), prices (of cost)
       chatlogs schema --json          all of it
     """
     import polars as pl
 
     from chatlogs.telling.tables import Look
 
-    known = [*TABLES, "flags", "reasons"]
+    known = _names()
     if name is not None and name not in known:
         import difflib
 
@@ -39,7 +61,7 @@ def schema(name: str | None, output: Output) -> None:
         raise QueryError(f"no table '{name}'.{hint} Known: {', '.join(known)}.")
     rows = [row for row in declared() if _wanted(row, name, whole=not output.for_people)]
     columns = ["kind", "table", "name", "type", "doc"]
-    hidden = {"kind", "table"} | (set() if name in TABLES else {"type"})
+    hidden = {"kind", "table"} | (set() if name in TABLES or name in REPORTS else {"type"})
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
     output.write(
         frame, Look(hidden=frozenset(hidden), folded=frozenset({"doc"}), color=str(setting("color") or "auto"))
@@ -70,20 +92,34 @@ COMMANDS: Mapping[str, click.Command] = {"schema": schema, "completion": complet
 
 
 def declared() -> Iterator[dict[str, str | None]]:
-    """All that is declared, one flat row each: kind is table, column, flag or reject_reason."""
+    """All that is declared, one flat row each. kind is table, column, report, measure or one of KINDS."""
+
+    def row(kind: str, table: str, name: str, type: str | None, doc: str) -> dict[str, str | None]:
+        return {"kind": kind, "table": table, "name": name, "type": type, "doc": doc}
+
     for table in TABLES.values():
-        yield {"kind": "table", "table": table.name, "name": table.name, "type": None, "doc": table.doc}
-        for column in table.columns:
-            yield {"kind": "column", "table": table.name, "name": column.name, "type": column.type, "doc": column.doc}
-    for flag, doc in FLAGS.items():
-        yield {"kind": "flag", "table": "completions", "name": flag, "type": None, "doc": doc}
-    for reason, doc in REJECT_REASONS.items():
-        yield {"kind": "reject_reason", "table": "rejects", "name": reason, "type": None, "doc": doc}
+        yield row("table", table.name, table.name, None, table.doc)
+        yield from (row("column", table.name, column.name, column.type, column.doc) for column in table.columns)
+    for report in REPORTS.values():
+        yield row("report", report.name, report.name, None, report.question)
+        yield from (row("measure", report.name, m.name, m.unit, m.doc) for m in report.measures)
+    yield from (row("flag", "completions", name, None, doc) for name, doc in FLAGS.items())
+    yield from (row("reject_reason", "rejects", name, None, doc) for name, doc in REJECT_REASONS.items())
+    yield from (row("rule", "audit", name, None, doc) for name, doc in RULES.items())
+    yield from (row("metric", "latency", name, None, doc) for name, doc in METRICS.items())
+    yield from (row("measure", "diff", name, None, doc) for name, doc in MEASURES.items())
+    yield from (row("price_status", "cost", name, None, doc) for name, doc in PRICE_STATUS.items())
+
+
+def _names() -> list[str]:
+    return list(dict.fromkeys([*KINDS, *TABLES, *REPORTS]))
 
 
 def _wanted(row: Mapping[str, str | None], name: str | None, *, whole: bool) -> bool:
     """Whether a row is asked for: people who name nothing get the tables, programs everything."""
     if name is None:
         return whole or row["kind"] == "table"
-    kinds = {"flags": "flag", "reasons": "reject_reason"}
-    return row["kind"] == kinds[name] if name in kinds else (row["kind"], row["table"]) == ("column", name)
+    if name in KINDS:
+        return row["kind"] == KINDS[name]
+    kind = "column" if name in TABLES else "measure"
+    return (row["kind"], row["table"]) == (kind, name)

@@ -1,16 +1,20 @@
-"""Commands that answer a named question: usage, finish, flags, summary, rejects.
+"""Commands that answer a named question: one for each report.
 
-The rule: what a report is stands in queries.REPORTS; here is how it is asked for and shown.
+The rule: what a report is stands in reports.REPORTS; here is how it is asked for and shown.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
+from chatlogs.asking.measures import HOUR, Report
+from chatlogs.asking.reports import ALL, AUDIT, REPORTS, SUMMARY
+from chatlogs.cli import notes
 from chatlogs.cli.inputs import opened
 from chatlogs.cli.options import (
     Command,
@@ -31,59 +35,21 @@ if TYPE_CHECKING:
     from chatlogs.asking.queries import Filters
     from chatlogs.telling.tables import Look
 
-Notes = Callable[["Logs", "pl.DataFrame", "Filters"], list[str]]
+
+def _help(report: Report) -> str:
+    return f"{report.title}\n\n{inspect.cleandoc(report.help)}".strip()
 
 
-@click.command(cls=Command, name="usage", epilog="Python: chatlogs.open(STORE).usage(by=['day', 'model'])")
-@paths_argument()
-@filter_options(keys=True)
-@output_options
-@common_options
-def usage(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
-    """Tokens used, by model or any other key.
-
-    \b
-      chatlogs usage store --by day,model --since 7d
-      chatlogs usage logs/*.jsonl --by metadata.project --json
-    """
-    answer("usage", paths, filters, show_sql, output, _usage_notes)
+def _epilog(report: Report) -> str | None:
+    return f"Python: chatlogs.open(STORE).{report.twin}" if report.twin else None
 
 
-@click.command(cls=Command, name="finish", epilog="Python: chatlogs.open(STORE).finish_reasons(by='model')")
-@paths_argument()
-@filter_options(keys=True)
-@output_options
-@common_options
-def finish(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
-    """Why answers stopped: finish_reason, with shares.
-
-    \b
-      chatlogs finish store --by model,system_fingerprint
-      chatlogs finish store --by week -m 'gpt-4o*' --where "finish_class = 'length'"
-    """
-    answer("finish", paths, filters, show_sql, output, _finish_notes)
-
-
-@click.command(cls=Command, name="flags")
-@paths_argument()
-@filter_options(keys=True)
-@output_options
-@common_options
-def flags(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
-    """What a careful reader should know: flags, counted.
-
-    `chatlogs schema flags` says what each of them means.
-    """
-    answer("flags", paths, filters, show_sql, output)
-
-
-@click.command(cls=Command, name="summary", epilog="Python: chatlogs.open(STORE).summary()")
+@click.command(cls=Command, name="summary", help=_help(SUMMARY), epilog=_epilog(SUMMARY))
 @paths_argument()
 @filter_options(keys=False)
 @output_options
 @common_options
 def summary(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
-    """What is in these logs, on one screen."""
     from chatlogs.cli import screens
 
     if show_sql or not output.for_people:
@@ -107,24 +73,32 @@ def rejects(paths: tuple[str, ...], where: str | None, limit: int, show_sql: boo
     """
     from chatlogs.asking.queries import Filters
 
-    def notes(logs: Logs, frame: pl.DataFrame, _: Filters) -> list[str]:
-        total = int(logs.sql("select count(*) as n from rejects").item())
-        if not total:
-            return ["no line was rejected"]
-        cut = limit and frame.height == limit and total > limit
-        return [f"{frame.height:,} of {total:,} rejected lines shown; -n 0 shows all"] if cut else []
-
-    answer("rejects", paths, Filters(where=where, limit=limit), show_sql, output, notes)
+    answer("rejects", paths, Filters(where=where, limit=limit), show_sql, output)
 
 
-COMMANDS: Mapping[str, click.Command] = {c.name: c for c in (usage, finish, flags, summary, rejects) if c.name}
+@click.command(cls=Command, name="audit", help=_help(AUDIT), epilog=_epilog(AUDIT))
+@paths_argument()
+@click.option("--count-tokens", cls=Option, is_flag=True, help="Count answers without usage by a tokenizer, offline.")
+@filter_options(keys=True)
+@output_options
+@common_options
+def audit(paths: tuple[str, ...], count_tokens: bool, filters: Filters, show_sql: bool, output: Output) -> None:
+    answer("audit", paths, filters, show_sql, output, count_tokens=count_tokens)
 
 
 def answer(
-    name: str, paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output, notes: Notes | None = None
+    name: str,
+    paths: tuple[str, ...],
+    filters: Filters,
+    show_sql: bool,
+    output: Output,
+    *,
+    count_tokens: bool = False,
+    told: bool = True,
 ) -> None:
     """Ask a report and write its answer; below a table, what it does not show."""
     from chatlogs.asking.queries import build
+    from chatlogs.telling.tables import counted
 
     output.chosen  # noqa: B018  A format or a column that cannot be is told before hours of reading.
     build(name, filters)
@@ -134,29 +108,32 @@ def answer(
             if logs.ingest_report is not None:
                 tell("this reads a temporary store that is gone by now; ingest the logs with -o STORE and ask again")
             return
-        frame = logs.ask(name, filters)
-        output.write(frame, _look(name, logs, filters, output))
-        for note in notes(logs, frame, filters) if notes else []:
-            tell(note)
-        for note in _filter_notes(logs, frame, filters):
-            tell(note)
+        frame = logs.with_counts(logs.ask(name, filters), filters) if count_tokens else logs.ask(name, filters)
+        shown = _for_people(name, frame, filters) if output.for_people else frame
+        output.write(shown, _look(name, logs, filters, output))
+        if told and not setting("quiet"):
+            if shown.height < frame.height:
+                left_out = counted(frame.height - shown.height, "rows")
+                tell(f"{left_out} with nothing to tell left out of the table; --json has all")
+            for note in notes.of_report(name, logs, frame, filters):
+                tell(note)
 
 
 def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | None:
-    from chatlogs.asking.queries import HOUR, REPORTS, build
+    from chatlogs.asking.queries import build
     from chatlogs.telling.tables import Look
 
     if not output.for_people:
         return None
-    report = REPORTS[name]
+    report = ALL[name]
     keys = build(name, filters).keys
     total = logs.ask(name, dataclasses.replace(filters, by=[], sort=(), limit=0)) if report.total and keys else None
     return Look(
         units={"hour": HOUR} | {measure.name: measure.unit for measure in report.measures},
         hidden=frozenset(measure.name for measure in report.measures if not measure.shown),
-        nulls=dict.fromkeys(keys, "(none)") | {"finish_reason": "(none seen)"},
-        bar="share" if name == "finish" else None,
-        grouped=keys if name == "finish" else (),
+        nulls=dict.fromkeys(keys, "(none)") | dict(report.nulls),
+        bar=report.bar or None,
+        grouped=keys if report.parts else (),
         total=total,
         spare=report.spare,
         least_text=14 if name == "rejects" else Look.least_text,
@@ -164,41 +141,25 @@ def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | Non
     )
 
 
-def _usage_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    """What the sums leave out."""
-    from chatlogs.telling import tables
-
-    by_status = logs.ask("usage", dataclasses.replace(filters, by=["status"], sort=(), limit=0))
-    missing, total = int(by_status["no_usage"].sum()), int(by_status["responses"].sum())
-    if not missing:
-        return []
-    statuses = by_status.sort("status").select("status", "no_usage").rows()
-    known = ", ".join(f"{count:,} {status}" for status, count in statuses if count and status != "complete")
-    why = f" ({known})" if known else ""
-    return [f"{missing:,} of {tables.counted(total, 'responses')} without usage{why}: the sums leave them out"]
+def _for_people(name: str, frame: pl.DataFrame, filters: Filters) -> pl.DataFrame:
+    """The rows worth a person's time: groups with log probabilities; of an audit by key, rules that found something."""
+    if name == "logprobs":
+        return frame.filter(frame["with_logprobs"] > 0)
+    return frame.filter(frame["found"] > 0) if name == "audit" and filters.by else frame
 
 
-def _finish_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    from chatlogs.telling import tables
+def _plain(report: Report) -> click.Command:
+    """The command of a report that has no options of its own."""
 
-    unseen = int(frame.filter(frame["finish_reason"].is_null())["choices"].sum())
-    if not unseen:
-        return []
-    return [f"{tables.counted(unseen, 'choices')} never got a finish_reason: the stream was cut off, or it failed"]
+    @paths_argument()
+    @filter_options(keys=True)
+    @output_options
+    @common_options
+    def ask(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Output) -> None:
+        answer(report.name, paths, filters, show_sql, output)
+
+    return click.command(cls=Command, name=report.name, help=_help(report), epilog=_epilog(report))(ask)
 
 
-def _filter_notes(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    """Why an answer may be smaller than expected."""
-    from chatlogs.telling import tables
-
-    notes = []
-    if filters.since is not None or filters.until is not None:
-        timeless = int(logs.sql("select count(*) as n from completions where created is null").item())
-        if timeless:
-            notes.append(f"{tables.counted(timeless, 'responses')} without a time: --since and --until leave them out")
-    if not frame.height and filters.model:
-        models = logs.sql("select model from completions group by all order by count(*) desc, model limit 8")
-        notes.append(f"no model matches; these logs hold: {', '.join(map(str, models['model'].to_list()))}")
-    elif not frame.height:
-        notes.append("nothing matches")
-    return notes
+OWN: Mapping[str, click.Command] = {"summary": summary, "audit": audit, "rejects": rejects}
+COMMANDS: Mapping[str, click.Command] = {name: OWN.get(name) or _plain(report) for name, report in REPORTS.items()}

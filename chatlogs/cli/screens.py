@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from chatlogs.asking import queries
+from chatlogs.asking import measures
 from chatlogs.cli.inputs import command
 from chatlogs.schema import FLAGS
 from chatlogs.telling import report, tables
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from chatlogs.cli.options import Output
 
 _TOP = 8
+_LABELS = {
+    "provider": "provider",
+    "service_tier": "tier",
+    "request_id": "request id",
+    "custom_id": "custom id",
+    "status_code": "HTTP status",
+    "metadata": "metadata",
+}
+_ASKED_WITH = ("max_tokens", "n", "temperature", "top_p", "seed", "stream", "requested_service_tier")
 
 
 def summary(logs: Logs, filters: Filters, output: Output, color: str) -> None:
@@ -38,13 +47,13 @@ def summary(logs: Logs, filters: Filters, output: Output, color: str) -> None:
     top = dataclasses.replace(filters, by=["model"], sort=("responses",), limit=_TOP)
     models = logs.ask("usage", top).select("model", "responses", "prompt_tokens", "completion_tokens", "total_tokens")
     sys.stdout.write("\n")
-    units = dict.fromkeys(models.columns[1:], queries.COUNT)
+    units = dict.fromkeys(models.columns[1:], measures.COUNT)
     output.write(models, tables.Look(units=units, nulls={"model": "(none)"}, color=color))
     flagged = logs.ask("flags", dataclasses.replace(filters, by=[]))
     if flagged.height:
         docs = pl.Series("meaning", [FLAGS.get(flag, "") for flag in flagged["flag"]], dtype=pl.String)
         sys.stdout.write("\n")
-        look = tables.Look(units={"responses": queries.COUNT}, folded=frozenset({"meaning"}), color=color)
+        look = tables.Look(units={"responses": measures.COUNT}, folded=frozenset({"meaning"}), color=color)
         output.write(flagged.with_columns(docs), look)
 
 
@@ -119,7 +128,11 @@ def _header(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "model", f"{row['model'] or 'unknown'}{asked}"
     if row["system_fingerprint"]:
         yield "fingerprint", row["system_fingerprint"]
+    if asked_with := ", ".join(f"{name} {row[name]}" for name in _ASKED_WITH if row[name] is not None):
+        yield "asked with", asked_with
     yield "created", str(report.plain(row["created"]) or "unknown")
+    if times := ", ".join(_times(row)):
+        yield "times", times
     chunks = f" of {row['chunk_count']:,} chunks" if row["chunk_count"] else ""
     yield "status", f"{row['status']} {row['form']}{chunks}"
     names = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "total_tokens")
@@ -127,11 +140,30 @@ def _header(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "tokens", tokens or "none reported"
     if row["error_message"] or row["error_code"] or row["error_type"]:
         yield "error", " ".join(row[name] for name in ("error_type", "error_code", "error_message") if row[name])
-    yield "read from", f"{row['source']}, line {row['line_number']} (byte {row['byte_offset']})"
+    for name, label in _LABELS.items():
+        if row[name] is not None:
+            yield label, str(row[name])
+    when = f", on {row['ingested_at']:%Y-%m-%d %H:%M} UTC" if row["ingested_at"] else ""
+    yield "read from", f"{row['source']}, line {row['line_number']} (byte {row['byte_offset']}){when}"
     if row["duplicates"]:
         yield "duplicates", f"{row['duplicates']:,} equal copies were left out"
     for flag in row["flags"] or []:
         yield "flag", f"{flag}: {FLAGS.get(flag, '')}"
+
+
+def _times(row: Mapping[str, Any]) -> Iterator[str]:
+    """When it was sent, and how long after that the rest came, by the logger's clock."""
+    sent = row["started_at"]
+    if sent is not None:
+        yield f"sent {report.plain(sent)}"
+    for name in ("first_chunk_at", "last_chunk_at", "ended_at"):
+        if row[name] is not None:
+            label = name.removesuffix("_at").replace("_", " ")
+            yield (
+                f"{label} after {(row[name] - sent).total_seconds():.3f} s"
+                if sent
+                else f"{label} {report.plain(row[name])}"
+            )
 
 
 def _parts(rows: Mapping[str, pl.DataFrame], key: int) -> Iterator[tuple[str, str]]:

@@ -93,7 +93,7 @@ def tell_report(report: IngestReport) -> None:
         return
     import polars as pl
 
-    from chatlogs.asking import queries
+    from chatlogs.asking import measures
     from chatlogs.telling import tables
 
     columns = ("source", "lines", "records", "blank", "ignorable", "rejects", "responses", "duplicates")
@@ -101,7 +101,7 @@ def tell_report(report: IngestReport) -> None:
     rows = [[getattr(source, name) for name in columns] for source in new[:_SHOWN]]
     if rows:
         frame = pl.DataFrame(rows, schema=list(columns), orient="row")
-        units = dict.fromkeys(columns[1:], queries.COUNT)
+        units = dict.fromkeys(columns[1:], measures.COUNT)
         tables.write_table(frame, sys.stderr, tables.Look(units=units, spare=("ignorable", "blank")))
     if len(new) > _SHOWN:
         tell(f"and {tables.counted(len(new) - _SHOWN, 'logs')} more")

@@ -7,7 +7,7 @@ with counted as (
         finish_class,
         count(*) as choices
     from choices
-    join (select * exclude (id, model, system_fingerprint, extra) from completions) using (completion_key)
+    {completions}join (select * exclude (id, model, system_fingerprint, extra) from completions) using (completion_key)
     where {where}
     group by all
 )

@@ -5,11 +5,11 @@ select
     count(*) as responses,
     count(*) filter (where usage_source = 'reported') as with_usage,
     count(*) filter (where usage_source is distinct from 'reported') as no_usage,
-    cast(sum(prompt_tokens) as bigint) as prompt_tokens,
-    cast(sum(cached_tokens) as bigint) as cached_tokens,
-    cast(sum(completion_tokens) as bigint) as completion_tokens,
-    cast(sum(reasoning_tokens) as bigint) as reasoning_tokens,
-    cast(sum(total_tokens) as bigint) as total_tokens,
+    sum(prompt_tokens) as prompt_tokens,
+    sum(cached_tokens) as cached_tokens,
+    sum(completion_tokens) as completion_tokens,
+    sum(reasoning_tokens) as reasoning_tokens,
+    sum(total_tokens) as total_tokens,
     sum(cached_tokens) / nullif(sum(prompt_tokens) filter (where cached_tokens is not null), 0) as cached_share,
     sum(reasoning_tokens) / nullif(sum(completion_tokens) filter (where reasoning_tokens is not null), 0) as reasoning_share
 from completions

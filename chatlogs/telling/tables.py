@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from chatlogs.asking.queries import COUNT, HOUR, SHARE, TOKENS
+from chatlogs.asking.measures import COUNT, HOUR, REAL, SHARE, TOKENS, USD
 
 if TYPE_CHECKING:
     import polars as pl
@@ -109,10 +109,10 @@ def cell(value: Any, unit: str = "", null: str = "") -> str:
     """One value as people read it, safe to print."""
     if value is None:
         return null
-    if unit in (COUNT, TOKENS, SHARE):
+    if unit in (COUNT, TOKENS, SHARE, USD):
         return number(value, unit)
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:,.3f}" if unit == REAL else f"{value:.6g}"
     if unit == HOUR:
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, dt.datetime):
@@ -124,9 +124,11 @@ def cell(value: Any, unit: str = "", null: str = "") -> str:
 
 
 def number(value: Any, unit: str = COUNT) -> str:
-    """A number with its thousands apart, a share in percent, nothing for null."""
+    """A number with its thousands apart, a share in percent, dollars to a hundredth of a cent, nothing for null."""
     if value is None:
         return ""
+    if unit == USD:
+        return f"{value:,.4f}"
     return f"{100 * value:.1f} %" if unit == SHARE else f"{value:,}"
 
 

@@ -1,0 +1,58 @@
+"""What stands below a sum of money, a sentence each.
+
+The rule: a sum of money never stands alone; what it leaves out, and what in it is not exact, is told beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from chatlogs.asking.logs import Logs
+    from chatlogs.asking.queries import Filters
+
+_NAMED = 5  # Models named in a note.
+
+
+def _cost(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+    """What the sums leave out, what in them is not exact, and where the prices come from."""
+    from chatlogs.asking import pricelist
+    from chatlogs.asking.tariffs import PRICE_STATUS
+    from chatlogs.telling.tables import counted
+
+    source = f"{filters.prices}, then " if filters.prices else ""
+    sources = f"US dollars by {source}{pricelist.source()}; a provider's bill may differ"
+    if "approximate" in frame.columns and not filters.limit:
+        gaps = frame.filter((frame["unpriced"] > 0) | (frame["approximate"] > 0))
+        if gaps.is_empty():
+            return [sources]
+    whole = dataclasses.replace(filters, by=["price_status", "model"], sort=["responses"], limit=0, what_if=None)
+    by_status = logs.ask("cost", whole)
+    notes = []
+    for status, meaning in PRICE_STATUS.items():
+        rows = by_status.filter(by_status["price_status"] == status)
+        if status in ("exact", "failed") or not rows.height:
+            continue
+        named = [str(model) for model in rows["model"].to_list()[:_NAMED] if model is not None]
+        more = f" and {rows.height - _NAMED} more" if rows.height > _NAMED else ""
+        models = f" ({', '.join(named)}{more})" if named else ""
+        notes.append(f"{counted(int(rows['responses'].sum()), 'responses')}{models}: {meaning[0].lower()}{meaning[1:]}")
+    return [*notes, sources]
+
+
+def _reconcile(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+    from chatlogs.asking import bills
+
+    days = [line.day for line in bills.read(str(filters.bill))]
+    notes = [f"the bill is for {min(days)} to {max(days)}; responses of other days and without a time are left out"]
+    alone = {side: int((frame["found_in"] == side).sum()) for side in ("logs", "bill")}
+    if any(alone.values()):
+        notes.append(f"{alone['logs']} rows are only in the logs, {alone['bill']} only on the bill")
+    within = dataclasses.replace(filters, since=filters.since or min(days), until=filters.until or max(days))
+    return [*notes, *_cost(logs, frame, within)]
+
+
+NOTES = {"cost": _cost, "what_if": _cost, "reconcile": _reconcile}

@@ -1,0 +1,193 @@
+"""What commands of reports say besides their tables: notes, hints, completion; and SQL that may read a little more."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+import reported_log
+from test_cli import Result
+
+import chatlogs
+from chatlogs import cli
+from chatlogs.asking import counting
+from chatlogs.asking.reports import REPORTS
+from chatlogs.errors import QueryError
+from chatlogs.telling import report
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    monkeypatch.delenv("CHATLOGS_DEBUG", raising=False)
+
+    def run(*words: str) -> Result:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(list(words))
+        out, err = capfd.readouterr()
+        return Result(int(caught.value.code or 0), out, err)
+
+    yield run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("told")
+    chatlogs.ingest(reported_log.write(folder), folder / "store")
+    return str(folder / "store")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["usage"], "5 of 27 responses without usage (3 error, 1 truncated)"),
+        (["finish"], "2 choices never got a finish_reason"),
+        (["finish"], "4 choices stopped for length; chatlogs limits"),
+        (["backends"], "7 responses without system_fingerprint: model and service tier stand in"),
+        (["backends"], "4 responses to requests with a seed; chatlogs repeats"),
+        (["repeats", "-m", "o1"], "no request with a seed was made twice"),
+        (["latency", "-m", "llama"], "only servers tell of times here: a logger must add started_at"),
+        (["latency", "-m", "o1"], "these logs carry no times: a logger must add started_at"),
+        (["errors", "-m", "gpt*"], "no response failed"),
+        (["errors", "-m", "gpt-9"], "no model matches; these logs hold: gpt-4o, o1"),
+        (["tools", "-m", "o1"], "no tool was called"),
+        (["logprobs"], "ingest with --logprobs"),
+        (["logprobs", "-m", "o1"], "ask the API for them with logprobs=true"),
+        (["audit"], "2 responses without usage: their answers have some"),
+        (["audit"], "--count-tokens"),
+        (["audit", "--by", "model"], "rows with nothing to tell left out of the table; --json has all"),
+        (["logprobs"], "4 rows with nothing to tell left out"),
+        (["cache", "--where", "false"], "nothing matches"),
+    ],
+)
+def test_what_a_table_does_not_show_is_told(run: Run, store: str, words: list[str], told: str) -> None:
+    result = run(words[0], store, *words[1:])
+    assert result.code == 0
+    assert told in result.err
+    assert run(words[0], store, *words[1:], "-q").err == ""
+
+
+def test_notes_that_have_nothing_to_say_are_silent(run: Run, store: str) -> None:
+    assert run("usage", store, "--where", "usage_source = 'reported'").err == ""
+    assert run("latency", store, "-m", "gpt-4o").err == ""
+    assert "count-tokens" not in run("audit", store, "--count-tokens").err
+
+
+def test_an_audit_by_key_shows_people_what_was_found_and_programs_everything(run: Run, store: str) -> None:
+    assert "negative_tokens" in run("audit", store).out
+    assert "negative_tokens" not in run("audit", store, "--by", "model").out
+    assert "negative_tokens" in run("audit", store, "--by", "model", "--csv").out
+
+
+def test_tokens_are_counted_only_by_who_can(run: Run, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = next(
+        r for r in json.loads(run("audit", store, "--count-tokens", "--json").out) if r["rule"] == "missing_usage"
+    )
+    assert row["counted_completion_tokens"] > 0
+    monkeypatch.setitem(sys.modules, "toktok", None)
+    with pytest.raises(QueryError, match=r"chatlogs\[tokens\]"):
+        counting.count(["x"], "o200k_base")
+    result = run("audit", store, "--count-tokens")
+    assert result.code == 2 and "pip install" in result.err
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "ndjson", "csv", "tsv", "md", "txt", "parquet"])
+def test_every_format_takes_every_report(store: str, tmp_path: Path, suffix: str) -> None:
+    with chatlogs.open(store) as logs:
+        frames = {name: logs.ask(name) for name in REPORTS}
+    for name, frame in frames.items():
+        path = tmp_path / f"{name}.{suffix}"
+        report.save(frame, str(path), report.SUFFIXES[path.suffix])
+        if suffix == "parquet":
+            assert pl.read_parquet(path).equals(frame)
+        elif suffix == "json":
+            assert [list(row) for row in json.loads(path.read_text())] == [frame.columns] * frame.height
+        else:
+            lines = path.read_text().splitlines()
+            assert len(lines) >= frame.height and "…" not in path.read_text()
+
+
+class TestSql:
+    def test_f_is_a_file_and_a_format_gets_a_hint(self, run: Run, store: str, tmp_path: Path) -> None:
+        (tmp_path / "q.sql").write_text("select 7 as x")
+        for flag in ("-f", "-F", "--file"):
+            assert run("sql", flag, str(tmp_path / "q.sql"), store, "--csv").out == "x\n7\n"
+        result = run("sql", "-f", "csv", store)
+        assert result.code == 2 and "--format csv" in result.err
+
+    def test_reports_stand_there_by_name(self, run: Run, store: str) -> None:
+        out = run("sql", "select backend from backends where engine = 'vllm'", store, "--csv").out
+        assert out == "backend\nvllm-0.24.0-tp4-6d31f84d\n"
+        assert "sql: " not in run("sql", "select count(*) as n from usage join finish using (model)", store).err
+
+    def test_other_files_are_read_only_when_allowed(self, run: Run, store: str, tmp_path: Path) -> None:
+        teams, secret = tmp_path / "teams.csv", tmp_path / "secret.csv"
+        teams.write_text("model,team\no1,red\n")
+        secret.write_text("model,team\no1,blue\n")
+        query = "select team, responses from usage join '{}' using (model)"
+        assert run("sql", query.format(teams), store, "--allow", str(teams), "--csv").out == "team,responses\nred,4\n"
+        assert (
+            run("sql", query.format(secret), store, "--allow", str(tmp_path), "--csv").out == "team,responses\nblue,4\n"
+        )
+        for allowed in ([], ["--allow", str(teams)]):
+            result = run("sql", query.format(secret), store, *allowed)
+            assert result.code == 1 and "--allow" in result.err and not result.out
+        with chatlogs.open(store) as logs:
+            assert logs.sql(f"from '{teams}'", allow=teams)["team"].item() == "red"
+
+    def test_what_is_allowed_is_allowed_to_be_read_and_nothing_more(self, run: Run, store: str, tmp_path: Path) -> None:
+        query = f"copy (select 1 as x) to '{tmp_path / 'out.csv'}'"
+        assert run("sql", query, store, "--allow", str(tmp_path)).code == 2
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_negative_key_is_no_option(run: Run, store: str) -> None:
+    with chatlogs.open(store) as logs:
+        key = logs.sql("select min(completion_key) as k from completions").item()
+    assert key < 0
+    assert run("show", str(key), store).code == 0
+    assert run("show", "99999999999999999999", store).code == 1
+
+
+def test_the_schema_explains_reports(run: Run) -> None:
+    assert "returns" in run("schema", "backends").out
+    assert all(name in run("schema", "reports").out for name in REPORTS)
+    assert "longest_gap" in run("schema", "metrics").out
+    assert "duplicates" in run("schema", "rules").out
+    assert "Did you mean 'backends'" in run("schema", "backend").err
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("chatlogs back", "backends"),
+        ("chatlogs usage x --by model,system_f", "model,system_fingerprint"),
+        ("chatlogs latency x --sort p9", "p90"),
+        ("chatlogs tools x --by na", "name"),
+        ("chatlogs schema met", "metrics"),
+        ("chatlogs usage x --form", "--format"),
+        ("chatlogs usage x --format j", "jsonl"),
+    ],
+)
+def test_the_shell_completes(typed: str, offered: str) -> None:
+    words = typed.split()
+    environment = os.environ | {
+        "_CHATLOGS_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)
+    }  # fmt: skip
+    told = subprocess.run([sys.executable, "-m", "chatlogs"], env=environment, capture_output=True, text=True)
+    assert f"plain,{offered}" in told.stdout.splitlines(), told
+
+
+@pytest.mark.parametrize("more", [{}, {"NO_COLOR": "1", "COLUMNS": "20"}])
+def test_pipes_get_whole_lines_without_colour(store: str, more: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "chatlogs", "backends", store]
+    out = subprocess.run(command, capture_output=True, text=True, env=os.environ | more, check=True).stdout
+    assert "\x1b" not in out and "…" not in out and "█" in out
+    assert len(out.splitlines()) == 10

@@ -1,0 +1,54 @@
+"""Answers become frames without pyarrow where that is possible, and are the same frames either way."""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+import pytest
+
+from chatlogs.asking.frames import frame
+
+PLAIN = {
+    "1::tinyint": pl.Int8,
+    "1::ubigint": pl.UInt64,
+    "9007199254740993": pl.Int64,
+    "1.5::double": pl.Float64,
+    "1.25::decimal(10,2)": pl.Decimal(10, 2),
+    "'x'": pl.String,
+    "true": pl.Boolean,
+    "date '2026-01-02'": pl.Date,
+    "timestamp '2026-01-02 03:04:05.678901'": pl.Datetime("us"),
+    "timestamptz '2026-01-02 03:04:05.678901+00'": pl.Datetime("us", "UTC"),
+    "['a', null]": pl.List(pl.String),
+    "[[1], []]": pl.List(pl.List(pl.Int32)),
+}
+OTHERS = {"{'a': 1}": pl.Struct({"a": pl.Int32}), "time '01:02:03'": pl.Time, "'x'::blob": pl.Binary}
+
+
+@pytest.mark.parametrize(("value", "kind"), [*PLAIN.items(), *OTHERS.items()])
+def test_every_type_arrives_as_duckdb_would_send_it(value: str, kind: pl.DataType) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        query = f"select {value} as v union all select null"
+        ours, theirs = frame(connection.sql(query)), connection.sql(query).pl()
+    assert ours.schema == {"v": kind} == theirs.schema
+    assert ours.equals(theirs)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [("1", pl.Int64), (2**63 - 1, pl.Int64), (2**63, pl.Decimal(38, 0)), (-(2**63) - 1, pl.Decimal(38, 0))],
+)
+def test_wide_integers_become_narrow_where_they_fit(value: object, kind: pl.DataType) -> None:
+    with duckdb.connect() as connection:
+        rows = frame(connection.sql(f"select {value}::hugeint as v union all select null order by v nulls last"))
+    assert rows.schema == {"v": kind}
+    assert rows["v"].to_list() == [int(str(value)), None]
+
+
+def test_no_rows_have_their_columns() -> None:
+    with duckdb.connect() as connection:
+        assert frame(connection.sql("select 1::hugeint as a, 'x' as b where false")).schema == {
+            "a": pl.Int64,
+            "b": pl.String,
+        }
