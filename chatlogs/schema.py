@@ -79,10 +79,22 @@ def _arrow_types() -> Mapping[str, pa.DataType]:
 
 
 KEYS = (
-    Column("id", TEXT, "The response's id as the server sent it; not unique (servers reuse ids), null when absent or empty."),
+    Column(
+        "id",
+        TEXT,
+        "The response's id as the server sent it; not unique (servers reuse ids), null when absent or empty.",
+    ),
     Column("model", TEXT, "The model that answered, as the server named it; null when absent or empty."),
-    Column("system_fingerprint", TEXT, "The backend's fingerprint: the last non-empty value seen; null when absent or empty."),
-    Column("completion_key", INT, "Surrogate key of the response; joins the tables. Made from the log's content and position, not its name."),
+    Column(
+        "system_fingerprint",
+        TEXT,
+        "The backend's fingerprint: the last non-empty value seen; null when absent or empty.",
+    ),
+    Column(
+        "completion_key",
+        INT,
+        "Surrogate key of the response; joins the tables. Made from the log's content and position, not its name.",
+    ),
 )
 
 COMPLETIONS = Table(
@@ -101,7 +113,9 @@ COMPLETIONS = Table(
         Column("total_tokens", INT, "Total tokens as reported; never recomputed."),
         Column("cached_tokens", INT, "Prompt tokens served from cache; already counted in prompt_tokens."),
         Column("cache_write_tokens", INT, "Prompt tokens written to the cache; already counted in prompt_tokens."),
-        Column("reasoning_tokens", INT, "Tokens spent on hidden reasoning; inside completion_tokens at most providers."),
+        Column(
+            "reasoning_tokens", INT, "Tokens spent on hidden reasoning; inside completion_tokens at most providers."
+        ),
         Column("prompt_audio_tokens", INT, "Audio tokens in the prompt."),
         Column("completion_audio_tokens", INT, "Audio tokens in the answer."),
         Column("accepted_prediction_tokens", INT, "Predicted-output tokens that were used."),
@@ -131,7 +145,9 @@ COMPLETIONS = Table(
         Column("status_code", INT, "The HTTP status."),
         Column("flags", TEXTS, "What a careful reader should know of this row; see `chatlogs schema` for each flag."),
         Column("duplicates", INT, "How many equal copies of this response were read and left out."),
-        Column("extra", JSON, "Unknown top-level fields; in a stream each is the list of its values, a repeat kept once."),
+        Column(
+            "extra", JSON, "Unknown top-level fields; in a stream each is the list of its values, a repeat kept once."
+        ),
         Column("source", TEXT, "The log the response was first read from."),
         Column("line_number", INT, "Line of its first record, counted from 1."),
         Column("byte_offset", INT, "Offset of its first record in the decompressed bytes, counted from 0."),
@@ -150,10 +166,16 @@ CHOICES = Table(
         Column("reasoning", TEXT, "The reasoning text, where the provider shows it."),
         Column("refusal", TEXT, "The refusal text."),
         Column("finish_reason", TEXT, "Why generation stopped, as sent; null when no reason was seen."),
-        Column("finish_class", TEXT, "finish_reason in common words: stop, length, tool_calls, content_filter, error, other, or null."),
+        Column(
+            "finish_class",
+            TEXT,
+            "finish_reason in common words: stop, length, tool_calls, content_filter, error, other, or null.",
+        ),
         Column("tool_call_count", INT, "Tool calls in this choice (rows in `tool_calls`)."),
         Column("token_count", INT, "Tokens that carried log probabilities; null when none did."),
-        Column("mean_logprob", FLOAT, "Mean log probability of those tokens; sentinels and non-finite values left out."),
+        Column(
+            "mean_logprob", FLOAT, "Mean log probability of those tokens; sentinels and non-finite values left out."
+        ),
         Column("content_filter", JSON, "Content filter results of this choice."),
         Column("annotations", JSON, "Annotations such as URL citations."),
         Column("audio", JSON, "Audio answer: id, expires_at, transcript, and the data by hash and size."),
@@ -244,7 +266,9 @@ SOURCES = Table(
         Column("head_hash", TEXT, "xxh3-128 of the first 256 decompressed bytes."),
         Column("compression", TEXT, "'none', 'gzip' or 'zstd', judged by the bytes."),
         Column("container", TEXT, "How records were framed: jsonl, sse, json, ..."),
-        Column("lines", INT, "Lines read; a JSON text laid out over several lines, or an event of several, counts once."),
+        Column(
+            "lines", INT, "Lines read; a JSON text laid out over several lines, or an event of several, counts once."
+        ),
         Column("blank", INT, "Blank lines."),
         Column("ignorable", INT, "Lines that carry no record by design: SSE comments, event names, [DONE]."),
         Column("records", INT, "Lines that gave at least one record."),
@@ -258,8 +282,7 @@ SOURCES = Table(
 )
 
 TABLES: Mapping[str, Table] = {
-    table.name: table
-    for table in (COMPLETIONS, CHOICES, TOOL_CALLS, MESSAGES, LOGPROBS, CHUNKS, REJECTS, SOURCES)
+    table.name: table for table in (COMPLETIONS, CHOICES, TOOL_CALLS, MESSAGES, LOGPROBS, CHUNKS, REJECTS, SOURCES)
 }
 
 FLAGS: Mapping[str, str] = {
@@ -273,6 +296,7 @@ FLAGS: Mapping[str, str] = {
     "service_tier_changed": "The service_tier changed within the stream; the last is kept.",
     "finish_changed": "Different finish_reasons were sent for one choice; the last is kept.",
     "usage_changed": "Different usage objects were sent; the last is kept.",
+    "closed_early": "The stream was closed, by [DONE] or as its wrapper ends, before every choice had a finish_reason; nothing continues it.",
     "order_suspect": "Content follows the end of its choice, or the stream starts in the middle.",
     "repaired": "The record was read only after a harmless repair.",
     "invalid_unicode": "Text holds half a surrogate pair or bytes that are not UTF-8; it is kept escaped.",

@@ -26,8 +26,12 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
-            self.lines + other.lines, self.blank + other.blank, self.ignorable + other.ignorable,
-            self.records + other.records, self.rejects + other.rejects, self.repaired + other.repaired,
+            self.lines + other.lines,
+            self.blank + other.blank,
+            self.ignorable + other.ignorable,
+            self.records + other.records,
+            self.rejects + other.rejects,
+            self.repaired + other.repaired,
         )
 
 

@@ -125,6 +125,8 @@ def continues(chain: Sequence[Response], later: Response) -> bool:
     first = chain[0]
     if not all(part.form == "stream" for part in (first, later)) or first.model != later.model:
         return False
+    if "closed_early" in chain[-1].flags:
+        return False
     ended = {index for part in chain for index in part.ended}
     spoken = {index for part in chain for index in part.speaking}
     created_differs = (

@@ -321,4 +321,3 @@ class _Run:
             for reading in self.readings
         ]
         return IngestReport(self.store.path, self.staging.ingest_id if self.committed else None, counts, seconds)
-

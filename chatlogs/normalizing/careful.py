@@ -165,7 +165,7 @@ def folded(lines: Lines, placed: list[Placed]) -> Iterator[Placed]:
     streamed = [p for p in placed if not p.closed and (p.transcript != NO_TRANSCRIPT or p.piece.form == STREAM)]
     bodies = sorted((p for p in streamed if p.transcript != NO_TRANSCRIPT), key=lambda p: p.transcript)
     for transcript, members in groupby(bodies, key=lambda p: p.transcript):
-        for piece in fold([p.piece for p in members], transcript=True):
+        for piece in fold([p.piece for p in members], transcript=True, closed=transcript < lines.bodies_closed):
             yield _finished(piece, transcript)
     loose = [p.piece for p in streamed if p.transcript == NO_TRANSCRIPT]
     for piece in fold([p for p in loose if p.id is not None], transcript=False):

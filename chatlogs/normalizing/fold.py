@@ -166,12 +166,14 @@ def _tool_calls(rows: pa.Table) -> pa.Table:
     calls = pc.list_flatten(lists)
     starts = np.asarray(lists.offsets)[:-1] - np.asarray(lists.offsets)[0] if len(lists) else np.empty(0, np.int64)
     place = np.arange(len(calls)) - starts[np.asarray(parents)]
-    return pa.table({
-        "line_number": rows["first_line"].take(parents),
-        "choice_index": rows["choice_index"].take(parents),
-        "tool_call_index": pa.array(place, pa.int64()),
-        "call_id": calls.field("id"),
-        "kind": pa.repeat(pa.scalar("function"), len(calls)),
-        "name": calls.field("name"),
-        "arguments": calls.field("arguments"),
-    })
+    return pa.table(
+        {
+            "line_number": rows["first_line"].take(parents),
+            "choice_index": rows["choice_index"].take(parents),
+            "tool_call_index": pa.array(place, pa.int64()),
+            "call_id": calls.field("id"),
+            "kind": pa.repeat(pa.scalar("function"), len(calls)),
+            "name": calls.field("name"),
+            "arguments": calls.field("arguments"),
+        }
+    )

@@ -77,9 +77,7 @@ def _document(block: Block, found: careful.Found) -> Partials:
     )
     tables = _with(_no_pieces(), lines, list(careful.folded(lines, found.pieces)))
     rejects = _rejects(lines, found)
-    return Partials(
-        tables, rejects, counts, physical_lines=len(lines), unfinished=unfinished, container="json"
-    )
+    return Partials(tables, rejects, counts, physical_lines=len(lines), unfinished=unfinished, container="json")
 
 
 def _mark_open_text(block: Block, found: careful.Found) -> int | None:

@@ -48,7 +48,7 @@ def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
     if line.startswith(b"data:"):
         line = line[5:].strip()
         return Ignorable() if line in _EMPTY else decode(line)
-    if line in _EMPTY or line[:1] == b":" or _SSE_FIELD.match(line):
+    if b"\r" not in line and (line in _EMPTY or line[:1] == b":" or _SSE_FIELD.match(line)):
         return Ignorable()
     return decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
 
@@ -78,13 +78,19 @@ def records(
     return Found(pieces, loose=alone and pieces[0].form == STREAM)
 
 
-def sse_pieces(text: str, *, line_number: int = 1, byte_offset: int = 0, keep_chunks: bool = False) -> list[Piece]:
+def sse_pieces(
+    text: str, *, line_number: int = 1, byte_offset: int = 0, keep_chunks: bool = False, in_one_line: bool = False
+) -> list[Piece]:
     """The responses of an SSE text, one for each transcript as a rule; `line_number` is that of its first line.
 
-    Byte offsets are those of the text's begin. Events that are no record stand in extra as `unread_events`.
+    Byte offsets are those of the text's begin. in_one_line: its lines end with lone CRs, which end no line of a log.
+    Events that are no record stand in extra as `unread_events`.
     """
-    reader = _Reader(line_number, byte_offset, keep_chunks, several_lines=True)
-    return reader.read(Envelope(sse_parts(text), transcript=True))
+    reader = _Reader(line_number, byte_offset, keep_chunks, several_bodies=True, several_lines=not in_one_line)
+    pieces = reader.read(Envelope(sse_parts(text), transcript=True))
+    for part, piece in enumerate(pieces):
+        piece.part = part
+    return pieces
 
 
 @dataclass(slots=True)
@@ -92,14 +98,15 @@ class _Reader:
     line_number: int
     byte_offset: int
     keep_chunks: bool
+    several_bodies: bool = False
     several_lines: bool = False
 
     def read(self, envelope: Envelope) -> list[Piece]:
         """The responses of an envelope, with what the wrapper says of them."""
         found: list[Piece] = []
-        for parts in _bodies(envelope.parts):
+        for parts, ends in _bodies(envelope.parts):
             pieces = [self._piece(part, envelope.transcript) for part in parts if part.unread is None]
-            folded = fold(pieces, transcript=not _are_mixed(pieces))
+            folded = fold(pieces, transcript=not _are_mixed(pieces), closed=ends or not self.several_bodies)
             unread = [part.unread for part in parts if part.unread is not None]
             if unread and folded:
                 folded[-1].extra["unread_events"] = unread
@@ -141,15 +148,17 @@ def _add_error(found: list[Piece], error: Piece) -> None:
         last.error_code, last.error_type, last.error_message = error.error_code, error.error_type, error.error_message
 
 
-def _bodies(parts: list[Part]) -> list[list[Part]]:
-    """The parts between the [DONE] borders."""
-    bodies: list[list[Part]] = [[]]
+def _bodies(parts: list[Part]) -> list[tuple[list[Part], bool]]:
+    """The parts between the [DONE] borders, and whether such a border ends them."""
+    bodies: list[tuple[list[Part], bool]] = []
+    body: list[Part] = []
     for part in parts:
         if part.ends:
-            bodies.append([])
+            bodies.append((body, True))
+            body = []
         else:
-            bodies[-1].append(part)
-    return [body for body in bodies if body]
+            body.append(part)
+    return [(body, ends) for body, ends in [*bodies, (body, False)] if body]
 
 
 def _has_message(value: dict[str, Any]) -> bool:

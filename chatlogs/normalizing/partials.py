@@ -17,12 +17,31 @@ from chatlogs.schema import BOOL, FLOAT, INT, KEYS, Column, Table
 from chatlogs.tally import Counts
 
 # Filled by sql/rows.sql once a response is whole, from what the pieces carry.
-DERIVED = frozenset({
-    "completion_key", "status", "choice_count", "prompt_tokens", "completion_tokens", "total_tokens",
-    "cached_tokens", "cache_write_tokens", "reasoning_tokens", "prompt_audio_tokens", "completion_audio_tokens",
-    "accepted_prediction_tokens", "rejected_prediction_tokens", "usage_source", "duplicates", "source",
-    "ingested_at", "finish_class", "tool_call_count", "mean_logprob", "arguments_valid",
-})
+DERIVED = frozenset(
+    {
+        "completion_key",
+        "status",
+        "choice_count",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "cached_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
+        "prompt_audio_tokens",
+        "completion_audio_tokens",
+        "accepted_prediction_tokens",
+        "rejected_prediction_tokens",
+        "usage_source",
+        "duplicates",
+        "source",
+        "ingested_at",
+        "finish_class",
+        "tool_call_count",
+        "mean_logprob",
+        "arguments_valid",
+    }
+)
 
 _PIECE = Column("piece", INT, "Number of the piece within its block; joins the piece tables.")
 _WORKING = (

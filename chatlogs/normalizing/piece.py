@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import msgspec
 
 from chatlogs.normalizing.toolcalls import ToolRuns, ToolSlot
-from chatlogs.texts import Grown, joined
+from chatlogs.texts import Grown, Text, joined
 from chatlogs.values import same
 
 STREAM, COMPLETION = "stream", "completion"
@@ -233,10 +234,25 @@ def _merge_audio(a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str
         return a or b
     for name, value in b.items():
         if name in ("data", "transcript"):
-            a[name] = joined(a.get(name), value)
+            a[name] = _joined_audio(a.get(name), value)
         elif name != "id" or "id" not in a:
             a[name] = value
     return a
+
+
+def _joined_audio(one: Any, other: Any) -> Any:
+    """The text joined; what is known by its hash only cannot be: then the list of all parts."""
+    if isinstance(one, (str, Text, NoneType)) and isinstance(other, (str, Text)):
+        return joined(one, other)
+    parts: list[Any] = []
+    for value in (one, other):
+        for part in value if isinstance(value, list) else [] if value is None else [value]:
+            text = str(part) if isinstance(part, (str, Text)) else None
+            if text is not None and parts and isinstance(parts[-1], str):
+                parts[-1] += text
+            else:
+                parts.append(part if text is None else text)
+    return parts
 
 
 def _merge_growth(a: Growth, b: Growth) -> Growth:

@@ -23,17 +23,37 @@ MESSAGE_CALLS = 4  # tool calls of a stored completion that the fast path reads;
 _TEXT = "VARCHAR"
 _CALL = {"index": _TEXT, "id": _TEXT, "type": _TEXT, "function": {"name": _TEXT, "arguments": _TEXT}}
 _MESSAGE = {
-    "role": _TEXT, "content": _TEXT, "refusal": _TEXT, "reasoning_content": _TEXT, "reasoning": _TEXT,
-    "tool_calls": [_CALL], "annotations": "JSON", "audio": "JSON", "function_call": "JSON",
+    "role": _TEXT,
+    "content": _TEXT,
+    "refusal": _TEXT,
+    "reasoning_content": _TEXT,
+    "reasoning": _TEXT,
+    "tool_calls": [_CALL],
+    "annotations": "JSON",
+    "audio": "JSON",
+    "function_call": "JSON",
 }
 # Leaves are text, so that a value which does not fit its column is seen instead of lost.
-STRUCTURE = json.dumps({
-    "id": _TEXT, "object": _TEXT, "created": _TEXT, "model": _TEXT, "system_fingerprint": _TEXT,
-    "service_tier": _TEXT, "usage": "JSON",
-    "choices": [{
-        "index": _TEXT, "finish_reason": _TEXT, "logprobs": "JSON", "delta": _MESSAGE, "message": _MESSAGE,
-    }],
-})
+STRUCTURE = json.dumps(
+    {
+        "id": _TEXT,
+        "object": _TEXT,
+        "created": _TEXT,
+        "model": _TEXT,
+        "system_fingerprint": _TEXT,
+        "service_tier": _TEXT,
+        "usage": "JSON",
+        "choices": [
+            {
+                "index": _TEXT,
+                "finish_reason": _TEXT,
+                "logprobs": "JSON",
+                "delta": _MESSAGE,
+                "message": _MESSAGE,
+            }
+        ],
+    }
+)
 
 _Levels = tuple[tuple[str, frozenset[str] | None], ...]
 
@@ -68,11 +88,15 @@ def _paths(levels: _Levels) -> str:
 
 SHAPE_PATHS = _paths(_LEVELS)
 CALL_PATHS = _paths(_CALL_LEVELS)
-ARGUMENT_PATHS = "[" + ", ".join(
-    f"'$.choices[0].{said}.tool_calls[{call}].function.arguments'"
-    for said, calls in (("delta", 1), ("message", MESSAGE_CALLS))
-    for call in range(calls)
-) + "]"
+ARGUMENT_PATHS = (
+    "["
+    + ", ".join(
+        f"'$.choices[0].{said}.tool_calls[{call}].function.arguments'"
+        for said, calls in (("delta", 1), ("message", MESSAGE_CALLS))
+        for call in range(calls)
+    )
+    + "]"
+)
 
 CAREFUL, CHUNK, COMPLETION = "careful", "chunk", "completion"
 

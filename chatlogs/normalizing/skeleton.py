@@ -206,20 +206,30 @@ def register(con: duckdb.DuckDBPyConnection, lines: Lines) -> tuple[bool, list[i
     line_end = lines.end[cuts.line]
     padded = bool(np.any(cuts.padding_start < line_end))
     no_text = pa.repeat(pa.scalar("", pa.string()), len(cuts.line))
-    con.register("cut_lines", pa.table({
-        "line": pa.array(cuts.line),
-        "transcript": pa.array(lines.transcript[cuts.line]),
-        "head": views(lines, lines.start[cuts.line], cuts.text_start),
-        "fragment": views(lines, cuts.text_start, cuts.text_end),
-        "middle": views(lines, cuts.text_end, cuts.padding_start),
-        "padding": views(lines, cuts.padding_start, cuts.padding_end) if padded else no_text,
-        "tail": views(lines, cuts.padding_end, line_end) if padded else no_text,
-    }))
-    con.register("whole_lines", pa.table({
-        "line": pa.array(whole),
-        "transcript": pa.array(lines.transcript[whole]),
-        "skeleton": views(lines, lines.start[whole], lines.end[whole]),
-    }))
+    con.register(
+        "cut_lines",
+        pa.table(
+            {
+                "line": pa.array(cuts.line),
+                "transcript": pa.array(lines.transcript[cuts.line]),
+                "head": views(lines, lines.start[cuts.line], cuts.text_start),
+                "fragment": views(lines, cuts.text_start, cuts.text_end),
+                "middle": views(lines, cuts.text_end, cuts.padding_start),
+                "padding": views(lines, cuts.padding_start, cuts.padding_end) if padded else no_text,
+                "tail": views(lines, cuts.padding_end, line_end) if padded else no_text,
+            }
+        ),
+    )
+    con.register(
+        "whole_lines",
+        pa.table(
+            {
+                "line": pa.array(whole),
+                "transcript": pa.array(lines.transcript[whole]),
+                "skeleton": views(lines, lines.start[whole], lines.end[whole]),
+            }
+        ),
+    )
     return padded, aside.tolist()
 
 
