@@ -124,6 +124,17 @@ STREAMS = {
         chunk(obj(), finish="stop"),
         dumps(obj(id="c1", object="chat.completion.chunk", created=1700000000, model="m", choices=[], usage=obj(n=1))),
     ],
+    "an opening without an id": [
+        dumps(obj(id="", object="", created=0, model="", choices=[], prompt_filter_results=[obj(prompt_index=0)])),
+        chunk(obj(role="assistant", content="")),
+        chunk(obj(content="a")),
+        chunk(obj(), finish="stop"),
+    ],
+    "sound": [chunk(obj(audio=obj(id="a", data=data))) for data in ("AAEC", "AwQ", "FBgc=")],
+    "a reason after each tool call": [
+        chunk(calls(0, id="x", function=obj(name="f", arguments="{}")), finish="tool_calls"),
+        chunk(calls(1, id="y", function=obj(name="g", arguments="{}")), finish="tool_calls"),
+    ],
     "no id": [chunk(obj(content=text), id="") for text in "abc"],
 }
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from chatlogs.normalizing import columns
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import Piece
-from chatlogs.normalizing.pieces import finished, fold
+from chatlogs.normalizing.pieces import finished, fold, is_opening, opened
 
 PATIENCE_BYTES = 256 << 20  # how much log may pass before an unfinished stream is let go
 
@@ -116,25 +116,31 @@ class Assembler:
         if pc.any(old_hit).as_py():
             parts.append(self._folded(take(self.waiting, old_hit), take(pieces, new_hit)))
         old_rest, new_rest = pc.invert(_or(old_hit, old_body)), pc.invert(_or(new_hit, new_body))
-        neighbours = self._anonymous_neighbours(partials, line_base)
+        neighbours = self._neighbours(partials, line_base)
         if neighbours is not None:
             old_last, new_first = neighbours
             old_mask = _equals(old["last_line"], old_last, pc.is_null(old["id"]))
-            new_mask = _equals(new["line_number"], new_first, pc.is_null(new["id"]))
+            new_mask = _equals(new["line_number"], new_first, pc.or_(pc.is_null(new["id"]), new["opens"]))
             if pc.any(pc.and_(old_mask, old_rest)).as_py() and pc.any(pc.and_(new_mask, new_rest)).as_py():
                 parts.append(self._folded(take(self.waiting, old_mask), take(pieces, new_mask)))
                 old_rest, new_rest = pc.and_(old_rest, pc.invert(old_mask)), pc.and_(new_rest, pc.invert(new_mask))
         return concat([take(self.waiting, old_rest), take(pieces, new_rest), *parts])
 
-    def _anonymous_neighbours(self, partials: Partials, line_base: int) -> tuple[int, int] | None:
-        """Lines of the last record so far and of the first one now: chunks without an id there are one stream."""
+    def _neighbours(self, partials: Partials, line_base: int) -> tuple[int, int] | None:
+        """Lines of the last record so far and of the first one now.
+
+        Chunks without an id there are one stream, and a chunk that opens a stream may have an opening before it.
+        """
         if self.last_record is None or partials.first_record is None:
             return None
         return self.last_record + 1, partials.first_record + line_base + 1
 
     def _folded(self, old: Tables, new: Tables, body: int | None = None, closed: bool = True) -> Tables:
         found = sorted(self._pieces(old) + self._pieces(new), key=lambda p: (p.byte_offset, p.part))
-        folded = fold(found, transcript=body is not None, closed=closed)
+        if body is None and len(found) == 2 and is_opening(found[0]) and found[1].id is not None:
+            folded = [opened(*found)]
+        else:
+            folded = fold(found, transcript=body is not None, closed=closed)
         exact = {self.numbered + place: columns.before_columns(piece) for place, piece in enumerate(folded)}
         self._exact |= {number: piece for number, piece in exact.items() if piece is not None}
         whole = [finished(piece) for piece in folded]

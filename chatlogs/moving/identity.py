@@ -133,10 +133,11 @@ def continues(chain: Sequence[Response], later: Response) -> bool:
         first.created is not None and later.created is not None and first.created != later.created
         and "created_varies" not in (*first.flags, *later.flags)
     )  # fmt: skip
-    if ended.intersection(later.speaking) or (later.has_role and ended.intersection(later.indexes)):
+    again = ended.intersection(later.speaking)
+    if (again and created_differs) or (later.has_role and (again or ended.intersection(later.indexes))):
         return False
     known = {index for part in chain for index in part.indexes}
-    if ended and ended == known:
+    if ended and ended == known and not again:
         return not (later.speaking and created_differs)
     return not (later.has_role and spoken.intersection(later.indexes) and created_differs)
 

@@ -18,9 +18,10 @@ from chatlogs.normalizing.fold import Careful
 from chatlogs.normalizing.oddlines import Found as Record
 from chatlogs.normalizing.oddlines import Ignorable, read_line, records
 from chatlogs.normalizing.piece import STREAM, Piece
-from chatlogs.normalizing.pieces import finished, fold
-from chatlogs.reading.decoding import Reject
+from chatlogs.normalizing.pieces import finished, fold, is_opening, opened
+from chatlogs.reading.decoding import Decoded, Reject
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
+from chatlogs.values import text as known_text
 
 _PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
 
@@ -29,7 +30,8 @@ _PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
 class Placed:
     """A piece and the body it stands in, or NO_TRANSCRIPT. closed: whole by itself, so nothing continues it.
 
-    exact: the piece before it was finished, where its columns lack what a later merge needs.
+    exact: the piece before it was finished, where its columns lack what a later merge needs. ahead: the id in the
+    next record, where that one begins the answer that this piece opens.
     """
 
     piece: Piece
@@ -37,11 +39,14 @@ class Placed:
     closed: bool = False
     run: Careful | None = None
     exact: Piece | None = None
+    ahead: str | None = None
 
     @property
     def stream(self) -> str:
         """The stream it is a part of, as sql/block/facts.sql names it."""
-        return f"body {self.transcript}" if self.transcript != NO_TRANSCRIPT else f"id {self.piece.id or ''}"
+        if self.transcript != NO_TRANSCRIPT:
+            return f"body {self.transcript}"
+        return f"id {self.piece.id or self.ahead or ''}"
 
 
 @dataclass
@@ -143,6 +148,16 @@ def add(lines: Lines, line: int, record: Record, repaired: bool, found: Found) -
     transcript = int(lines.transcript[line])
     closed = not record.loose and transcript == NO_TRANSCRIPT
     found.pieces += [Placed(piece, transcript, closed) for piece in record.pieces]
+    if record.loose and transcript == NO_TRANSCRIPT and is_opening(record.pieces[0]):
+        found.pieces[-1].ahead = _id_ahead(lines, line)
+
+
+def _id_ahead(lines: Lines, line: int) -> str | None:
+    """The id in the record that follows the line."""
+    after = np.flatnonzero(lines.kind[line + 1 :] == OBJECT)[:1]
+    decoded = read_line(lines.text(line + 1 + int(after[0]))) if len(after) else None
+    value = decoded.value if isinstance(decoded, Decoded) else None
+    return known_text(value.get("id")) if isinstance(value, dict) else None
 
 
 def read_text(text: bytes, line: int, offset: int) -> tuple[Record | Reject | Ignorable, bool]:
@@ -167,12 +182,31 @@ def folded(lines: Lines, placed: list[Placed]) -> Iterator[Placed]:
     for transcript, members in groupby(bodies, key=lambda p: p.transcript):
         for piece in fold([p.piece for p in members], transcript=True, closed=transcript < lines.bodies_closed):
             yield _finished(piece, transcript)
-    loose = [p.piece for p in streamed if p.transcript == NO_TRANSCRIPT]
+    loose = _with_openings(lines, [p for p in streamed if p.transcript == NO_TRANSCRIPT])
     for piece in fold([p for p in loose if p.id is not None], transcript=False):
         yield _finished(piece)
     for neighbours in _neighbours(lines, [p for p in loose if p.id is None]):
         for piece in fold(neighbours, transcript=False):
             yield _finished(piece)
+
+
+def _with_openings(lines: Lines, placed: list[Placed]) -> list[Piece]:
+    """The pieces in order, the openings of answers put before these."""
+    if all(p.ahead is None for p in placed):
+        return [p.piece for p in placed]
+    found: list[Piece] = []
+    opening: Placed | None = None
+    ordinals = np.cumsum(lines.kind == OBJECT)
+    for p in placed:
+        piece = p.piece
+        follows = opening is not None and ordinals[piece.line_number] - ordinals[opening.piece.line_number] == 1
+        if opening is not None and follows and opening.ahead == piece.id and piece.opens:
+            found[-1] = opened(opening.piece, piece)
+            opening = None
+        else:
+            found.append(piece)
+            opening = p if p.ahead is not None else None
+    return found
 
 
 def _finished(piece: Piece, transcript: int = NO_TRANSCRIPT) -> Placed:

@@ -22,8 +22,10 @@ __all__ = [
     "continues",
     "finished",
     "fold",
+    "is_opening",
     "merge",
     "merge_chunks",
+    "opened",
     "piece_of_chunk",
     "piece_of_completion",
     "piece_of_error",
@@ -46,7 +48,7 @@ def continues(a: Piece, b: Piece, *, transcript: bool, closed: bool = True) -> b
         if b.id is None and "prompt_filter_results" in b.extra:
             return False  # Azure begins an answer with a chunk that has results, and neither id nor choices
         at_once = closed and a.created is not None and a.created == b.created
-        trails = _trails(b) and not (is_steady and b.choices)
+        trails = _trails(b) and (closed or not (is_steady and b.choices))
         return trails or at_once or not (is_steady or b.opens or _speaks_again(a, b))
     begins = b.opens and ids_differ and _any_text(a) and not a.role_repeats
     told = (a.chunk_count or 0) > 1 or a.usage is not None or not a.choices
@@ -60,15 +62,17 @@ def _speaks_again(a: Piece, b: Piece) -> bool:
 
 
 def _continues_line(a: Piece, b: Piece) -> bool:
+    created_differs = a.created is not None and b.created is not None and a.created != b.created
     bringing = [choice for choice in b.choices.values() if choice.says or (b.opens and choice.role)]
-    taken = [a.choices[choice.index] for choice in bringing if choice.index in a.choices]
-    if any(choice.finish_reason for choice in taken):
-        return False
-    if not bringing or a.created is None or b.created is None or a.created == b.created:
+    taken = [choice for choice in bringing if choice.index in a.choices]
+    ended = [choice for choice in taken if a.choices[choice.index].finish_reason]
+    if ended and (created_differs or any(choice.role for choice in ended)):
+        return False  # a call after another ends with a reason of its own at Together, and names no role
+    if not bringing or not created_differs:
         return True
     if a.choices and not taken and all(choice.finish_reason for choice in a.choices.values()):
         return False
-    return not (b.opens and any(choice.says for choice in taken) and not a.role_repeats)
+    return not (b.opens and any(a.choices[choice.index].says for choice in taken) and not a.role_repeats)
 
 
 def _continues_stored(a: Piece, b: Piece) -> bool:
@@ -94,6 +98,26 @@ def _any_text(piece: Piece) -> bool:
 def _trails(piece: Piece) -> bool:
     """Whether it only adds to a response that has ended: usage, filter results, an empty delta, a repeated finish."""
     return not piece.opens and not _any_text(piece)
+
+
+def is_opening(piece: Piece) -> bool:
+    """Whether it is what Azure opens a stream with: results of the prompt's filter, without an id or a choice."""
+    return (
+        piece.form == STREAM
+        and piece.id is None
+        and not piece.choices
+        and piece.usage is None
+        and not piece.extra.keys().isdisjoint(("prompt_filter_results", "prompt_annotations"))
+    )
+
+
+def opened(opening: Piece, piece: Piece) -> Piece:
+    """The answer that the next record of the log begins, with its opening. Both are used up."""
+    opens = piece.opens
+    piece = merge(opening, piece)
+    piece.opens = opens
+    piece.flags.add("ambiguous_grouping")
+    return piece
 
 
 def fold(pieces: Iterable[Piece], *, transcript: bool, closed: bool = True) -> list[Piece]:
