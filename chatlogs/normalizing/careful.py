@@ -15,10 +15,11 @@ import numpy as np
 
 from chatlogs.normalizing.columns import before_columns
 from chatlogs.normalizing.fold import Careful
+from chatlogs.normalizing.oddlines import PLAINLY, Ignorable, read_line, records
 from chatlogs.normalizing.oddlines import Found as Record
-from chatlogs.normalizing.oddlines import Ignorable, read_line, records
 from chatlogs.normalizing.piece import STREAM, Piece
 from chatlogs.normalizing.pieces import finished, fold, is_opening, opened
+from chatlogs.reading.asked import Asked
 from chatlogs.reading.decoding import Decoded, Reject
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
 from chatlogs.values import text as known_text
@@ -54,8 +55,10 @@ class Found:
     """What the careful path read, beside the pieces: rejects by line, and counts for the ledger.
 
     lines: how many more, or fewer, texts than lines there are. ignorable_more: texts of a line beside its others.
+    arrivals: times that stand before the text of a line.
     """
 
+    asked: Asked = PLAINLY
     pieces: list[Placed] = field(default_factory=list)
     rejects: dict[int, Reject] = field(default_factory=dict)
     raws: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class Found:
     lines: int = 0
     ignorable_more: int = 0
     padded: set[tuple[int, bytes]] = field(default_factory=set)
+    arrivals: dict[int, str] = field(default_factory=dict)
 
     @property
     def streams(self) -> list[str]:
@@ -84,8 +88,8 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
     if record.text is None or record.chunks == 1:
         return False
     first = record.first_line
-    result, repaired = read_text(record.text, first, _offset(lines, first))
-    alone, _ = read_text(lines.text(first), first, _offset(lines, first))
+    result, repaired = read_text(record.text, first, _offset(lines, first), found)
+    alone, _ = read_text(lines.text(first), first, _offset(lines, first), found)
     if not isinstance(result, Record) or not isinstance(alone, Record) or not result.loose or repaired:
         return False
     piece = result.pieces[0]
@@ -133,7 +137,7 @@ def read_one(lines: Lines, line: int, found: Found) -> None:
         if said in found.padded:
             return  # random padding tells a line logged twice from two equal fragments
         found.padded.add(said)
-    result, repaired = read_text(text, line, _offset(lines, line))
+    result, repaired = read_text(text, line, _offset(lines, line), found)
     if isinstance(result, Reject):
         found.rejects[line] = result
     elif isinstance(result, Ignorable):
@@ -160,12 +164,14 @@ def _id_ahead(lines: Lines, line: int) -> str | None:
     return known_text(value.get("id")) if isinstance(value, dict) else None
 
 
-def read_text(text: bytes, line: int, offset: int) -> tuple[Record | Reject | Ignorable, bool]:
+def read_text(text: bytes, line: int, offset: int, found: Found) -> tuple[Record | Reject | Ignorable, bool]:
     """What a text holds, and whether it had to be repaired for that."""
     decoded = read_line(text)
     if isinstance(decoded, (Reject, Ignorable)):
         return decoded, False
-    return records(decoded, line_number=line, byte_offset=offset), decoded.repaired
+    arrived_at = found.arrivals.get(line)
+    result = records(decoded, line_number=line, byte_offset=offset, asked=found.asked, arrived_at=arrived_at)
+    return result, decoded.repaired
 
 
 def _offset(lines: Lines, line: int) -> int:

@@ -73,6 +73,7 @@ def _choice(choice: Choice, number: int) -> dict[str, Any]:
         "annotations": as_json(choice.annotations) if choice.annotations else None,
         "audio": as_json(choice.audio) if choice.audio else None,
         "extra": as_json(choice.extra) if choice.extra else None,
+        "text_digest": choice.text_digest,
     }
 
 
@@ -174,6 +175,7 @@ def _choice_of(row: dict[str, Any]) -> Choice:
         annotations=_decoded(row["annotations"], []),
         audio=_decoded(row["audio"], None),
         extra=_decoded(row["extra"], {}),
+        text_digest=row["text_digest"],
         tail=True,
         growth=None,
     )

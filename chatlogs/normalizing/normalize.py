@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing import careful, columns, fold
+from chatlogs.normalizing import careful, columns, fold, timed
 from chatlogs.normalizing.layout import is_document, read_together, read_whole
+from chatlogs.normalizing.oddlines import PLAINLY
 from chatlogs.normalizing.partials import PIECES, REJECTS, Partials
 from chatlogs.normalizing.piece import STREAM
+from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
 from chatlogs.schema import arrow_schema
@@ -27,16 +29,17 @@ _UNFINISHED = Reject(
 )
 
 
-def normalize(block: Block, *, fast: bool = True) -> Partials:
+def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Partials:
     """What the block's lines say of each response, what they could not say, and the count of both.
 
     fast=False sends every record down the careful path; the yield is the same.
     """
-    found = careful.Found()
-    if block.offset == 0 and block.last and is_document(block.data[: block.size]) and read_whole(block, found):
+    found = careful.Found(asked)
+    if block.offset == 0 and block.last and _may_be_document(block, asked) and read_whole(block, found):
         return _document(block, found)
     lines = scan(block)
-    if fast and bool(np.any(lines.kind == OBJECT)):
+    timed.mark(lines, found.arrivals)
+    if fast and not asked.each_record and bool(np.any(lines.kind == OBJECT)):
         tables = _read_fast(lines, found)
     else:
         for line in np.flatnonzero(lines.kind == OBJECT).tolist():
@@ -47,6 +50,12 @@ def normalize(block: Block, *, fast: bool = True) -> Partials:
     partials = _partials(lines, _with(tables, lines, slow), found)
     partials.exact = {len(lines) + i: placed.exact for i, placed in enumerate(slow) if placed.exact is not None}
     return partials
+
+
+def _may_be_document(block: Block, asked: Asked) -> bool:
+    return asked.container == "json" or (
+        asked.container not in FRAMES and is_document(memoryview(block.data)[: block.size])
+    )
 
 
 def _with(tables: dict[str, pa.Table], lines: Lines, slow: list[careful.Placed]) -> dict[str, pa.Table]:

@@ -9,10 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from chatlogs.normalizing.piece import STREAM
+from chatlogs.normalizing.piece import COMPLETION, STREAM
 from chatlogs.normalizing.pieces import Piece, fold, piece_of_chunk, piece_of_completion, piece_of_error
-from chatlogs.normalizing.requests import apply_facts, apply_request
+from chatlogs.normalizing.requests import apply_facts, apply_request, messages_of
 from chatlogs.reading import shapes
+from chatlogs.reading.asked import Asked
+from chatlogs.reading.asking import is_asking
 from chatlogs.reading.containers import sse_parts, unwrap
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part
@@ -20,6 +22,7 @@ from chatlogs.values import micros
 
 __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
 
+PLAINLY = Asked()
 _SSE_FIELD = re.compile(rb"(event|id|retry)(:|$)")
 _EMPTY = (b"", b"[DONE]")
 
@@ -54,21 +57,21 @@ def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
 
 
 def records(
-    decoded: Decoded, *, line_number: int = 0, byte_offset: int = 0, keep_chunks: bool = False
+    decoded: Decoded, *, line_number: int = 0, byte_offset: int = 0, asked: Asked = PLAINLY, arrived_at: object = None
 ) -> Found | Reject | Ignorable:
-    """The responses in a decoded line, bare or wrapped; not `finished` yet."""
+    """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line."""
     value = decoded.value
     if shapes.kind(value) == shapes.IGNORABLE:
         return Ignorable()
     if not isinstance(value, (dict, list)):
         return Reject("not_an_object", f"The line is {shapes.describe(value)}; a record is an object.")
-    reader = _Reader(line_number, byte_offset, keep_chunks)
-    envelopes = unwrap(value)
+    reader = _Reader(line_number, byte_offset, asked)
+    envelopes = unwrap(value, only=asked.wrapper)
+    if arrived_at is not None and len(envelopes) == 1 and envelopes[0].parts:
+        envelopes[0].parts[0].arrived_at = envelopes[0].parts[0].arrived_at or arrived_at
     pieces = [piece for envelope in envelopes for piece in reader.read(envelope)]
     if not pieces:
-        reason = "unknown_shape" if isinstance(value, dict) else "not_an_object"
-        detail = f"The line is {shapes.describe(value)}: no completion, no chunk, no known wrapper of these."
-        return Reject(reason, detail)
+        return Found([], loose=False) if is_asking(value) else _unknown(value, asked)
     for number, piece in enumerate(pieces):
         piece.part = number
         piece.flags |= decoded.flags
@@ -78,15 +81,23 @@ def records(
     return Found(pieces, loose=alone and pieces[0].form == STREAM)
 
 
+def _unknown(value: dict[str, Any] | list[Any], asked: Asked) -> Reject:
+    reason = "unknown_shape" if isinstance(value, dict) else "not_an_object"
+    wanted = "no completion, no chunk, no known wrapper of these"
+    if asked.wrapper is not None:
+        wanted = f"it cannot be read as {asked.wrapper}, which was asked for"
+    return Reject(reason, f"The line is {shapes.describe(value)}: {wanted}.")
+
+
 def sse_pieces(
-    text: str, *, line_number: int = 1, byte_offset: int = 0, keep_chunks: bool = False, in_one_line: bool = False
+    text: str, *, line_number: int = 1, byte_offset: int = 0, asked: Asked = PLAINLY, in_one_line: bool = False
 ) -> list[Piece]:
     """The responses of an SSE text, one for each transcript as a rule; `line_number` is that of its first line.
 
     Byte offsets are those of the text's begin. in_one_line: its lines end with lone CRs, which end no line of a log.
     Events that are no record stand in extra as `unread_events`.
     """
-    reader = _Reader(line_number, byte_offset, keep_chunks, several_bodies=True, several_lines=not in_one_line)
+    reader = _Reader(line_number, byte_offset, asked, several_bodies=True, several_lines=not in_one_line)
     pieces = reader.read(Envelope(sse_parts(text), transcript=True))
     for part, piece in enumerate(pieces):
         piece.part = part
@@ -97,7 +108,7 @@ def sse_pieces(
 class _Reader:
     line_number: int
     byte_offset: int
-    keep_chunks: bool
+    asked: Asked
     several_bodies: bool = False
     several_lines: bool = False
 
@@ -119,14 +130,27 @@ class _Reader:
                 apply_request(piece, envelope.request)
             if envelope.facts:
                 apply_facts(piece, envelope.facts)
+            self._add_request(piece)
         return found
+
+    def _add_request(self, piece: Piece) -> None:
+        """What other logs say was asked: a batch's input by custom_id, pages of messages by the completion's id."""
+        asked = self.asked
+        if piece.custom_id and piece.custom_id in asked.requests and piece.request_model is None:
+            request = asked.requests[piece.custom_id]
+            if request is None:
+                piece.flags.add("ambiguous_request")
+            else:
+                apply_request(piece, request)
+        if piece.id and piece.id in asked.messages and piece.form == COMPLETION and not piece.messages:
+            piece.messages = messages_of(list(asked.messages[piece.id]))
 
     def _piece(self, part: Part, transcript: bool) -> Piece:
         place = self._place(part.line)
         kind = shapes.kind(part.value)
         if kind == shapes.CHUNK or (kind == shapes.COMPLETION and transcript and not _has_message(part.value)):
             arrived_at = micros(part.arrived_at)
-            piece = piece_of_chunk(part.value, **place, arrived_at=arrived_at, keep_chunk=self.keep_chunks)
+            piece = piece_of_chunk(part.value, **place, arrived_at=arrived_at, keep_chunk=self.asked.chunks)
         elif kind == shapes.COMPLETION:
             piece = piece_of_completion(part.value, **place)
         else:

@@ -49,6 +49,7 @@ class Choice:
     text_late: bool = False  # text came after the finish_reason
     finish_changed: bool = False
     growth: Growth = ("", "", 0)
+    text_digest: str | None = None  # of texts that are not kept; parts have theirs one after the other
 
     @property
     def tool_calls(self) -> list[ToolSlot]:
@@ -223,6 +224,8 @@ def _merge_choice(a: Choice, b: Choice) -> None:
         a.audio = _merge_audio(a.audio, b.audio)
         a.growth = _merge_growth(a.growth, b.growth)
         a.tail |= b.tail
+    if b.text_digest is not None:
+        a.text_digest = f"{a.text_digest or ''}{b.text_digest}"
     a.role = a.role or b.role
     a.finish_reason = b.finish_reason or a.finish_reason
     a.content_filter = b.content_filter or a.content_filter

@@ -112,7 +112,7 @@ def messages_of(value: object) -> list[dict[str, Any]]:
 
 def _message(entry: dict[str, Any]) -> dict[str, Any]:
     content = entry.get("content")
-    parts = None if content is None or isinstance(content, str) else content
+    parts = entry.get("content_parts") if content is None or isinstance(content, str) else content
     calls = entry.get("tool_calls") or entry.get("function_call")
     return {
         "role": text(entry.get("role")),

@@ -22,9 +22,12 @@ _ERROR_NAMES = {"error_code": "code", "error_class": "type", "error_message": "m
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
 
 
-def unwrap(value: object) -> list[Envelope]:
-    """The envelopes in the value, in order; none when it holds no record that is known."""
-    return list(_unwrap(value, 0))
+def unwrap(value: object, *, only: str | None = None) -> list[Envelope]:
+    """The envelopes in the value, in order; none when it holds no record that is known.
+
+    only: the name of the one wrapper to look for, in lists and objects, instead of telling it by the keys.
+    """
+    return list(_unwrap(value, 0) if only is None else _unwrap_only(value, only, 0))
 
 
 def _unwrap(value: object, level: int) -> Iterator[Envelope]:
@@ -37,7 +40,7 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
         if found in (shapes.CHUNK, shapes.COMPLETION):
             yield Envelope([Part(value)], transcript=False)
             return
-        for hosted in HOSTED:
+        for hosted in HOSTED.values():
             envelopes = hosted(value)
             if envelopes:
                 yield from envelopes
@@ -58,6 +61,28 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
         envelope = _captured(value)
         if envelope is not None:
             yield envelope
+
+
+def _unwrap_only(value: object, name: str, level: int) -> Iterator[Envelope]:
+    """What the rows of one wrapper make of the value: first those whose keys are there, then the others."""
+    if level > _NESTING:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _unwrap_only(item, name, level + 1)
+    elif isinstance(value, dict):
+        envelopes = HOSTED[name](value) if name in HOSTED else []
+        wrappers = [wrapper for wrapper in WRAPPERS if wrapper.name == name]
+        for wrapper in sorted(wrappers, key=lambda wrapper: not wrapper.fits(value)):
+            if not envelopes and (envelope := _read(wrapper, value)) is not None:
+                envelopes = [envelope]
+        if envelopes:
+            yield from envelopes
+            return
+        for path in LISTS:
+            if isinstance(inner := at(value, path), list):
+                yield from _unwrap_only(inner, name, level)
+                return
 
 
 def _unwrap_list(values: list[Any], level: int) -> Iterator[Envelope]:

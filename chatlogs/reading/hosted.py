@@ -5,7 +5,7 @@ Their fields are renamed to those of a completion; what they do not keep stays u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chatlogs.reading import shapes
@@ -181,4 +181,4 @@ def llm_logs(row: dict[str, Any]) -> list[Envelope]:
     return [Envelope([Part(value)], False, request, facts)]
 
 
-HOSTED: tuple[Reader, ...] = (langsmith, langfuse, helicone, llm_logs)
+HOSTED: Mapping[str, Reader] = {"langsmith": langsmith, "langfuse": langfuse, "helicone": helicone, "llm": llm_logs}
