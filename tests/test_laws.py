@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from log_lines import dumps, logs, obj
 
 from chatlogs.moving.ingest import ingest
 from chatlogs.normalizing.normalize import normalize
+from chatlogs.reading.lines import Block
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 PLACES = ("completion_key", "source", "line_number", "byte_offset")
@@ -231,3 +233,42 @@ def test_a_log_that_grew_is_read_from_where_it_ended(
     assert ledger["lines"] == ledger["records"] + ledger["blank"] + ledger["ignorable"] + ledger["rejects"]
     for name in ("records", "rejects", "responses", "size", "content_hash", "resume_offset"):
         assert ledger[name] == once[name], name
+
+
+# --- wrapped answers ---------------------------------------------------------------------------------------------
+
+REQUEST = b'{"model":"m","n":2,"seed":7,"messages":[{"role":"user","content":"Hi"}],"api_key":"s","tools":[{"a":{}}]}'
+WRAPPERS = (
+    b'{"request":%(request)b,"response":%(answer)b,"status":200,"started_at":"2026-01-01T00:00:00Z","duration_ms":5}',
+    b'{"id":"b","custom_id":"r","response":{"status_code":200,"request_id":"q","body":%(answer)b},"error":null}',
+    b'{"request_body":%(request)b,"response_body":%(answer)b,"request_created_at":"2026-01-01T00:00:00Z","delay_ms":-1}',
+    b'{"litellm_call_id":"x","id":"i","messages":[{"role":"user","content":"\xc3\xa9"}],"response":%(answer)b,"n":0}',
+    b'{"input":%(request)b,"output":%(answer)b,"tags":{"a":"b"}}',
+    b'{"response":%(answer)b,"error":"cut","response":1}',
+    b'{"completion":%(answer)b,"params":%(request)b}',
+    b'{"note":{"choices":1},"chunks":%(list)b,"started_at":1767225600,"ended_at":1}',
+    b'{"request":%(request)b,"response":%(list)b,"timestamp":"2026-01-01T00:00:00Z"}',
+    b'{"request":%(request)b,"sse":%(sse)b,"status":200}',
+    b"%(answer)b",
+)
+
+
+def wrap(form: bytes, records: list[bytes]) -> bytes:
+    text = b"".join(b"data: %b\n\n" % record for record in records) + b"data: [DONE]\n\n"
+    parts = {b"request": REQUEST, b"answer": records[-1], b"list": b"[%b]" % b",".join(records)}
+    return form % (parts | {b"sse": json.dumps(text.decode("utf-8", "replace")).encode()})
+
+
+@few(60)
+@given(st.lists(st.tuples(st.sampled_from(WRAPPERS), logs(most_edits=1, lines_between=False)), min_size=1, max_size=12))
+def test_both_paths_read_wrapped_answers_alike(wrapped: list[tuple[bytes, bytes]]) -> None:
+    """Unwrapped to bare lines for the fast path, or one by one: the same responses, requests and counts."""
+    lines = []
+    for form, log in wrapped:
+        records = [line for line in log.split(b"\n") if line[:1] == b"{" and line[-1:] == b"}"]
+        lines.append(wrap(form, records or [b"{}"]))
+    block = Block.of(b"\n".join(lines))
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts and fast.counts.balanced
+    assert fast.rejects.to_pylist() == slow.rejects.to_pylist()
+    assert shown(fast.tables) == shown(slow.tables)

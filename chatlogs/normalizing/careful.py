@@ -13,6 +13,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
+from chatlogs.normalizing import runs
 from chatlogs.normalizing.columns import before_columns
 from chatlogs.normalizing.fold import Careful
 from chatlogs.normalizing.oddlines import PLAINLY, Ignorable, read_line, records
@@ -101,29 +102,67 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
         head = alone.pieces[0].choices[index].content
         if head and str(choice.content).startswith(str(head) * 2):
             return False  # each fragment may repeat all text so far
-        choice.growth = None
-    piece.chunk_count = record.chunks
-    piece.last_line, piece.last_offset = record.last_line, _offset(lines, record.last_line)
-    piece.role_repeats = any(choice.role for choice in piece.choices.values())
+    _place_run(lines, piece, record.chunks, record.last_line)
     found.pieces.append(Placed(piece, int(lines.transcript[first]), run=record))
     return True
 
 
+def _place_run(lines: Lines, piece: Piece, chunks: int, last_line: int) -> None:
+    """Let the piece, read from the joined text, stand for so many chunks, of which none repeats the one before."""
+    for choice in piece.choices.values():
+        choice.growth = None if choice.content else choice.growth
+    piece.chunk_count = chunks
+    piece.last_line, piece.last_offset = last_line, _offset(lines, last_line)
+    piece.role_repeats = any(choice.role for choice in piece.choices.values())
+
+
 def untangle(lines: Lines, found: Found) -> None:
-    """Read streams whose runs overlap line by line: only so is their order known."""
+    """Cut runs where other records of their stream stand between their lines: only so is their order known."""
     tangled = set()
     reach: dict[str, int] = {}
     for placed in sorted(found.pieces, key=lambda p: p.piece.line_number):
         if placed.piece.line_number < reach.get(placed.stream, -1):
             tangled.add(placed.stream)
         reach[placed.stream] = max(reach.get(placed.stream, -1), placed.piece.last_line)
+    if not tangled:
+        return
     again = [p for p in found.pieces if p.run is not None and p.stream in tangled]
-    if again:
-        dropped = set(map(id, again))
-        found.pieces = [p for p in found.pieces if id(p) not in dropped]
-        for placed in again:
-            for line in placed.run.lines if placed.run else ():
+    places: dict[str, list[int]] = {stream: [] for stream in tangled}
+    for placed in found.pieces:
+        if placed.stream in tangled:
+            places[placed.stream] += placed.run.lines if placed.run is not None else [placed.piece.line_number]
+    dropped = set(map(id, again))
+    found.pieces = [p for p in found.pieces if id(p) not in dropped]
+    order = {stream: {line: at for at, line in enumerate(sorted(numbers))} for stream, numbers in places.items()}
+    for placed in again:
+        assert placed.run is not None
+        _read_stretches(lines, placed.run, order[placed.stream], found)
+
+
+def _read_stretches(lines: Lines, run: Careful, order: dict[int, int], found: Found) -> None:
+    """Read a run in stretches of lines that follow each other in their stream; order: each line's place in that."""
+    borders = zip(lines.start[run.lines].tolist(), lines.end[run.lines].tolist(), strict=True)
+    data = memoryview(lines.block.data)
+    cut = runs.fragments([bytes(data[start:end]) for start, end in borders], run.text)
+    begin = 0
+    for at in range(1, len(run.lines) + 1):
+        if at < len(run.lines) and order[run.lines[at]] - order[run.lines[at - 1]] == 1:
+            continue
+        stretch = run.lines[begin:at]
+        text = cut.text(begin, at) if cut is not None and len(stretch) > 1 else None
+        if text is None or not _read_stretch(lines, text, stretch, found):
+            for line in stretch:
                 read_one(lines, line, found)
+        begin = at
+
+
+def _read_stretch(lines: Lines, text: bytes, stretch: list[int], found: Found) -> bool:
+    result, repaired = read_text(text, stretch[0], _offset(lines, stretch[0]), found)
+    if not isinstance(result, Record) or not result.loose or repaired:
+        return False
+    _place_run(lines, result.pieces[0], len(stretch), stretch[-1])
+    found.pieces.append(Placed(result.pieces[0], int(lines.transcript[stretch[0]])))
+    return True
 
 
 def read_one(lines: Lines, line: int, found: Found) -> None:

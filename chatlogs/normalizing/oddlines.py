@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from chatlogs.normalizing.piece import COMPLETION, STREAM
+from chatlogs.normalizing.piece import STREAM
 from chatlogs.normalizing.pieces import Piece, fold, piece_of_chunk, piece_of_completion, piece_of_error
-from chatlogs.normalizing.requests import apply_facts, apply_request, messages_of
+from chatlogs.normalizing.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.asking import is_asking
@@ -130,20 +130,8 @@ class _Reader:
                 apply_request(piece, envelope.request)
             if envelope.facts:
                 apply_facts(piece, envelope.facts)
-            self._add_request(piece)
+            add_request(piece, self.asked)
         return found
-
-    def _add_request(self, piece: Piece) -> None:
-        """What other logs say was asked: a batch's input by custom_id, pages of messages by the completion's id."""
-        asked = self.asked
-        if piece.custom_id and piece.custom_id in asked.requests and piece.request_model is None:
-            request = asked.requests[piece.custom_id]
-            if request is None:
-                piece.flags.add("ambiguous_request")
-            else:
-                apply_request(piece, request)
-        if piece.id and piece.id in asked.messages and piece.form == COMPLETION and not piece.messages:
-            piece.messages = messages_of(list(asked.messages[piece.id]))
 
     def _piece(self, part: Part, transcript: bool) -> Piece:
         place = self._place(part.line)

@@ -15,7 +15,7 @@ from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import Decoded, decode_text
 from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of
 from chatlogs.reading.hosted import HOSTED
-from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper
+from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper, candidates
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
 _ERROR_NAMES = {"error_code": "code", "error_class": "type", "error_message": "message"}
@@ -45,7 +45,7 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
             if envelopes:
                 yield from envelopes
                 return
-        for wrapper in WRAPPERS:
+        for wrapper in candidates(value):
             if wrapper.fits(value):
                 envelope = _read(wrapper, value)
                 if envelope is not None:
@@ -111,8 +111,10 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
         if parts:
             break
     request = next((found for path in wrapper.request if (found := _object(at(value, path))) is not None), None)
+    if not parts and not wrapper.error and "messages" not in (request or {}):
+        return None
     envelope = Envelope(parts, transcript, request)
-    fill(envelope, value, wrapper.facts, wrapper.merged_request)
+    fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
     envelope.flags |= wrapper.flags
     envelope.error = _error(first_of(value, wrapper.error))
     if not parts and envelope.error is None and _has_failed(envelope):

@@ -6,14 +6,13 @@ one name are spellings of one tool.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chatlogs.reading.envelopes import at
+from chatlogs.reading.envelopes import at, reachable
 
 Paths = tuple[str, ...]
-
-_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,26 @@ class Wrapper:
     facts: Mapping[str, Paths] = field(default_factory=dict)
     merged_request: Mapping[str, Paths] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
+    fact_paths: tuple[tuple[str, Paths], ...] = field(init=False)
+    request_paths: tuple[tuple[str, Paths], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fact_paths", tuple(self.facts.items()))
+        object.__setattr__(self, "request_paths", tuple(self.merged_request.items()))
 
     def fits(self, value: dict[str, object]) -> bool:
+        """Whether all the keys are there."""
         return all(path in value or at(value, path) is not None for path in self.when)
+
+
+def candidates(value: dict[str, object]) -> tuple[Wrapper, ...]:
+    """The rows that may fit a value with these keys, in order."""
+    return _candidates(tuple(value))
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _candidates(keys: tuple[str, ...]) -> tuple[Wrapper, ...]:
+    return tuple(row for row in WRAPPERS if len(reachable(row.when, keys)) == len(row.when))
 
 
 _TIMES: Mapping[str, Paths] = {
@@ -104,11 +120,14 @@ WRAPPERS: tuple[Wrapper, ...] = (
         facts={"started_at": ("startedDateTime",), "duration_ms": ("time",), "status_code": ("response.status",)},
     ),
     Wrapper("portkey", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_FACTS),
-    Wrapper(
-        "vcr", ("request", "response"),
-        ("response.parsed_body", "response.body.string", "response.body.base64_string"),
-        ("request.parsed_body", "request.body.string", "request.body"),
-        facts={**_FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
+    *(
+        Wrapper(
+            "vcr", ("request", body),
+            ("response.parsed_body", "response.body.string", "response.body.base64_string"),
+            ("request.parsed_body", "request.body.string", "request.body"),
+            facts={**_FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
+        )
+        for body in ("response.body", "response.parsed_body")
     ),
     Wrapper(
         "exchange", ("request",),
