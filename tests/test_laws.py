@@ -16,8 +16,10 @@ from ingested import Rows, assembled, shown, stored
 from log_lines import dumps, logs, obj
 
 from chatlogs.moving.ingest import ingest
+from chatlogs.normalizing import wrapped
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.reading.lines import Block
+from chatlogs.normalizing.oddlines import PLAINLY
+from chatlogs.reading.lines import Block, scan
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 PLACES = ("completion_key", "source", "line_number", "byte_offset")
@@ -261,14 +263,39 @@ def wrap(form: bytes, records: list[bytes]) -> bytes:
 
 @few(60)
 @given(st.lists(st.tuples(st.sampled_from(WRAPPERS), logs(most_edits=1, lines_between=False)), min_size=1, max_size=12))
-def test_both_paths_read_wrapped_answers_alike(wrapped: list[tuple[bytes, bytes]]) -> None:
+def test_both_paths_read_wrapped_answers_alike(parts: list[tuple[bytes, bytes]]) -> None:
     """Unwrapped to bare lines for the fast path, or one by one: the same responses, requests and counts."""
     lines = []
-    for form, log in wrapped:
+    for form, log in parts:
         records = [line for line in log.split(b"\n") if line[:1] == b"{" and line[-1:] == b"}"]
         lines.append(wrap(form, records or [b"{}"]))
     block = Block.of(b"\n".join(lines))
     fast, slow = normalize(block), carefully(block)
     assert fast.counts == slow.counts and fast.counts.balanced
     assert fast.rejects.to_pylist() == slow.rejects.to_pylist()
+    assert shown(fast.tables) == shown(slow.tables)
+
+
+def sample_answers() -> list[list[bytes]]:
+    """The records of each response of the sample logs: one completion, or the chunks of a stream."""
+    found: dict[str, list[bytes]] = {}
+    for path in sorted(SAMPLES.glob("*.jsonl*")):
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for line in data.splitlines():
+            if line.startswith(b'{"id":"chatcmpl-') and line.endswith(b"}"):
+                found.setdefault(line[:60].split(b'"')[3].decode(), []).append(line)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("form", WRAPPERS[:-1])
+def test_a_log_of_wrapped_answers_is_unwrapped(form: bytes) -> None:
+    """Plain answers in any container are read like bare ones, but for what the container says."""
+    streamed = b"list" in form or b"sse" in form
+    answers = [records for records in sample_answers() if streamed == (len(records) > 1)]
+    lines = [wrap(form, records) for records in answers[:40]]
+    block = Block.of(b"\n".join(lines))
+    taken = wrapped.read(scan(block), PLAINLY, normalize)[1]
+    assert len(taken) >= 0.8 * len(lines) > 20 or b'"response":1' in form
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts
     assert shown(fast.tables) == shown(slow.tables)

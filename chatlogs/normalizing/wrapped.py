@@ -76,8 +76,8 @@ def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list
 
 
 def _may_wrap(text: bytes) -> bool:
-    """Whether the line holds an answer below its first level."""
-    at = text.find(b'"choices"')
+    """Whether the line holds an answer below its first level, perhaps in a text."""
+    at = text.find(b'"choices')
     return at > 0 and text.count(b"{", 0, at) > 1
 
 
