@@ -14,7 +14,7 @@ from typing import Any
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import Decoded, decode_text
 from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of
-from chatlogs.reading.hosted import HOSTED
+from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper, candidates
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
@@ -40,7 +40,7 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
         if found in (shapes.CHUNK, shapes.COMPLETION):
             yield Envelope([Part(value)], transcript=False)
             return
-        for hosted in HOSTED.values():
+        for hosted in HOSTED.values() if may_be_hosted(value) else ():
             envelopes = hosted(value)
             if envelopes:
                 yield from envelopes

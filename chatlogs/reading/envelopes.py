@@ -56,9 +56,13 @@ def first_of(value: object, paths: tuple[str, ...]) -> Any:
     return _first(value, reachable(paths, tuple(value))) if isinstance(value, dict) else None
 
 
-def _first(value: object, paths: tuple[str, ...]) -> Any:
+def _first(value: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
     for path in paths:
-        found = at(value, path)
+        found = value.get(path)
+        if found is None and "." in path:
+            head, _, rest = path.partition(".")
+            inner = value.get(head)  # two plain steps, as nearly all paths have, without a call
+            found = inner.get(rest) if isinstance(inner, dict) and "." not in rest else at(value, path)
         if found is not None and found != "" and found != {}:
             return found
     return None

@@ -181,4 +181,12 @@ def llm_logs(row: dict[str, Any]) -> list[Envelope]:
     return [Envelope([Part(value)], False, request, facts)]
 
 
+_TOLD_BY = frozenset({"run_type", "traceId", "trace_id", "llmSchema", "llmSchema.response.messages", "prompt"})
+
+
+def may_be_hosted(row: Mapping[str, Any]) -> bool:
+    """Whether a key is there that one of the readers asks for."""
+    return not _TOLD_BY.isdisjoint(row)
+
+
 HOSTED: Mapping[str, Reader] = {"langsmith": langsmith, "langfuse": langfuse, "helicone": helicone, "llm": llm_logs}
