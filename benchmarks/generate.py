@@ -165,16 +165,38 @@ def with_odd(lines: Iterator[bytes], rng: random.Random, share: float) -> Iterat
         yield rng.choice(ODD_KINDS)(line) if rng.random() < share else line
 
 
+def _exchange(line: bytes) -> bytes:
+    """A request and its answer, with the times and the status, as a proxy logs them."""
+    return (
+        b'{"request":{"model":"gpt-4o-mini","temperature":0.7,"stream":false,"messages":[{"role":"user","content":'
+        b'"What is in the log?"}]},"response":%b,"status":200,"started_at":"2026-11-01T00:00:00Z","duration_ms":%d}\n'
+        % (line[:-1], len(line))
+    )
+
+
+def wrapped(kind: str, texts: Texts) -> Iterator[bytes]:
+    """The same answers, each line in a container: exchanges of completions, or of the whole list of chunks."""
+    if kind == "completions":
+        yield from map(_exchange, completion_lines(texts))
+    created = float(START)
+    while True:
+        created += texts.rng.expovariate(STREAMS_PER_SECOND)
+        yield _exchange(b"[%b]\n" % b",".join(line[:-1] for line in stream(texts, int(created))))
+
+
 def write(
     kind: str, path: str | Path, *, lines: int, seed: int = 7, obfuscation: bool = False, odd: float = 0.0,
-    open_streams: int = 50,
+    open_streams: int = 50, in_container: bool = False,
 ) -> int:  # fmt: skip
     """Write `lines` lines of `kind` ("chunks" or "completions") to `path`; gives back the bytes written.
 
-    A chunk log ends where its lines end, so the streams still open there stay unfinished.
+    A chunk log ends where its lines end, so the streams still open there stay unfinished. in_container: each line is
+    an exchange, one of chunks holds a whole stream.
     """
     texts = Texts.seeded(seed)
-    if kind == "chunks":
+    if in_container:
+        made = wrapped(kind, texts)
+    elif kind == "chunks":
         made = chunk_lines(texts, open_streams=open_streams, obfuscation=obfuscation)
     else:
         made = completion_lines(texts)
@@ -198,13 +220,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--obfuscation", action="store_true", help='add "obfuscation" to each chunk, as OpenAI does')
     parser.add_argument("--odd", type=float, default=0.0, metavar="SHARE", help="share of lines made odd, 0 to 1")
+    parser.add_argument("--wrapped", action="store_true", help="each line is an exchange: request, response, times")
     parser.add_argument("--open", type=int, default=50, metavar="N", help="streams being written at once")
     options = parser.parse_args()
     whole = CHUNK_LINES if options.kind == "chunks" else COMPLETION_LINES
     lines = options.lines if options.lines is not None else round(whole * options.scale)
     size = write(
         options.kind, options.output, lines=lines, seed=options.seed, obfuscation=options.obfuscation,
-        odd=options.odd, open_streams=options.open,
+        odd=options.odd, open_streams=options.open, in_container=options.wrapped,
     )  # fmt: skip
     print(f"{options.output}: {lines:,} lines, {size / 1e6:,.1f} MB", file=sys.stderr)
 

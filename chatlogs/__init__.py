@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chatlogs.asking.logs import Logs
-    from chatlogs.errors import ChatlogsError, QueryError, SourceError, StoreError
+    from chatlogs.errors import ChatlogsError, OptionError, QueryError, SourceError, StoreError
     from chatlogs.moving.ingest import ingest
     from chatlogs.normalizing.pieces import merge_chunks
     from chatlogs.tally import IngestReport
@@ -27,6 +27,7 @@ __all__ = [
     "ChatlogsError",
     "IngestReport",
     "Logs",
+    "OptionError",
     "QueryError",
     "SourceError",
     "StoreError",
@@ -41,6 +42,7 @@ _HOMES = {
     "ChatlogsError": "errors",
     "IngestReport": "tally",
     "Logs": "asking.logs",
+    "OptionError": "errors",
     "QueryError": "errors",
     "SourceError": "errors",
     "StoreError": "errors",

@@ -26,6 +26,12 @@ class StoreError(ChatlogsError):
     """A store is missing, damaged, locked, or of a newer format."""
 
 
+class OptionError(ChatlogsError):
+    """An option has a value that it cannot have."""
+
+    exit_code = EXIT_USAGE
+
+
 class QueryError(ChatlogsError):
     """A question cannot be asked as written: unknown column, bad SQL, bad value."""
 

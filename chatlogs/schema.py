@@ -180,6 +180,11 @@ CHOICES = Table(
         Column("annotations", JSON, "Annotations such as URL citations."),
         Column("audio", JSON, "Audio answer: id, expires_at, transcript, and the data by hash and size."),
         Column("extra", JSON, "Unknown fields of the choice; those of its message or delta stand under that name."),
+        Column(
+            "text_digest",
+            TEXT,
+            "SHA-256 of the choice's texts where none of them is kept (--content none), so that equal answers are still told.",
+        ),
     ),
 )
 
@@ -296,6 +301,8 @@ FLAGS: Mapping[str, str] = {
     "service_tier_changed": "The service_tier changed within the stream; the last is kept.",
     "finish_changed": "Different finish_reasons were sent for one choice; the last is kept.",
     "usage_changed": "Different usage objects were sent; the last is kept.",
+    "ambiguous_request": "Several batch inputs hold different requests of this custom_id; none was taken for this answer.",
+    "closed_early": "The stream was closed, by [DONE] or as its wrapper ends, before every choice had a finish_reason; nothing continues it.",
     "order_suspect": "Content follows the end of its choice, or the stream starts in the middle.",
     "repaired": "The record was read only after a harmless repair.",
     "invalid_unicode": "Text holds half a surrogate pair or bytes that are not UTF-8; it is kept escaped.",

@@ -63,13 +63,14 @@ class SourceCount:
 class IngestReport:
     """What an ingest read, and where every line of it went. `str()` of it is the summary for people.
 
-    ingest_id is None when no log held anything new.
+    ingest_id is None when no log held anything new. notes: what a careful reader should know of the logs.
     """
 
     store: str
     ingest_id: str | None
     sources: Sequence[SourceCount]
     seconds: float
+    notes: Sequence[str] = ()
 
     @property
     def lines(self) -> int:

@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from conformance.suite import HERE, TABLES, Case, differences, load_cases, row_differences
 
+from chatlogs.moving.ingest import ingest
+
 CASES = load_cases()
 EDGES = [f"5.{number}" for number in range(1, 41)] + [f"B{number}" for number in range(1, 17)]
 OWN_EDGES = ["C1", "C2", "C3", "C4"]
@@ -36,7 +38,6 @@ OWN_ORDER = {
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(case: Case, tmp_path: Path) -> None:
     """A case's inputs, ingested run by run, give the rows it expects, and every line is accounted for."""
-    ingest = pytest.importorskip("chatlogs.ingest").ingest
     store = tmp_path / "store"
     for run in case.runs:
         paths = case.write_inputs(run, tmp_path / "logs")

@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 from ingested import Rows, blocks, shown, stored
+from recordings import CORPORA, SOURCES
 
 from chatlogs.moving.ingest import ingest
 from chatlogs.normalizing.normalize import normalize
 
-CORPORA = Path(__file__).resolve().parents[1].parent / "shared" / "corpora"
-SOURCES = sorted(path.name for path in CORPORA.iterdir() if path.is_dir()) if CORPORA.is_dir() else []
 STREAMED = [name for name in SOURCES if (CORPORA / name / "streams.sse").exists()]
 
 # Streams whose usage stands only in `x_groq`, which `last_usage` does not count: ours is the fuller answer.

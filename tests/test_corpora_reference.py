@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from recordings import CORPORA, SOURCES
 
 from chatlogs.normalizing.oddlines import Found, read_line, records, sse_pieces
 from chatlogs.normalizing.pieces import Piece, finished, piece_of_completion
 from chatlogs.normalizing.toolcalls import FUNCTION_CALL
 from chatlogs.reading.decoding import Decoded
-
-CORPORA = Path(__file__).resolve().parents[1].parent / "shared" / "corpora"
-SOURCES = sorted(path.name for path in CORPORA.iterdir() if path.is_dir()) if CORPORA.is_dir() else []
 
 pytestmark = pytest.mark.skipif(not SOURCES, reason="the recorded corpora are not beside the project")
 

@@ -189,7 +189,10 @@ def test_what_continues_an_open_stream_and_what_does_not() -> None:
     opened = replace(PLAIN, ended=[])
     more = replace(PLAIN, has_role=False)
     assert continues([opened], more)
-    assert not continues([PLAIN], more)  # its choice has ended, and this says more
+    assert not continues([PLAIN], replace(more, has_role=True))  # its choice has ended, and this begins again
+    assert not continues([PLAIN], replace(more, created=2))
+    assert continues([PLAIN], more)  # as Together ends each of several tool calls with a reason
+    assert not continues([replace(opened, flags=["closed_early"])], more)
     assert continues([PLAIN], replace(more, speaking=[], indexes=[]))  # usage alone
     assert not continues([opened], replace(more, model="n"))
     assert not continues([opened], replace(PLAIN, created=2))  # a fresh start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,10 @@ from ingested import Rows, assembled, shown, stored
 from log_lines import dumps, logs, obj
 
 from chatlogs.moving.ingest import ingest
+from chatlogs.normalizing import wrapped
 from chatlogs.normalizing.normalize import normalize
+from chatlogs.normalizing.oddlines import PLAINLY
+from chatlogs.reading.lines import Block, scan
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 PLACES = ("completion_key", "source", "line_number", "byte_offset")
@@ -124,6 +128,17 @@ STREAMS = {
         chunk(obj(), finish="stop"),
         dumps(obj(id="c1", object="chat.completion.chunk", created=1700000000, model="m", choices=[], usage=obj(n=1))),
     ],
+    "an opening without an id": [
+        dumps(obj(id="", object="", created=0, model="", choices=[], prompt_filter_results=[obj(prompt_index=0)])),
+        chunk(obj(role="assistant", content="")),
+        chunk(obj(content="a")),
+        chunk(obj(), finish="stop"),
+    ],
+    "sound": [chunk(obj(audio=obj(id="a", data=data))) for data in ("AAEC", "AwQ", "FBgc=")],
+    "a reason after each tool call": [
+        chunk(calls(0, id="x", function=obj(name="f", arguments="{}")), finish="tool_calls"),
+        chunk(calls(1, id="y", function=obj(name="g", arguments="{}")), finish="tool_calls"),
+    ],
     "no id": [chunk(obj(content=text), id="") for text in "abc"],
 }
 
@@ -220,3 +235,67 @@ def test_a_log_that_grew_is_read_from_where_it_ended(
     assert ledger["lines"] == ledger["records"] + ledger["blank"] + ledger["ignorable"] + ledger["rejects"]
     for name in ("records", "rejects", "responses", "size", "content_hash", "resume_offset"):
         assert ledger[name] == once[name], name
+
+
+# --- wrapped answers ---------------------------------------------------------------------------------------------
+
+REQUEST = b'{"model":"m","n":2,"seed":7,"messages":[{"role":"user","content":"Hi"}],"api_key":"s","tools":[{"a":{}}]}'
+WRAPPERS = (
+    b'{"request":%(request)b,"response":%(answer)b,"status":200,"started_at":"2026-01-01T00:00:00Z","duration_ms":5}',
+    b'{"id":"b","custom_id":"r","response":{"status_code":200,"request_id":"q","body":%(answer)b},"error":null}',
+    b'{"request_body":%(request)b,"response_body":%(answer)b,"request_created_at":"2026-01-01T00:00:00Z","delay_ms":-1}',
+    b'{"litellm_call_id":"x","id":"i","messages":[{"role":"user","content":"\xc3\xa9"}],"response":%(answer)b,"n":0}',
+    b'{"input":%(request)b,"output":%(answer)b,"tags":{"a":"b"}}',
+    b'{"response":%(answer)b,"error":"cut","response":1}',
+    b'{"completion":%(answer)b,"params":%(request)b}',
+    b'{"note":{"choices":1},"chunks":%(list)b,"started_at":1767225600,"ended_at":1}',
+    b'{"request":%(request)b,"response":%(list)b,"timestamp":"2026-01-01T00:00:00Z"}',
+    b'{"request":%(request)b,"sse":%(sse)b,"status":200}',
+    b"%(answer)b",
+)
+
+
+def wrap(form: bytes, records: list[bytes]) -> bytes:
+    text = b"".join(b"data: %b\n\n" % record for record in records) + b"data: [DONE]\n\n"
+    parts = {b"request": REQUEST, b"answer": records[-1], b"list": b"[%b]" % b",".join(records)}
+    return form % (parts | {b"sse": json.dumps(text.decode("utf-8", "replace")).encode()})
+
+
+@few(60)
+@given(st.lists(st.tuples(st.sampled_from(WRAPPERS), logs(most_edits=1, lines_between=False)), min_size=1, max_size=12))
+def test_both_paths_read_wrapped_answers_alike(parts: list[tuple[bytes, bytes]]) -> None:
+    """Unwrapped to bare lines for the fast path, or one by one: the same responses, requests and counts."""
+    lines = []
+    for form, log in parts:
+        records = [line for line in log.split(b"\n") if line[:1] == b"{" and line[-1:] == b"}"]
+        lines.append(wrap(form, records or [b"{}"]))
+    block = Block.of(b"\n".join(lines))
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts and fast.counts.balanced
+    assert fast.rejects.to_pylist() == slow.rejects.to_pylist()
+    assert shown(fast.tables) == shown(slow.tables)
+
+
+def sample_answers() -> list[list[bytes]]:
+    """The records of each response of the sample logs: one completion, or the chunks of a stream."""
+    found: dict[str, list[bytes]] = {}
+    for path in sorted(SAMPLES.glob("*.jsonl*")):
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for line in data.splitlines():
+            if line.startswith(b'{"id":"chatcmpl-') and line.endswith(b"}"):
+                found.setdefault(line[:60].split(b'"')[3].decode(), []).append(line)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("form", WRAPPERS[:-1])
+def test_a_log_of_wrapped_answers_is_unwrapped(form: bytes) -> None:
+    """Plain answers in any container are read like bare ones, but for what the container says."""
+    streamed = b"list" in form or b"sse" in form
+    answers = [records for records in sample_answers() if streamed == (len(records) > 1)]
+    lines = [wrap(form, records) for records in answers[:40]]
+    block = Block.of(b"\n".join(lines))
+    taken = wrapped.read(scan(block), PLAINLY, normalize)[1]
+    assert len(taken) >= 0.8 * len(lines) > 20 or b'"response":1' in form
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts
+    assert shown(fast.tables) == shown(slow.tables)

@@ -193,3 +193,13 @@ def test_two_logs_that_begin_alike_have_keys_of_their_own() -> None:
     second = key_of("head", [first])
     assert first != second and -(2**63) <= min(first, second) <= max(first, second) < 2**63
     assert key_of("head", []) == first
+
+
+def test_a_line_without_end_is_refused_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decompression bomb costs no more memory than the longest line that is read."""
+    monkeypatch.setattr("chatlogs.reading.sources.LONGEST_BYTES", 1 << 20)
+    bomb = source_of(tmp_path / "bomb.gz", gzip.compress(b"[" * (8 << 20)))
+    with pytest.raises(SourceError, match="holds a line of more than"):
+        read(bomb)
+    whole = source_of(tmp_path / "long.gz", gzip.compress(b"[" * (1 << 19) + b"\n" + b"]" * (1 << 19)))
+    assert len(read(whole)) == (1 << 20) + 1

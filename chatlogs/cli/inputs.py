@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatlogs.cli.options import setting, tell
-from chatlogs.errors import SourceError
+from chatlogs.errors import OptionError, SourceError
 
 if TYPE_CHECKING:
     from chatlogs.asking.logs import Logs
@@ -30,15 +30,20 @@ def opened(paths: Sequence[str], **options: Any) -> Iterator[Logs]:
     stores = [path for path in paths if is_store(path)]
     if stores and len(paths) > 1:
         raise SourceError(f"{stores[0]} is a store: ask one store at a time, without other paths beside it.")
+    container = setting("container")
+    if stores and container is not None:
+        raise OptionError(f"--container is for raw logs, and {stores[0]} is a store: leave it out.")
     if stores:
         with Logs.open(stores[0]) as logs:
             yield logs
         return
     with progress() as step:
-        logs = Logs.read(list(paths), progress=step, **options)
+        logs = Logs.read(list(paths), progress=step, container=container, **options)
     with logs:
         if logs.ingest_report is not None:
             tell(_told(logs.ingest_report, paths))
+            for note in logs.ingest_report.notes:
+                tell(note)
         yield logs
 
 

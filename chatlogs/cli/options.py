@@ -111,8 +111,24 @@ RAW = "Raw logs: files, globs, folders, - for stdin."
 
 
 def paths_argument(help: str = f"A store, or {RAW[0].lower()}{RAW[1:]}") -> Callable[[Function], Function]:
-    """PATH...: a store or raw logs."""
-    return click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=help)
+    """PATH...: a store or raw logs, and --container for the latter (see `setting`)."""
+    argument = click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=help)
+    container = click.option(
+        "--container",
+        cls=Option,
+        metavar="NAME",
+        expose_value=False,
+        callback=_container,
+        help="How raw logs are framed, when their shape does not tell: jsonl, har, litellm ...",
+    )
+    return lambda function: argument(container(function))
+
+
+def _container(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from chatlogs.reading.asked import CONTAINERS, check
+
+        ctx.meta["chatlogs.container"] = check("container", value, CONTAINERS)
 
 
 def output_options(function: Function, *, short: bool = True) -> Function:
@@ -226,7 +242,7 @@ def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None
 
 
 def setting(name: str) -> Any:
-    """What --color or --quiet said; None when nothing."""
+    """What --color, --quiet or --container said; None when nothing."""
     return click.get_current_context().meta.get(f"chatlogs.{name}")
 
 

@@ -27,6 +27,15 @@ _SPEED_TOLD_FROM = 50  # MB; with less, the seconds are those of making tables, 
     "-o", "--output", "store", cls=Option, required=True, metavar="STORE", help="The store's folder; made if new."
 )
 @click.option("--strict", cls=Option, is_flag=True, help="Exit with 3 when a line was rejected; the store is written.")
+@click.option(
+    "--content",
+    cls=Option,
+    default="keep",
+    show_default=True,
+    metavar="keep|hash|none",
+    help="Keep texts, their hashes, or neither; counts, lengths and verdicts stay.",
+)
+@click.option("--chunks", cls=Option, is_flag=True, help="Keep a row for every chunk; reads chunk logs more slowly.")
 @click.option("--logprobs", cls=Option, is_flag=True, help="Keep a row for every token with a log probability.")
 @click.option("--json", "as_json", cls=Option, is_flag=True, help="The ingest report as JSON on stdout.")
 @common_options
@@ -43,10 +52,12 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
     from chatlogs.moving.ingest import ingest as read_into
 
     with progress() as step:
-        report = read_into(list(paths), store, progress=step, **options)
+        report = read_into(list(paths), store, progress=step, container=setting("container"), **options)
     if as_json:
         click.echo(json.dumps(as_dict(report), default=str))
     tell_report(report)
+    for note in report.notes:
+        tell(note)
     if report.rejects:
         tell(f"why lines were rejected: {command('rejects', store)}")
     tell(f"next: {command('summary', store)}")

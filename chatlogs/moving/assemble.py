@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from chatlogs.normalizing import columns
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import Piece
-from chatlogs.normalizing.pieces import finished, fold
+from chatlogs.normalizing.pieces import finished, fold, is_opening, opened
 
 PATIENCE_BYTES = 256 << 20  # how much log may pass before an unfinished stream is let go
 
@@ -81,12 +81,12 @@ class Assembler:
         if self._exact:
             still = set(self.waiting["completions"]["piece"].to_pylist())
             self._exact = {number: piece for number, piece in self._exact.items() if number in still}
-        return take(joined, pc.invert(keep))
+        return _closed(take(joined, pc.invert(keep)), None)
 
     def rest(self) -> Tables:
         """All that still waits; the source has ended."""
         pieces, self.waiting = self.waiting, empty()
-        return pieces
+        return _closed(pieces, self.open_body)
 
     def _placed(self, pieces: Mapping[str, pa.Table], line_base: int) -> Tables:
         """The pieces numbered apart from those that wait, at their lines in the source."""
@@ -110,32 +110,39 @@ class Assembler:
         old_hit = pc.and_(pc.and_(old_bare, pc.is_valid(old["id"])), shared)
         new_hit = pc.and_(new_bare, pc.and_(pc.is_valid(new["id"]), pc.is_in(new["id"], old["id"].filter(old_hit))))
         parts = []
+        closed = partials.bodies_closed > 0  # the first body of this block ends in it
         if pc.any(new_body).as_py():
-            parts.append(self._folded(take(self.waiting, old_body), take(pieces, new_body), self.open_body))
+            parts.append(self._folded(take(self.waiting, old_body), take(pieces, new_body), self.open_body, closed))
         else:
             old_body = new_body = None
         if pc.any(old_hit).as_py():
-            parts.append(self._folded(take(self.waiting, old_hit), take(pieces, new_hit), None))
+            parts.append(self._folded(take(self.waiting, old_hit), take(pieces, new_hit)))
         old_rest, new_rest = pc.invert(_or(old_hit, old_body)), pc.invert(_or(new_hit, new_body))
-        neighbours = self._anonymous_neighbours(partials, line_base)
+        neighbours = self._neighbours(partials, line_base)
         if neighbours is not None:
             old_last, new_first = neighbours
             old_mask = _equals(old["last_line"], old_last, pc.is_null(old["id"]))
-            new_mask = _equals(new["line_number"], new_first, pc.is_null(new["id"]))
+            new_mask = _equals(new["line_number"], new_first, pc.or_(pc.is_null(new["id"]), new["opens"]))
             if pc.any(pc.and_(old_mask, old_rest)).as_py() and pc.any(pc.and_(new_mask, new_rest)).as_py():
-                parts.append(self._folded(take(self.waiting, old_mask), take(pieces, new_mask), None))
+                parts.append(self._folded(take(self.waiting, old_mask), take(pieces, new_mask)))
                 old_rest, new_rest = pc.and_(old_rest, pc.invert(old_mask)), pc.and_(new_rest, pc.invert(new_mask))
         return concat([take(self.waiting, old_rest), take(pieces, new_rest), *parts])
 
-    def _anonymous_neighbours(self, partials: Partials, line_base: int) -> tuple[int, int] | None:
-        """Lines of the last record so far and of the first one now: chunks without an id there are one stream."""
+    def _neighbours(self, partials: Partials, line_base: int) -> tuple[int, int] | None:
+        """Lines of the last record so far and of the first one now.
+
+        Chunks without an id there are one stream, and a chunk that opens a stream may have an opening before it.
+        """
         if self.last_record is None or partials.first_record is None:
             return None
         return self.last_record + 1, partials.first_record + line_base + 1
 
-    def _folded(self, old: Tables, new: Tables, body: int | None) -> Tables:
+    def _folded(self, old: Tables, new: Tables, body: int | None = None, closed: bool = True) -> Tables:
         found = sorted(self._pieces(old) + self._pieces(new), key=lambda p: (p.byte_offset, p.part))
-        folded = fold(found, transcript=body is not None)
+        if body is None and len(found) == 2 and is_opening(found[0]) and found[1].id is not None:
+            folded = [opened(*found)]
+        else:
+            folded = fold(found, transcript=body is not None, closed=closed)
         exact = {self.numbered + place: columns.before_columns(piece) for place, piece in enumerate(folded)}
         self._exact |= {number: piece for number, piece in exact.items() if piece is not None}
         whole = [finished(piece) for piece in folded]
@@ -169,6 +176,24 @@ def _ended(responses: pa.Table, choices: pa.Table) -> pa.ChunkedArray:
     without = choices["piece"].filter(pc.is_null(choices["finish_reason"]))
     has_choices = pc.is_in(responses["piece"], choices["piece"])
     return pc.and_(has_choices, pc.invert(pc.is_in(responses["piece"], without)))
+
+
+def _closed(pieces: Tables, open_body: int | None) -> Tables:
+    """Flag the streams that their body or wrapper closed too early; of the body left open the last may go on."""
+    responses = pieces["completions"]
+    closed = pc.and_(pc.equal(responses["form"], "stream"), pc.is_valid(responses["transcript"]))
+    if not pc.any(closed).as_py():
+        return pieces
+    closed = pc.and_(closed, pc.invert(_ended(responses, pieces["choices"])))
+    last = pc.max(responses["byte_offset"].filter(_equals(responses["transcript"], open_body))).as_py()
+    closed = pc.and_(closed, pc.invert(_equals(responses["byte_offset"], last)))
+    if not pc.any(closed).as_py():
+        return pieces
+    flags = pc.if_else(closed, pa.scalar(["closed_early"]), pa.scalar([], pa.list_(pa.string()))).to_pylist()
+    both = [sorted({*(old or ()), *new}) for old, new in zip(responses["flags"].to_pylist(), flags, strict=True)]
+    place = responses.schema.get_field_index("flags")
+    field_ = responses.schema.field(place)
+    return pieces | {"completions": responses.set_column(place, field_, pa.array(both, field_.type))}
 
 
 def _bare(responses: pa.Table) -> pa.ChunkedArray:

@@ -125,16 +125,19 @@ def continues(chain: Sequence[Response], later: Response) -> bool:
     first = chain[0]
     if not all(part.form == "stream" for part in (first, later)) or first.model != later.model:
         return False
+    if "closed_early" in chain[-1].flags:
+        return False
     ended = {index for part in chain for index in part.ended}
     spoken = {index for part in chain for index in part.speaking}
     created_differs = (
         first.created is not None and later.created is not None and first.created != later.created
         and "created_varies" not in (*first.flags, *later.flags)
     )  # fmt: skip
-    if ended.intersection(later.speaking) or (later.has_role and ended.intersection(later.indexes)):
+    again = ended.intersection(later.speaking)
+    if (again and created_differs) or (later.has_role and (again or ended.intersection(later.indexes))):
         return False
     known = {index for part in chain for index in part.indexes}
-    if ended and ended == known:
+    if ended and ended == known and not again:
         return not (later.speaking and created_differs)
     return not (later.has_role and spoken.intersection(later.indexes) and created_differs)
 

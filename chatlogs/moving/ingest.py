@@ -25,6 +25,8 @@ from chatlogs.keeping.staging import Staging
 from chatlogs.keeping.store import Store
 from chatlogs.moving import ledger
 from chatlogs.moving.ledger import Known, Row
+from chatlogs.moving.questions import Questions, find_questions
+from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
 from chatlogs.reading.lines import Block
 from chatlogs.reading.sources import (
     BLOCK_BYTES,
@@ -84,6 +86,9 @@ def ingest(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     store: str | Path,
     *,
+    container: str | None = None,
+    content: str = "keep",
+    chunks: bool = False,
     logprobs: bool = False,
     block_bytes: int = BLOCK_BYTES,
     threads: int | None = None,
@@ -91,14 +96,17 @@ def ingest(
 ) -> IngestReport:
     """Read the logs into the store, which is made when it is not there; only what is new in them is added.
 
-    paths: files, folders, globs, or "-" for standard input. logprobs: fill that table too. progress: called with
-    bytes read and their total, where known. Raises SourceError or StoreError, and then the store is as it was. Bad
-    lines do not raise: see the report's `rejects`, and its `balanced`.
+    paths: files, folders, globs, or "-" for standard input. container: one of asked.CONTAINERS, when its shape does
+    not tell it. content: "keep" texts, "hash" them, or "none". chunks, logprobs: fill these tables too. progress:
+    called with bytes read and their total, where known. Raises SourceError, StoreError or OptionError, and then the
+    store is as it was. Bad lines do not raise: see the report's `rejects`, and its `balanced`.
     """
     started = time.monotonic()
+    asked = Asked(None if container is None else check("container", container, CONTAINERS), chunks)
+    check("content", content, tuple(CONTENTS))
     found = find(paths)
     target = _created(store)
-    options = _Options(logprobs, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
+    options = _Options(asked, content, logprobs, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
     for _ in range(_TRIES):
         ingest_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         with target.staging(ingest_id) as staging, spooled(found, staging.folder) as sources:
@@ -121,6 +129,8 @@ def _created(path: str | Path) -> Store:
 
 @dataclass(frozen=True)
 class _Options:
+    asked: Asked
+    content: str
     logprobs: bool
     block_bytes: int
     threads: int
@@ -137,6 +147,7 @@ class _Run:
         self.now = datetime.now(UTC)
         self.committed = False
         sizes = [source.stored_size for source in sources]
+        self.questions = Questions()
         self.total = None if None in sizes else sum(size or 0 for size in sizes)
         self.done = 0
 
@@ -150,8 +161,10 @@ class _Run:
         from chatlogs.normalizing.normalize import normalize
 
         options = self.options
+        self.questions = find_questions(self.sources)
+        asked = self.questions.beside(options.asked)
         with ThreadPoolExecutor(options.threads, thread_name_prefix="chatlogs") as pool:
-            self.writer = Writer(self.staging, pool, self.now, logprobs=options.logprobs)
+            self.writer = Writer(self.staging, pool, self.now, logprobs=options.logprobs, content=options.content)
             pending: deque[tuple[_Reading, Block, Future[Partials]]] = deque()
             try:
                 for reading, block in itertools.chain([first], blocks):
@@ -162,7 +175,8 @@ class _Run:
                     while len(pending) >= options.threads + 1:
                         self._take(*pending.popleft())
                     # The engine needs some time to begin; few lines are read sooner one by one.
-                    pending.append((reading, block, pool.submit(normalize, block, fast=block.size > _SMALL_BYTES)))
+                    fast = block.size > _SMALL_BYTES
+                    pending.append((reading, block, pool.submit(normalize, block, fast=fast, asked=asked)))
                 while pending:
                     self._take(*pending.popleft())
                 self.staged = self.writer.finish()
@@ -204,7 +218,9 @@ class _Run:
             from chatlogs.normalizing.layout import is_document
 
             reader = self._open(reading, before, buffers)
-            for block in reader.blocks(is_document=is_document):
+            forced = self.options.asked.container
+            judge = None if forced in ("jsonl", "sse") else (lambda _: True) if forced == "json" else is_document
+            for block in reader.blocks(is_document=judge):
                 yield reading, block
             assert reading.opened is not None
             reading.opened.close()
@@ -247,7 +263,7 @@ class _Run:
         reading.counts += partials.counts
         reading.line_base += partials.physical_lines
         if partials.counts.records:
-            reading.container = partials.container
+            reading.container = self.options.asked.container or partials.container
         reading.end = block.offset + block.size
         self._progress(block.size)
         reading.reader.release(block)
@@ -334,4 +350,5 @@ class _Run:
             )
             for reading in self.readings
         ]
-        return IngestReport(self.store.path, self.staging.ingest_id if self.committed else None, counts, seconds)
+        ingest_id = self.staging.ingest_id if self.committed else None
+        return IngestReport(self.store.path, ingest_id, counts, seconds, self.questions.notes)

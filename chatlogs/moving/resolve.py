@@ -26,6 +26,8 @@ from chatlogs.normalizing.piece import Piece
 from chatlogs.normalizing.pieces import finished, merge
 from chatlogs.schema import TABLES
 
+_HASH_OF = """create temp macro hash_of(text) as
+    if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))"""
 _CHILDREN = ("choices", "tool_calls", "messages", "logprobs", "chunks")
 
 
@@ -87,6 +89,7 @@ def resolve(
     con = duckdb.connect()
     try:
         rows.prepare(con)
+        con.execute(_HASH_OF)
         files = _files(snapshot, staged)
         outcomes = _outcomes(con, files, order)
         dropped = [r for outcome in outcomes for r in outcome.dropped]

@@ -22,6 +22,7 @@ from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.moving import assemble
 from chatlogs.moving.assemble import Tables
 from chatlogs.normalizing import fold, rows
+from chatlogs.normalizing.hiding import hidden, hidden_table
 
 FILE_BYTES = 48 << 20  # of pieces in memory, gathered into one file a table
 _WRITES_AT_ONCE = 1
@@ -33,8 +34,10 @@ _worker = threading.local()
 class Writer:
     """Writes the responses of an ingest; `finish` gives the staged files of each table."""
 
-    def __init__(self, staging: Staging, pool: ThreadPoolExecutor, now: datetime, *, logprobs: bool) -> None:
-        self._staging, self._pool, self._now = staging, pool, now
+    def __init__(
+        self, staging: Staging, pool: ThreadPoolExecutor, now: datetime, *, logprobs: bool, content: str = "keep"
+    ) -> None:
+        self._staging, self._pool, self._now, self._content = staging, pool, now, content
         self._tables = {*_ALWAYS, *(["logprobs"] if logprobs else []), "chunks"}
         self._gathered: list[tuple[str, int, Tables]] = []
         self._bytes = 0
@@ -56,6 +59,7 @@ class Writer:
             line = rejects.schema.get_field_index("line_number")
             numbers = pa.array(np.asarray(rejects["line_number"]) + line_base + 1)
             rejects = rejects.set_column(line, rejects.schema.field(line), numbers)
+            rejects = hidden_table("rejects", rejects, self._content) if self._content != "keep" else rejects
             self._rejects.append(rows.conform("rejects", rejects, source=source))
 
     def drop_reject(self, source: str, byte_offset: int) -> None:
@@ -89,7 +93,7 @@ class Writer:
 
     def _write(self, gathered: list[tuple[str, int, Tables]]) -> list[StagedFile]:
         pieces, keys, sources = _joined(gathered)
-        found = rows.rows(_connection(), pieces, keys=keys)
+        found = hidden(rows.rows(_connection(), pieces, keys=keys), self._content)
         written = []
         for name in sorted(self._tables & found.keys()):
             columns = {"source": sources, "ingested_at": self._now, "duplicates": 0}

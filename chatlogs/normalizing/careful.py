@@ -15,12 +15,15 @@ import numpy as np
 
 from chatlogs.normalizing.columns import before_columns
 from chatlogs.normalizing.fold import Careful
+from chatlogs.normalizing.fragments import fragments
+from chatlogs.normalizing.oddlines import PLAINLY, Ignorable, read_line, records
 from chatlogs.normalizing.oddlines import Found as Record
-from chatlogs.normalizing.oddlines import Ignorable, read_line, records
 from chatlogs.normalizing.piece import STREAM, Piece
-from chatlogs.normalizing.pieces import finished, fold
-from chatlogs.reading.decoding import Reject
+from chatlogs.normalizing.pieces import finished, fold, is_opening, opened
+from chatlogs.reading.asked import Asked
+from chatlogs.reading.decoding import Decoded, Reject
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
+from chatlogs.values import text as known_text
 
 _PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
 
@@ -29,7 +32,8 @@ _PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
 class Placed:
     """A piece and the body it stands in, or NO_TRANSCRIPT. closed: whole by itself, so nothing continues it.
 
-    exact: the piece before it was finished, where its columns lack what a later merge needs.
+    exact: the piece before it was finished, where its columns lack what a later merge needs. ahead: the id in the
+    next record, where that one begins the answer that this piece opens.
     """
 
     piece: Piece
@@ -37,11 +41,14 @@ class Placed:
     closed: bool = False
     run: Careful | None = None
     exact: Piece | None = None
+    ahead: str | None = None
 
     @property
     def stream(self) -> str:
         """The stream it is a part of, as sql/block/facts.sql names it."""
-        return f"body {self.transcript}" if self.transcript != NO_TRANSCRIPT else f"id {self.piece.id or ''}"
+        if self.transcript != NO_TRANSCRIPT:
+            return f"body {self.transcript}"
+        return f"id {self.piece.id or self.ahead or ''}"
 
 
 @dataclass
@@ -49,8 +56,10 @@ class Found:
     """What the careful path read, beside the pieces: rejects by line, and counts for the ledger.
 
     lines: how many more, or fewer, texts than lines there are. ignorable_more: texts of a line beside its others.
+    arrivals: times that stand before the text of a line.
     """
 
+    asked: Asked = PLAINLY
     pieces: list[Placed] = field(default_factory=list)
     rejects: dict[int, Reject] = field(default_factory=dict)
     raws: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -59,6 +68,7 @@ class Found:
     lines: int = 0
     ignorable_more: int = 0
     padded: set[tuple[int, bytes]] = field(default_factory=set)
+    arrivals: dict[int, str] = field(default_factory=dict)
 
     @property
     def streams(self) -> list[str]:
@@ -79,8 +89,8 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
     if record.text is None or record.chunks == 1:
         return False
     first = record.first_line
-    result, repaired = read_text(record.text, first, _offset(lines, first))
-    alone, _ = read_text(lines.text(first), first, _offset(lines, first))
+    result, repaired = read_text(record.text, first, _offset(lines, first), found)
+    alone, _ = read_text(lines.text(first), first, _offset(lines, first), found)
     if not isinstance(result, Record) or not isinstance(alone, Record) or not result.loose or repaired:
         return False
     piece = result.pieces[0]
@@ -92,29 +102,67 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
         head = alone.pieces[0].choices[index].content
         if head and str(choice.content).startswith(str(head) * 2):
             return False  # each fragment may repeat all text so far
-        choice.growth = None
-    piece.chunk_count = record.chunks
-    piece.last_line, piece.last_offset = record.last_line, _offset(lines, record.last_line)
-    piece.role_repeats = any(choice.role for choice in piece.choices.values())
+    _place_run(lines, piece, record.chunks, record.last_line)
     found.pieces.append(Placed(piece, int(lines.transcript[first]), run=record))
     return True
 
 
+def _place_run(lines: Lines, piece: Piece, chunks: int, last_line: int) -> None:
+    """Let the piece, read from the joined text, stand for so many chunks, of which none repeats the one before."""
+    for choice in piece.choices.values():
+        choice.growth = None if choice.content else choice.growth
+    piece.chunk_count = chunks
+    piece.last_line, piece.last_offset = last_line, _offset(lines, last_line)
+    piece.role_repeats = any(choice.role for choice in piece.choices.values())
+
+
 def untangle(lines: Lines, found: Found) -> None:
-    """Read streams whose runs overlap line by line: only so is their order known."""
+    """Cut runs where other records of their stream stand between their lines: only so is their order known."""
     tangled = set()
     reach: dict[str, int] = {}
     for placed in sorted(found.pieces, key=lambda p: p.piece.line_number):
         if placed.piece.line_number < reach.get(placed.stream, -1):
             tangled.add(placed.stream)
         reach[placed.stream] = max(reach.get(placed.stream, -1), placed.piece.last_line)
+    if not tangled:
+        return
     again = [p for p in found.pieces if p.run is not None and p.stream in tangled]
-    if again:
-        dropped = set(map(id, again))
-        found.pieces = [p for p in found.pieces if id(p) not in dropped]
-        for placed in again:
-            for line in placed.run.lines if placed.run else ():
+    places: dict[str, list[int]] = {stream: [] for stream in tangled}
+    for placed in found.pieces:
+        if placed.stream in tangled:
+            places[placed.stream] += placed.run.lines if placed.run is not None else [placed.piece.line_number]
+    dropped = set(map(id, again))
+    found.pieces = [p for p in found.pieces if id(p) not in dropped]
+    order = {stream: {line: at for at, line in enumerate(sorted(numbers))} for stream, numbers in places.items()}
+    for placed in again:
+        assert placed.run is not None
+        _read_stretches(lines, placed.run, order[placed.stream], found)
+
+
+def _read_stretches(lines: Lines, run: Careful, order: dict[int, int], found: Found) -> None:
+    """Read a run in stretches of lines that follow each other in their stream; order: each line's place in that."""
+    borders = zip(lines.start[run.lines].tolist(), lines.end[run.lines].tolist(), strict=True)
+    data = memoryview(lines.block.data)
+    cut = fragments([bytes(data[start:end]) for start, end in borders], run.text)
+    begin = 0
+    for at in range(1, len(run.lines) + 1):
+        if at < len(run.lines) and order[run.lines[at]] - order[run.lines[at - 1]] == 1:
+            continue
+        stretch = run.lines[begin:at]
+        text = cut.text(begin, at) if cut is not None and len(stretch) > 1 else None
+        if text is None or not _read_stretch(lines, text, stretch, found):
+            for line in stretch:
                 read_one(lines, line, found)
+        begin = at
+
+
+def _read_stretch(lines: Lines, text: bytes, stretch: list[int], found: Found) -> bool:
+    result, repaired = read_text(text, stretch[0], _offset(lines, stretch[0]), found)
+    if not isinstance(result, Record) or not result.loose or repaired:
+        return False
+    _place_run(lines, result.pieces[0], len(stretch), stretch[-1])
+    found.pieces.append(Placed(result.pieces[0], int(lines.transcript[stretch[0]])))
+    return True
 
 
 def read_one(lines: Lines, line: int, found: Found) -> None:
@@ -128,7 +176,7 @@ def read_one(lines: Lines, line: int, found: Found) -> None:
         if said in found.padded:
             return  # random padding tells a line logged twice from two equal fragments
         found.padded.add(said)
-    result, repaired = read_text(text, line, _offset(lines, line))
+    result, repaired = read_text(text, line, _offset(lines, line), found)
     if isinstance(result, Reject):
         found.rejects[line] = result
     elif isinstance(result, Ignorable):
@@ -143,14 +191,26 @@ def add(lines: Lines, line: int, record: Record, repaired: bool, found: Found) -
     transcript = int(lines.transcript[line])
     closed = not record.loose and transcript == NO_TRANSCRIPT
     found.pieces += [Placed(piece, transcript, closed) for piece in record.pieces]
+    if record.loose and transcript == NO_TRANSCRIPT and is_opening(record.pieces[0]):
+        found.pieces[-1].ahead = _id_ahead(lines, line)
 
 
-def read_text(text: bytes, line: int, offset: int) -> tuple[Record | Reject | Ignorable, bool]:
+def _id_ahead(lines: Lines, line: int) -> str | None:
+    """The id in the record that follows the line."""
+    after = np.flatnonzero(lines.kind[line + 1 :] == OBJECT)[:1]
+    decoded = read_line(lines.text(line + 1 + int(after[0]))) if len(after) else None
+    value = decoded.value if isinstance(decoded, Decoded) else None
+    return known_text(value.get("id")) if isinstance(value, dict) else None
+
+
+def read_text(text: bytes, line: int, offset: int, found: Found) -> tuple[Record | Reject | Ignorable, bool]:
     """What a text holds, and whether it had to be repaired for that."""
     decoded = read_line(text)
     if isinstance(decoded, (Reject, Ignorable)):
         return decoded, False
-    return records(decoded, line_number=line, byte_offset=offset), decoded.repaired
+    arrived_at = found.arrivals.get(line)
+    result = records(decoded, line_number=line, byte_offset=offset, asked=found.asked, arrived_at=arrived_at)
+    return result, decoded.repaired
 
 
 def _offset(lines: Lines, line: int) -> int:
@@ -165,14 +225,33 @@ def folded(lines: Lines, placed: list[Placed]) -> Iterator[Placed]:
     streamed = [p for p in placed if not p.closed and (p.transcript != NO_TRANSCRIPT or p.piece.form == STREAM)]
     bodies = sorted((p for p in streamed if p.transcript != NO_TRANSCRIPT), key=lambda p: p.transcript)
     for transcript, members in groupby(bodies, key=lambda p: p.transcript):
-        for piece in fold([p.piece for p in members], transcript=True):
+        for piece in fold([p.piece for p in members], transcript=True, closed=transcript < lines.bodies_closed):
             yield _finished(piece, transcript)
-    loose = [p.piece for p in streamed if p.transcript == NO_TRANSCRIPT]
+    loose = _with_openings(lines, [p for p in streamed if p.transcript == NO_TRANSCRIPT])
     for piece in fold([p for p in loose if p.id is not None], transcript=False):
         yield _finished(piece)
     for neighbours in _neighbours(lines, [p for p in loose if p.id is None]):
         for piece in fold(neighbours, transcript=False):
             yield _finished(piece)
+
+
+def _with_openings(lines: Lines, placed: list[Placed]) -> list[Piece]:
+    """The pieces in order, the openings of answers put before these."""
+    if all(p.ahead is None for p in placed):
+        return [p.piece for p in placed]
+    found: list[Piece] = []
+    opening: Placed | None = None
+    ordinals = np.cumsum(lines.kind == OBJECT)
+    for p in placed:
+        piece = p.piece
+        follows = opening is not None and ordinals[piece.line_number] - ordinals[opening.piece.line_number] == 1
+        if opening is not None and follows and opening.ahead == piece.id and piece.opens:
+            found[-1] = opened(opening.piece, piece)
+            opening = None
+        else:
+            found.append(piece)
+            opening = p if p.ahead is not None else None
+    return found
 
 
 def _finished(piece: Piece, transcript: int = NO_TRANSCRIPT) -> Placed:

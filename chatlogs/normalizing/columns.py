@@ -73,6 +73,7 @@ def _choice(choice: Choice, number: int) -> dict[str, Any]:
         "annotations": as_json(choice.annotations) if choice.annotations else None,
         "audio": as_json(choice.audio) if choice.audio else None,
         "extra": as_json(choice.extra) if choice.extra else None,
+        "text_digest": choice.text_digest,
     }
 
 
@@ -135,7 +136,7 @@ def before_columns(piece: Piece) -> Piece | None:
     """A copy of the unfinished piece where its columns lack what a merge may need; None where they hold all.
 
     That is: half a surrogate pair, tool calls that are several or not at the index they were sent with, a text that
-    repeats itself as it grows, and a full message, which replaces what was streamed before it.
+    repeats itself as it grows, the data of audio, and a full message, which replaces what was streamed before it.
     """
     return copy.deepcopy(piece) if any(map(_is_more_than_columns, piece.choices.values())) else None
 
@@ -145,7 +146,8 @@ def _is_more_than_columns(choice: Choice) -> bool:
     grows = choice.growth is not None and choice.growth[2] > 0
     calls = choice.tool_calls
     placed = not calls or (len(calls) == 1 and calls[0].index == 0)
-    return choice.whole or grows or not placed or not all(is_sound(whole(text) or "") for text in texts)
+    has_sound = "data" in (choice.audio or {})
+    return choice.whole or grows or has_sound or not placed or not all(is_sound(whole(text) or "") for text in texts)
 
 
 def _plain_times(schema: pa.Schema) -> pa.Schema:
@@ -173,6 +175,7 @@ def _choice_of(row: dict[str, Any]) -> Choice:
         annotations=_decoded(row["annotations"], []),
         audio=_decoded(row["audio"], None),
         extra=_decoded(row["extra"], {}),
+        text_digest=row["text_digest"],
         tail=True,
         growth=None,
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from chatlogs.normalizing.piece import COMPLETION, Choice, Piece
 from chatlogs.normalizing.toolcalls import settled
-from chatlogs.texts import whole
+from chatlogs.texts import Text, whole
 from chatlogs.values import as_json, has_halves, is_sound, mended, sound
 
 _CUMULATIVE_FROM = 3
@@ -60,9 +60,8 @@ def _settle_choice(choice: Choice, stored: bool) -> None:
         choice.calls.newest, choice.calls.places = len(choice.calls.runs) - 1, {}
     for call in choice.tool_calls:
         call.arguments = whole(call.arguments)
-    for name in ("data", "transcript"):
-        if choice.audio and name in choice.audio and not isinstance(choice.audio[name], dict):
-            choice.audio[name] = str(choice.audio[name])
+    if choice.audio is not None:
+        choice.audio = {name: str(value) if isinstance(value, Text) else value for name, value in choice.audio.items()}
 
 
 def _hashed(audio: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,11 @@ import numpy as np
 
 from chatlogs.normalizing.careful import Found, Placed, add, read_text
 from chatlogs.normalizing.oddlines import Found as Record
-from chatlogs.normalizing.oddlines import Ignorable
+from chatlogs.normalizing.oddlines import Ignorable, sse_pieces
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.documents import read_documents
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, Block, Lines
+from chatlogs.reading.sse import looks_like_sse
 
 _HEAD = 1 << 16
 _NOT_ALONE = ("not_json", "not_an_object")
@@ -38,7 +39,9 @@ def read_whole(block: Block, found: Found) -> bool:
     """Read the block as one text of JSON values; False, and nothing is read, when too little of it is that."""
     data = bytes(memoryview(block.data)[: block.size])
     texts = list(read_documents(data))
-    results = [(line, offset, text, read_text(text, line - 1, block.offset + offset)) for line, offset, text in texts]
+    results = [
+        (line, offset, text, read_text(text, line - 1, block.offset + offset, found)) for line, offset, text in texts
+    ]
     read = sum(len(text) for _, _, text, (result, _) in results if not isinstance(result, Reject))
     if 2 * read < len(data.strip()):
         return False
@@ -81,10 +84,12 @@ def _regions(lines: Lines, found: Found) -> Iterator[list[int]]:
 
 
 def _read_several(lines: Lines, line: int, found: Found) -> None:
-    """One line that holds several values."""
+    """One line that holds several values, or an SSE text whose lines end with lone CRs."""
+    if line not in found.rejects or _read_lone_cr(lines, line, found):
+        return
     text = lines.text(line)
     texts = list(read_documents(text))
-    results = [read_text(part, line, _offset(lines, line) + offset) for _, offset, part in texts]
+    results = [read_text(part, line, _offset(lines, line) + offset, found) for _, offset, part in texts]
     if len(texts) < 2 or any(isinstance(result, Reject) for result, _ in results):
         return
     del found.rejects[line]
@@ -94,6 +99,18 @@ def _read_several(lines: Lines, line: int, found: Found) -> None:
             found.ignorable_more += 1
         elif isinstance(result, Record):
             add(lines, line, result, repaired, found)
+
+
+def _read_lone_cr(lines: Lines, line: int, found: Found) -> bool:
+    raw = lines.raw(line)
+    if b"\r" not in raw.rstrip(b"\r") or not looks_like_sse(text := raw.decode("utf-8", "replace")):
+        return False
+    offset = lines.block.offset + int(lines.begin[line])
+    pieces = sse_pieces(text, line_number=line, byte_offset=offset, asked=found.asked, in_one_line=True)
+    if pieces:
+        del found.rejects[line]
+        found.pieces += [Placed(piece, closed=True) for piece in pieces]
+    return bool(pieces)
 
 
 def _read_region(lines: Lines, region: list[int], found: Found) -> None:
@@ -111,7 +128,7 @@ def _read_region(lines: Lines, region: list[int], found: Found) -> None:
         if not isinstance(decoded, Decoded) or not isinstance(decoded.value, dict):
             continue
         place = _offset(lines, covered[0]) + offset - int(starts[number - 1])
-        result, repaired = read_text(text, covered[0], place)
+        result, repaired = read_text(text, covered[0], place, found)
         if not isinstance(result, Record):
             continue
         for line in covered:

@@ -12,31 +12,39 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing import careful, columns, fold
+from chatlogs.normalizing import careful, columns, fold, timed, wrapped
 from chatlogs.normalizing.layout import is_document, read_together, read_whole
+from chatlogs.normalizing.oddlines import PLAINLY
 from chatlogs.normalizing.partials import PIECES, REJECTS, Partials
 from chatlogs.normalizing.piece import STREAM
+from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
 from chatlogs.schema import arrow_schema
 from chatlogs.tally import Counts
 
 _worker = threading.local()
+TAKEN = 4  # the kind of a line that has been read already
+_MAY_END = np.frombuffer(b"} \t\r", np.uint8)
 _UNFINISHED = Reject(
     "truncated_line", "The log ends in the middle of this line; it is read again when the log has grown."
 )
 
 
-def normalize(block: Block, *, fast: bool = True) -> Partials:
+def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Partials:
     """What the block's lines say of each response, what they could not say, and the count of both.
 
     fast=False sends every record down the careful path; the yield is the same.
     """
-    found = careful.Found()
-    is_whole = block.offset == 0 and block.last
-    if is_whole and is_document(memoryview(block.data)[: block.size]) and read_whole(block, found):
+    found = careful.Found(asked)
+    if block.offset == 0 and block.last and _may_be_document(block, asked) and read_whole(block, found):
         return _document(block, found)
     lines = scan(block)
+    timed.mark(lines, found.arrivals)
+    _set_cut_lines_aside(lines)
+    fast = fast and not asked.each_record
+    more, taken = wrapped.read(lines, asked, normalize) if fast else ({}, [])
+    lines.kind[taken] = TAKEN
     if fast and bool(np.any(lines.kind == OBJECT)):
         tables = _read_fast(lines, found)
     else:
@@ -44,10 +52,26 @@ def normalize(block: Block, *, fast: bool = True) -> Partials:
             careful.read_one(lines, line, found)
         _read_odd(lines, found)
         tables = _no_pieces()
+    lines.kind[taken] = OBJECT
+    if more:
+        tables = {name: pa.concat_tables([tables[name], more[name]]) for name in PIECES}
     slow = list(careful.folded(lines, found.pieces))
     partials = _partials(lines, _with(tables, lines, slow), found)
     partials.exact = {len(lines) + i: placed.exact for i, placed in enumerate(slow) if placed.exact is not None}
     return partials
+
+
+def _may_be_document(block: Block, asked: Asked) -> bool:
+    return asked.container == "json" or (
+        asked.container not in FRAMES and is_document(memoryview(block.data)[: block.size])
+    )
+
+
+def _set_cut_lines_aside(lines: Lines) -> None:
+    """Lines that end before their last brace are no JSON: SQL, which reads all or nothing, need not find out."""
+    data = np.frombuffer(lines.block.data, np.uint8)
+    last = data[np.maximum(lines.end - 1, 0)]
+    lines.kind[(lines.kind == OBJECT) & ~np.isin(last, _MAY_END)] = ODD
 
 
 def _with(tables: dict[str, pa.Table], lines: Lines, slow: list[careful.Placed]) -> dict[str, pa.Table]:

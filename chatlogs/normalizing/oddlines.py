@@ -11,8 +11,10 @@ from typing import Any
 
 from chatlogs.normalizing.piece import STREAM
 from chatlogs.normalizing.pieces import Piece, fold, piece_of_chunk, piece_of_completion, piece_of_error
-from chatlogs.normalizing.requests import apply_facts, apply_request
+from chatlogs.normalizing.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
+from chatlogs.reading.asked import Asked
+from chatlogs.reading.asking import is_asking
 from chatlogs.reading.containers import sse_parts, unwrap
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part
@@ -20,6 +22,7 @@ from chatlogs.values import micros
 
 __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
 
+PLAINLY = Asked()
 _SSE_FIELD = re.compile(rb"(event|id|retry)(:|$)")
 _EMPTY = (b"", b"[DONE]")
 
@@ -48,27 +51,27 @@ def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
     if line.startswith(b"data:"):
         line = line[5:].strip()
         return Ignorable() if line in _EMPTY else decode(line)
-    if line in _EMPTY or line[:1] == b":" or _SSE_FIELD.match(line):
+    if b"\r" not in line and (line in _EMPTY or line[:1] == b":" or _SSE_FIELD.match(line)):
         return Ignorable()
     return decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
 
 
 def records(
-    decoded: Decoded, *, line_number: int = 0, byte_offset: int = 0, keep_chunks: bool = False
+    decoded: Decoded, *, line_number: int = 0, byte_offset: int = 0, asked: Asked = PLAINLY, arrived_at: object = None
 ) -> Found | Reject | Ignorable:
-    """The responses in a decoded line, bare or wrapped; not `finished` yet."""
+    """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line."""
     value = decoded.value
     if shapes.kind(value) == shapes.IGNORABLE:
         return Ignorable()
     if not isinstance(value, (dict, list)):
         return Reject("not_an_object", f"The line is {shapes.describe(value)}; a record is an object.")
-    reader = _Reader(line_number, byte_offset, keep_chunks)
-    envelopes = unwrap(value)
+    reader = _Reader(line_number, byte_offset, asked)
+    envelopes = unwrap(value, only=asked.wrapper)
+    if arrived_at is not None and len(envelopes) == 1 and envelopes[0].parts:
+        envelopes[0].parts[0].arrived_at = envelopes[0].parts[0].arrived_at or arrived_at
     pieces = [piece for envelope in envelopes for piece in reader.read(envelope)]
     if not pieces:
-        reason = "unknown_shape" if isinstance(value, dict) else "not_an_object"
-        detail = f"The line is {shapes.describe(value)}: no completion, no chunk, no known wrapper of these."
-        return Reject(reason, detail)
+        return Found([], loose=False) if is_asking(value) else _unknown(value, asked)
     for number, piece in enumerate(pieces):
         piece.part = number
         piece.flags |= decoded.flags
@@ -78,28 +81,43 @@ def records(
     return Found(pieces, loose=alone and pieces[0].form == STREAM)
 
 
-def sse_pieces(text: str, *, line_number: int = 1, byte_offset: int = 0, keep_chunks: bool = False) -> list[Piece]:
+def _unknown(value: dict[str, Any] | list[Any], asked: Asked) -> Reject:
+    reason = "unknown_shape" if isinstance(value, dict) else "not_an_object"
+    wanted = "no completion, no chunk, no known wrapper of these"
+    if asked.wrapper is not None:
+        wanted = f"it cannot be read as {asked.wrapper}, which was asked for"
+    return Reject(reason, f"The line is {shapes.describe(value)}: {wanted}.")
+
+
+def sse_pieces(
+    text: str, *, line_number: int = 1, byte_offset: int = 0, asked: Asked = PLAINLY, in_one_line: bool = False
+) -> list[Piece]:
     """The responses of an SSE text, one for each transcript as a rule; `line_number` is that of its first line.
 
-    Byte offsets are those of the text's begin. Events that are no record stand in extra as `unread_events`.
+    Byte offsets are those of the text's begin. in_one_line: its lines end with lone CRs, which end no line of a log.
+    Events that are no record stand in extra as `unread_events`.
     """
-    reader = _Reader(line_number, byte_offset, keep_chunks, several_lines=True)
-    return reader.read(Envelope(sse_parts(text), transcript=True))
+    reader = _Reader(line_number, byte_offset, asked, several_bodies=True, several_lines=not in_one_line)
+    pieces = reader.read(Envelope(sse_parts(text), transcript=True))
+    for part, piece in enumerate(pieces):
+        piece.part = part
+    return pieces
 
 
 @dataclass(slots=True)
 class _Reader:
     line_number: int
     byte_offset: int
-    keep_chunks: bool
+    asked: Asked
+    several_bodies: bool = False
     several_lines: bool = False
 
     def read(self, envelope: Envelope) -> list[Piece]:
         """The responses of an envelope, with what the wrapper says of them."""
         found: list[Piece] = []
-        for parts in _bodies(envelope.parts):
+        for parts, ends in _bodies(envelope.parts):
             pieces = [self._piece(part, envelope.transcript) for part in parts if part.unread is None]
-            folded = fold(pieces, transcript=not _are_mixed(pieces))
+            folded = fold(pieces, transcript=not _are_mixed(pieces), closed=ends or not self.several_bodies)
             unread = [part.unread for part in parts if part.unread is not None]
             if unread and folded:
                 folded[-1].extra["unread_events"] = unread
@@ -112,6 +130,7 @@ class _Reader:
                 apply_request(piece, envelope.request)
             if envelope.facts:
                 apply_facts(piece, envelope.facts)
+            add_request(piece, self.asked)
         return found
 
     def _piece(self, part: Part, transcript: bool) -> Piece:
@@ -119,7 +138,7 @@ class _Reader:
         kind = shapes.kind(part.value)
         if kind == shapes.CHUNK or (kind == shapes.COMPLETION and transcript and not _has_message(part.value)):
             arrived_at = micros(part.arrived_at)
-            piece = piece_of_chunk(part.value, **place, arrived_at=arrived_at, keep_chunk=self.keep_chunks)
+            piece = piece_of_chunk(part.value, **place, arrived_at=arrived_at, keep_chunk=self.asked.chunks)
         elif kind == shapes.COMPLETION:
             piece = piece_of_completion(part.value, **place)
         else:
@@ -141,15 +160,17 @@ def _add_error(found: list[Piece], error: Piece) -> None:
         last.error_code, last.error_type, last.error_message = error.error_code, error.error_type, error.error_message
 
 
-def _bodies(parts: list[Part]) -> list[list[Part]]:
-    """The parts between the [DONE] borders."""
-    bodies: list[list[Part]] = [[]]
+def _bodies(parts: list[Part]) -> list[tuple[list[Part], bool]]:
+    """The parts between the [DONE] borders, and whether such a border ends them."""
+    bodies: list[tuple[list[Part], bool]] = []
+    body: list[Part] = []
     for part in parts:
         if part.ends:
-            bodies.append([])
+            bodies.append((body, True))
+            body = []
         else:
-            bodies[-1].append(part)
-    return [body for body in bodies if body]
+            body.append(part)
+    return [(body, ends) for body, ends in [*bodies, (body, False)] if body]
 
 
 def _has_message(value: dict[str, Any]) -> bool:

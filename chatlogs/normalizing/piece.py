@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import msgspec
 
 from chatlogs.normalizing.toolcalls import ToolRuns, ToolSlot
-from chatlogs.texts import Grown, joined
+from chatlogs.texts import Grown, Text, joined
 from chatlogs.values import same
 
 STREAM, COMPLETION = "stream", "completion"
@@ -48,6 +49,7 @@ class Choice:
     text_late: bool = False  # text came after the finish_reason
     finish_changed: bool = False
     growth: Growth = ("", "", 0)
+    text_digest: str | None = None  # of texts that are not kept; parts have theirs one after the other
 
     @property
     def tool_calls(self) -> list[ToolSlot]:
@@ -222,6 +224,8 @@ def _merge_choice(a: Choice, b: Choice) -> None:
         a.audio = _merge_audio(a.audio, b.audio)
         a.growth = _merge_growth(a.growth, b.growth)
         a.tail |= b.tail
+    if b.text_digest is not None:
+        a.text_digest = f"{a.text_digest or ''}{b.text_digest}"
     a.role = a.role or b.role
     a.finish_reason = b.finish_reason or a.finish_reason
     a.content_filter = b.content_filter or a.content_filter
@@ -233,10 +237,25 @@ def _merge_audio(a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str
         return a or b
     for name, value in b.items():
         if name in ("data", "transcript"):
-            a[name] = joined(a.get(name), value)
+            a[name] = _joined_audio(a.get(name), value)
         elif name != "id" or "id" not in a:
             a[name] = value
     return a
+
+
+def _joined_audio(one: Any, other: Any) -> Any:
+    """The text joined; what is known by its hash only cannot be: then the list of all parts."""
+    if isinstance(one, (str, Text, NoneType)) and isinstance(other, (str, Text)):
+        return joined(one, other)
+    parts: list[Any] = []
+    for value in (one, other):
+        for part in value if isinstance(value, list) else [] if value is None else [value]:
+            text = str(part) if isinstance(part, (str, Text)) else None
+            if text is not None and parts and isinstance(parts[-1], str):
+                parts[-1] += text
+            else:
+                parts.append(part if text is None else text)
+    return parts
 
 
 def _merge_growth(a: Growth, b: Growth) -> Growth:

@@ -22,43 +22,57 @@ __all__ = [
     "continues",
     "finished",
     "fold",
+    "is_opening",
     "merge",
     "merge_chunks",
+    "opened",
     "piece_of_chunk",
     "piece_of_completion",
     "piece_of_error",
 ]
 
 
-def continues(a: Piece, b: Piece, *, transcript: bool) -> bool:
+def continues(a: Piece, b: Piece, *, transcript: bool, closed: bool = True) -> bool:
     """Whether b goes on with the response of a, rather than begins another one.
 
-    Without a transcript the caller has made sure that id and model are the same.
+    Without a transcript the caller has made sure that id and model are the same. closed: something tells where the
+    transcript ends, such as [DONE]; of bodies that stand in a row without a border, only ids tell.
     """
     if not transcript:
         return a.form == b.form == STREAM and _continues_line(a, b)
     if a.form == COMPLETION or b.form == COMPLETION:
         return _continues_stored(a, b)
     ids_differ = a.id is not None and b.id is not None and a.id != b.id
+    is_steady = ids_differ and "id_varies" not in a.flags
     if _is_finished(a):
         if b.id is None and "prompt_filter_results" in b.extra:
             return False  # Azure begins an answer with a chunk that has results, and neither id nor choices
-        at_once = a.created is not None and a.created == b.created
-        return _trails(b) or at_once or not (ids_differ or b.opens)
+        at_once = closed and a.created is not None and a.created == b.created
+        trails = _trails(b) and (closed or not (is_steady and b.choices))
+        return trails or at_once or not (is_steady or b.opens or _speaks_again(a, b))
     begins = b.opens and ids_differ and _any_text(a) and not a.role_repeats
-    return not begins
+    told = (a.chunk_count or 0) > 1 or a.usage is not None or not a.choices
+    return not (begins or (b.opens and is_steady and told))
+
+
+def _speaks_again(a: Piece, b: Piece) -> bool:
+    """Whether b says in whose role it speaks, and goes on with a choice that has ended."""
+    ended = {index for index, choice in a.choices.items() if choice.finish_reason}
+    return any(choice.role and choice.says and index in ended for index, choice in b.choices.items())
 
 
 def _continues_line(a: Piece, b: Piece) -> bool:
+    created_differs = a.created is not None and b.created is not None and a.created != b.created
     bringing = [choice for choice in b.choices.values() if choice.says or (b.opens and choice.role)]
-    taken = [a.choices[choice.index] for choice in bringing if choice.index in a.choices]
-    if any(choice.finish_reason for choice in taken):
-        return False
-    if not bringing or a.created is None or b.created is None or a.created == b.created:
+    taken = [choice for choice in bringing if choice.index in a.choices]
+    ended = [choice for choice in taken if a.choices[choice.index].finish_reason]
+    if ended and (created_differs or any(choice.role for choice in ended)):
+        return False  # a call after another ends with a reason of its own at Together, and names no role
+    if not bringing or not created_differs:
         return True
     if a.choices and not taken and all(choice.finish_reason for choice in a.choices.values()):
         return False
-    return not (b.opens and any(choice.says for choice in taken) and not a.role_repeats)
+    return not (b.opens and any(a.choices[choice.index].says for choice in taken) and not a.role_repeats)
 
 
 def _continues_stored(a: Piece, b: Piece) -> bool:
@@ -86,20 +100,41 @@ def _trails(piece: Piece) -> bool:
     return not piece.opens and not _any_text(piece)
 
 
-def fold(pieces: Iterable[Piece], *, transcript: bool) -> list[Piece]:
+def is_opening(piece: Piece) -> bool:
+    """Whether it is what Azure opens a stream with: results of the prompt's filter, without an id or a choice."""
+    return (
+        piece.form == STREAM
+        and piece.id is None
+        and not piece.choices
+        and piece.usage is None
+        and not piece.extra.keys().isdisjoint(("prompt_filter_results", "prompt_annotations"))
+    )
+
+
+def opened(opening: Piece, piece: Piece) -> Piece:
+    """The answer that the next record of the log begins, with its opening. Both are used up."""
+    opens = piece.opens
+    piece = merge(opening, piece)
+    piece.opens = opens
+    piece.flags.add("ambiguous_grouping")
+    return piece
+
+
+def fold(pieces: Iterable[Piece], *, transcript: bool, closed: bool = True) -> list[Piece]:
     """The responses that the pieces make up, in order of their first record; not `finished` yet.
 
     A transcript is one SSE body, one array of chunks or one wrapper record: its order alone decides, whatever
-    the ids say. Elsewhere chunks group by id and model, and chunks without an id by standing next to each other.
+    the ids say, as long as it is `closed`. Elsewhere chunks group by id and model, and chunks without an id by
+    standing next to each other.
     The pieces are used up.
     """
-    return _fold_transcript(pieces) if transcript else _fold_lines(pieces)
+    return _fold_transcript(pieces, closed) if transcript else _fold_lines(pieces)
 
 
-def _fold_transcript(pieces: Iterable[Piece]) -> list[Piece]:
+def _fold_transcript(pieces: Iterable[Piece], closed: bool) -> list[Piece]:
     found: list[Piece] = []
     for piece in pieces:
-        if found and continues(found[-1], piece, transcript=True):
+        if found and continues(found[-1], piece, transcript=True, closed=closed):
             merge(found[-1], piece)
         else:
             found.append(piece)

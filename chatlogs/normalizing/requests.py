@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatlogs.normalizing.choices import part_texts
-from chatlogs.normalizing.piece import Piece
+from chatlogs.normalizing.piece import COMPLETION, Piece
 from chatlogs.normalizing.records import take_integer
+from chatlogs.reading.asked import Asked
 from chatlogs.values import as_json, integer, micros, number, text
 
 _SECRETS = frozenset({
@@ -18,6 +19,7 @@ _SECRETS = frozenset({
     "extra_headers", "default_headers", "cookie", "cookies", "set-cookie", "password", "access_token", "secret",
     "client_secret", "bearer", "bearer_token",
 })  # fmt: skip
+_LEFT_ALONE = frozenset({"properties", "messages"})
 _DROPPED = frozenset({"messages", "url", "uri", "method"})
 
 
@@ -43,6 +45,18 @@ def apply_request(piece: Piece, request: Mapping[str, Any]) -> None:
     _keep(piece, "request", as_json(rest) if rest else None)
     if not piece.messages:
         piece.messages = messages_of(request.get("messages"))
+
+
+def add_request(piece: Piece, asked: Asked) -> None:
+    """What other logs say was asked: a batch's input by custom_id, pages of messages by the completion's id."""
+    if piece.custom_id and piece.custom_id in asked.requests and piece.request_model is None:
+        request = asked.requests[piece.custom_id]
+        if request is None:
+            piece.flags.add("ambiguous_request")
+        else:
+            apply_request(piece, request)
+    if piece.id and piece.id in asked.messages and piece.form == COMPLETION and not piece.messages:
+        piece.messages = messages_of(list(asked.messages[piece.id]))
 
 
 def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
@@ -112,7 +126,7 @@ def messages_of(value: object) -> list[dict[str, Any]]:
 
 def _message(entry: dict[str, Any]) -> dict[str, Any]:
     content = entry.get("content")
-    parts = None if content is None or isinstance(content, str) else content
+    parts = entry.get("content_parts") if content is None or isinstance(content, str) else content
     calls = entry.get("tool_calls") or entry.get("function_call")
     return {
         "role": text(entry.get("role")),
@@ -128,8 +142,10 @@ def _without_secrets(value: Any) -> Any:
     """The same value without the fields that hold credentials; what a schema calls a field is left alone."""
     if isinstance(value, dict):
         return {
-            name: item if name in ("properties", "messages") else _without_secrets(item)
+            name: _without_secrets(item) if isinstance(item, (dict, list)) and name not in _LEFT_ALONE else item
             for name, item in value.items()
             if str(name).lower() not in _SECRETS
         }
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_without_secrets(item) if isinstance(item, (dict, list)) else item for item in value]
+    return value

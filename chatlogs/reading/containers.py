@@ -14,17 +14,20 @@ from typing import Any
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import Decoded, decode_text
 from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of
-from chatlogs.reading.hosted import HOSTED
-from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper
+from chatlogs.reading.hosted import HOSTED, may_be_hosted
+from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper, candidates
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
 _ERROR_NAMES = {"error_code": "code", "error_class": "type", "error_message": "message"}
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
 
 
-def unwrap(value: object) -> list[Envelope]:
-    """The envelopes in the value, in order; none when it holds no record that is known."""
-    return list(_unwrap(value, 0))
+def unwrap(value: object, *, only: str | None = None) -> list[Envelope]:
+    """The envelopes in the value, in order; none when it holds no record that is known.
+
+    only: the name of the one wrapper to look for, in lists and objects, instead of telling it by the keys.
+    """
+    return list(_unwrap(value, 0) if only is None else _unwrap_only(value, only, 0))
 
 
 def _unwrap(value: object, level: int) -> Iterator[Envelope]:
@@ -37,12 +40,12 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
         if found in (shapes.CHUNK, shapes.COMPLETION):
             yield Envelope([Part(value)], transcript=False)
             return
-        for hosted in HOSTED:
+        for hosted in HOSTED.values() if may_be_hosted(value) else ():
             envelopes = hosted(value)
             if envelopes:
                 yield from envelopes
                 return
-        for wrapper in WRAPPERS:
+        for wrapper in candidates(value):
             if wrapper.fits(value):
                 envelope = _read(wrapper, value)
                 if envelope is not None:
@@ -58,6 +61,28 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
         envelope = _captured(value)
         if envelope is not None:
             yield envelope
+
+
+def _unwrap_only(value: object, name: str, level: int) -> Iterator[Envelope]:
+    """What the rows of one wrapper make of the value: first those whose keys are there, then the others."""
+    if level > _NESTING:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _unwrap_only(item, name, level + 1)
+    elif isinstance(value, dict):
+        envelopes = HOSTED[name](value) if name in HOSTED else []
+        wrappers = [wrapper for wrapper in WRAPPERS if wrapper.name == name]
+        for wrapper in sorted(wrappers, key=lambda wrapper: not wrapper.fits(value)):
+            if not envelopes and (envelope := _read(wrapper, value)) is not None:
+                envelopes = [envelope]
+        if envelopes:
+            yield from envelopes
+            return
+        for path in LISTS:
+            if isinstance(inner := at(value, path), list):
+                yield from _unwrap_only(inner, name, level)
+                return
 
 
 def _unwrap_list(values: list[Any], level: int) -> Iterator[Envelope]:
@@ -86,8 +111,10 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
         if parts:
             break
     request = next((found for path in wrapper.request if (found := _object(at(value, path))) is not None), None)
+    if not parts and not wrapper.error and "messages" not in (request or {}):
+        return None
     envelope = Envelope(parts, transcript, request)
-    fill(envelope, value, wrapper.facts, wrapper.merged_request)
+    fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
     envelope.flags |= wrapper.flags
     envelope.error = _error(first_of(value, wrapper.error))
     if not parts and envelope.error is None and _has_failed(envelope):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,8 +40,8 @@ def at(value: object, path: str) -> object:
     """What stands at a dotted path; a key that holds the dots itself goes first. None when nothing does."""
     if not isinstance(value, dict):
         return None
-    if path in value:
-        return value[path]
+    if path in value or "." not in path:
+        return value.get(path)
     head, dot, rest = path.partition(".")
     while dot:
         if head in value:
@@ -50,28 +51,48 @@ def at(value: object, path: str) -> object:
     return None
 
 
-def first_of(value: object, paths: Iterable[str]) -> Any:
+def first_of(value: object, paths: tuple[str, ...]) -> Any:
     """The first value at any of the paths that says something."""
+    return _first(value, reachable(paths, tuple(value))) if isinstance(value, dict) else None
+
+
+def _first(value: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
     for path in paths:
-        found = at(value, path)
+        found = value.get(path)
+        if found is None and "." in path:
+            head, _, rest = path.partition(".")
+            inner = value.get(head)  # two plain steps, as nearly all paths have, without a call
+            found = inner.get(rest) if isinstance(inner, dict) and "." not in rest else at(value, path)
         if found is not None and found != "" and found != {}:
             return found
     return None
 
 
-def fill(
-    envelope: Envelope,
-    value: Mapping[str, Any],
-    facts: Mapping[str, tuple[str, ...]],
-    merged_request: Mapping[str, tuple[str, ...]],
-) -> None:
+@functools.lru_cache(maxsize=1 << 14)
+def reachable(paths: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths whose first step is among the keys; logs have few sets of keys, and ask the same of each line."""
+    return tuple(path for path in paths if any(path == key or path.startswith(f"{key}.") for key in keys))
+
+
+Paths = tuple[tuple[str, tuple[str, ...]], ...]
+"""Names, and the paths at which to look for each."""
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _reachable_facts(facts: Paths, keys: tuple[str, ...]) -> Paths:
+    found = ((name, reachable(paths, keys)) for name, paths in facts)
+    return tuple((name, paths) for name, paths in found if paths)
+
+
+def fill(envelope: Envelope, value: Mapping[str, Any], facts: Paths, merged_request: Paths) -> None:
     """Take the facts, and the parts of a request that the wrapper keeps apart ("" spreads an object)."""
-    for name, paths in facts.items():
-        found = first_of(value, paths)
+    keys = tuple(value)
+    for name, paths in _reachable_facts(facts, keys):
+        found = _first(value, paths)
         if found is not None:
             envelope.facts[name] = found
-    for name, paths in merged_request.items():
-        found = first_of(value, paths)
+    for name, paths in _reachable_facts(merged_request, keys) if merged_request else ():
+        found = _first(value, paths)
         if found is None:
             continue
         request = dict(envelope.request or {})

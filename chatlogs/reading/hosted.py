@@ -5,7 +5,7 @@ Their fields are renamed to those of a completion; what they do not keep stays u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chatlogs.reading import shapes
@@ -181,4 +181,12 @@ def llm_logs(row: dict[str, Any]) -> list[Envelope]:
     return [Envelope([Part(value)], False, request, facts)]
 
 
-HOSTED: tuple[Reader, ...] = (langsmith, langfuse, helicone, llm_logs)
+_TOLD_BY = frozenset({"run_type", "traceId", "trace_id", "llmSchema", "llmSchema.response.messages", "prompt"})
+
+
+def may_be_hosted(row: Mapping[str, Any]) -> bool:
+    """Whether a key is there that one of the readers asks for."""
+    return not _TOLD_BY.isdisjoint(row)
+
+
+HOSTED: Mapping[str, Reader] = {"langsmith": langsmith, "langfuse": langfuse, "helicone": helicone, "llm": llm_logs}

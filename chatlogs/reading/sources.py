@@ -30,6 +30,8 @@ STDIN = "-"
 HEAD_BYTES = 256
 BLOCK_BYTES = 24 << 20
 WIDE_BLOCK_BYTES = 64 << 20  # for logs that fold to little, where a block's fixed costs weigh more than its memory
+LONGEST_BYTES = 256 << 20  # of one line, or of JSON laid out over lines; a decompression bomb ends here
+_MB = LONGEST_BYTES // 1_000_000
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
@@ -302,6 +304,9 @@ class Reader:
                 whole = is_document is not None and is_document(memoryview(buffer)[:filled])
             end = filled if at_end else buffer.rfind(b"\n", 0, filled) + 1
             if not at_end and (whole or not end):
+                if len(buffer) > max(LONGEST_BYTES, self._block_bytes + PADDING):
+                    what = "a JSON text laid out over lines" if whole and end else "a line"
+                    raise SourceError(f"{self._opened.source.name} holds {what} of more than {_MB} MB: split it first")
                 longer = self._buffer(2 * len(buffer))
                 longer[:filled] = memoryview(buffer)[:filled]
                 buffer = longer

@@ -1,18 +1,18 @@
 """The wrappers that tools write, as data: by which keys to know one, and where in it things stand.
 
-Order matters: the first row whose keys are there and whose answer can be read wins, the broadest is last.
+Order matters: the first row whose keys are there and whose answer can be read wins, the broadest is last. Rows of
+one name are spellings of one tool.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chatlogs.reading.envelopes import at
+from chatlogs.reading.envelopes import at, reachable
 
 Paths = tuple[str, ...]
-
-_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,26 @@ class Wrapper:
     facts: Mapping[str, Paths] = field(default_factory=dict)
     merged_request: Mapping[str, Paths] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
+    fact_paths: tuple[tuple[str, Paths], ...] = field(init=False)
+    request_paths: tuple[tuple[str, Paths], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fact_paths", tuple(self.facts.items()))
+        object.__setattr__(self, "request_paths", tuple(self.merged_request.items()))
 
     def fits(self, value: dict[str, object]) -> bool:
+        """Whether all the keys are there."""
         return all(path in value or at(value, path) is not None for path in self.when)
+
+
+def candidates(value: dict[str, object]) -> tuple[Wrapper, ...]:
+    """The rows that may fit a value with these keys, in order."""
+    return _candidates(tuple(value))
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _candidates(keys: tuple[str, ...]) -> tuple[Wrapper, ...]:
+    return tuple(row for row in WRAPPERS if len(reachable(row.when, keys)) == len(row.when))
 
 
 _TIMES: Mapping[str, Paths] = {
@@ -76,14 +93,14 @@ WRAPPERS: tuple[Wrapper, ...] = (
         flags=frozenset({"assembled_by_proxy"}),
     ),
     Wrapper(
-        "litellm payload", ("call_type", "response", "startTime"), ("response",),
+        "litellm", ("call_type", "response", "startTime"), ("response",),
         error=("error_information", "error_str"),
         facts={**_TIMES, **_CALL, "status_code": ("error_information.error_code",), "request_id": ("id",)},
         merged_request={"": ("model_parameters",), "messages": ("messages",), "model": ("model",)},
         flags=frozenset({"assembled_by_proxy"}),
     ),
     Wrapper(
-        "litellm spend", ("response", "proxy_server_request"), ("response",), ("proxy_server_request",), facts=_FACTS,
+        "litellm", ("response", "proxy_server_request"), ("response",), ("proxy_server_request",), facts=_FACTS,
         merged_request={"messages": ("messages",)}, flags=frozenset({"assembled_by_proxy"}),
     ),
     Wrapper(
@@ -91,7 +108,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         facts={**_FACTS, "first_chunk_ms": ("time_to_first_token",)},
     ),
     Wrapper(
-        "helicone async", ("providerRequest", "providerResponse"), ("providerResponse.json", "providerResponse.body"),
+        "helicone", ("providerRequest", "providerResponse"), ("providerResponse.json", "providerResponse.body"),
         ("providerRequest.json",),
         facts={"started_at": ("timing.startTime",), "ended_at": ("timing.endTime",),
                "status_code": ("providerResponse.status",)},
@@ -99,15 +116,18 @@ WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper("openpipe", ("input", "output"), ("output",), ("input",), error=("errorMessage",),
             facts={**_FACTS, "metadata": ("tags", "metadata")}),
     Wrapper(
-        "har entry", ("request", "response.content"), ("response.content.text",), ("request.postData.text",),
+        "har", ("request", "response.content"), ("response.content.text",), ("request.postData.text",),
         facts={"started_at": ("startedDateTime",), "duration_ms": ("time",), "status_code": ("response.status",)},
     ),
-    Wrapper("dotted columns", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_FACTS),
-    Wrapper(
-        "vcr", ("request", "response"),
-        ("response.parsed_body", "response.body.string", "response.body.base64_string"),
-        ("request.parsed_body", "request.body.string", "request.body"),
-        facts={**_FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
+    Wrapper("portkey", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_FACTS),
+    *(
+        Wrapper(
+            "vcr", ("request", body),
+            ("response.parsed_body", "response.body.string", "response.body.base64_string"),
+            ("request.parsed_body", "request.body.string", "request.body"),
+            facts={**_FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
+        )
+        for body in ("response.body", "response.parsed_body")
     ),
     Wrapper(
         "exchange", ("request",),
@@ -115,14 +135,14 @@ WRAPPERS: tuple[Wrapper, ...] = (
          "output", "result", "reply"),
         ("request.body", "request"), error=("error", "exception", "response.error"), facts=_FACTS,
     ),
-    Wrapper("responded", ("response",), ("response", "response.body"),
+    Wrapper("exchange", ("response",), ("response", "response.body"),
             ("request", "request_body", "input", "prompt", "params", "kwargs"), error=("error", "exception"),
             facts=_FACTS, merged_request={"messages": ("messages",)}),
-    Wrapper("completed", ("completion",), ("completion",), ("request", "params", "kwargs", "input"), facts=_FACTS,
+    Wrapper("exchange", ("completion",), ("completion",), ("request", "params", "kwargs", "input"), facts=_FACTS,
             merged_request={"messages": ("messages",)}),
-    Wrapper("chunks", ("chunks",), ("chunks",), ("request", "params", "kwargs", "input"), error=("error",),
+    Wrapper("exchange", ("chunks",), ("chunks",), ("request", "params", "kwargs", "input"), error=("error",),
             facts=_FACTS, merged_request={"messages": ("messages",)}),
-    Wrapper("sse", ("sse",), ("sse",), ("request",), facts=_FACTS),
+    Wrapper("exchange", ("sse",), ("sse",), ("request",), facts=_FACTS),
 )  # fmt: skip
 
 LISTS: Paths = (

@@ -1,4 +1,5 @@
 -- What would make two responses of one id the same, or twins, or one the continuation of the other?
+-- Texts are compared by their hashes, as either response may have been kept by these only.
 with involved as (
     select *, true as is_new from read_parquet($new_completions) where id in (select id from suspects)
     union all by name
@@ -18,7 +19,9 @@ calls as (
     select
         completion_key,
         choice_index,
-        md5(string_agg(to_json([call_id, kind, name, arguments])::varchar, ',' order by tool_call_index)) as digest
+        md5(string_agg(
+            to_json([call_id, kind, name, hash_of(arguments)])::varchar, ',' order by tool_call_index
+        )) as digest
     from all_calls
     group by completion_key, choice_index
 ),
@@ -26,7 +29,10 @@ choices as (
     select
         completion_key,
         md5(string_agg(
-            to_json([c.choice_index::varchar, c.content, c.reasoning, c.refusal, c.finish_reason, t.digest])::varchar,
+            to_json([
+                c.choice_index::varchar, hash_of(c.content), hash_of(c.reasoning), hash_of(c.refusal),
+                c.finish_reason, c.text_digest, t.digest
+            ])::varchar,
             ',' order by c.choice_index
         )) as folded,
         md5(string_agg(
@@ -36,6 +42,7 @@ choices as (
         list(c.choice_index) filter (c.finish_reason is not null) as ended,
         list(c.choice_index) filter (
             c.content <> '' or c.reasoning <> '' or c.refusal <> '' or c.tool_call_count > 0 or c.audio is not null
+            or c.text_digest is not null
         ) as speaking,
         list(c.choice_index) as indexes,
         count(c.role) > 0 as has_role

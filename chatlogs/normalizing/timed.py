@@ -1,0 +1,65 @@
+"""Lines with a capture time before their text: `2026-01-01T00:00:00.25Z data: {...}`, or before bare JSON.
+
+What `ts`, `gawk` and the loggers of proxies write. The time is taken off and kept; the line is read as if it had
+stood there alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, ODD, Lines
+
+_TIME = re.compile(
+    rb"[\[(<]?(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+    rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19})[\])>]?[,;:|]?[ \t]+"
+    rb"(?=(?P<data>data:)|(?P<json>\{)|(?P<field>event:|id:|retry:|:))"
+)
+_BLANK = re.compile(rb"[\[(<]?[\d:.,TZ +-]+[\])>]?[ \t\r]*")
+
+
+def mark(lines: Lines, arrivals: dict[int, str]) -> None:
+    """Note the times, and let the texts behind them begin where they do; SSE bodies are told apart again."""
+    texts: dict[int, int] = {}
+    odd = np.flatnonzero((lines.kind == ODD) & (lines.transcript == NO_TRANSCRIPT)).tolist()
+    data = lines.block.data
+    blank = []
+    for line in odd:
+        match = _TIME.match(data, int(lines.begin[line]), int(lines.end[line]))
+        if match is None:
+            blank.append(line)
+            continue
+        arrivals[line] = match["time"].decode().replace(",", ".")
+        if match["field"]:
+            lines.kind[line] = IGNORABLE
+        elif match["data"]:
+            texts[line] = match.end() + len(b"data:")
+        else:
+            lines.start[line] = match.end()
+    if not texts:
+        return
+    for line in blank:  # the blank line behind an event
+        if _BLANK.fullmatch(lines.text(line)):
+            lines.kind[line] = IGNORABLE
+    _put_into_bodies(lines, texts)
+
+
+def _put_into_bodies(lines: Lines, texts: dict[int, int]) -> None:
+    """Count the bodies of the block anew, with the timed lines among their events."""
+    in_body = lines.transcript != NO_TRANSCRIPT
+    done = in_body & (lines.kind == IGNORABLE)
+    for line, start in texts.items():
+        text = bytes(lines.block.data[start : lines.end[line]])
+        lines.start[line] = start + len(text) - len(text.lstrip())
+        in_body[line] = True
+        if text.strip() == b"[DONE]":
+            lines.kind[line] = IGNORABLE
+            done[line] = True
+    for line in np.flatnonzero(done).tolist():
+        done[line] = lines.text(line).strip() == b"[DONE]"  # no `data:` line that is blank
+    closed = done.astype(np.int32)
+    before = np.cumsum(closed, dtype=np.int32) - closed
+    lines.transcript[:] = np.where(in_body, before, NO_TRANSCRIPT)
+    lines.bodies_closed = int(closed.sum())

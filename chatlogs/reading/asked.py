@@ -1,0 +1,57 @@
+"""What the caller asks of a reading: plain values that go with each block."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chatlogs.errors import OptionError
+from chatlogs.reading.hosted import HOSTED
+from chatlogs.reading.wrappers import WRAPPERS
+
+FRAMES: Mapping[str, str] = {
+    "jsonl": "one record a line, never a text laid out over lines",
+    "json": "JSON laid out over lines: one value or several",
+    "sse": "SSE bodies, never JSON laid out over lines",
+}
+CONTAINERS = (*FRAMES, *sorted({*HOSTED, *(wrapper.name for wrapper in WRAPPERS)}))
+CONTENTS: Mapping[str, str] = {
+    "keep": "texts as they are",
+    "hash": "the SHA-256 of each text in its place",
+    "none": "no text, and one digest a choice, which tells equal answers",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to read. container: its name, None to tell it by shape. chunks: keep a row for each chunk.
+
+    requests: bodies of batch inputs by custom_id, None where two of them differ. messages: what was asked of stored
+    completions, by their id.
+    """
+
+    container: str | None = None
+    chunks: bool = False
+    requests: Mapping[str, dict[str, Any] | None] = field(default_factory=dict)
+    messages: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def wrapper(self) -> str | None:
+        """The one wrapper to look for."""
+        return None if self.container in FRAMES else self.container
+
+    @property
+    def each_record(self) -> bool:
+        """Whether each record has to be looked at by itself."""
+        return self.chunks or self.wrapper is not None or bool(self.messages)
+
+
+def check(option: str, value: str, known: Sequence[str]) -> str:
+    """The value; OptionError when it is none of those known."""
+    if value in known:
+        return value
+    near = difflib.get_close_matches(value.lower(), known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    raise OptionError(f"there is no {option} '{value}'.{hint} Known are: {', '.join(known)}.")
