@@ -132,6 +132,14 @@ def test_rotated_logs_come_oldest_first(tmp_path: Path) -> None:
     assert names(str(tmp_path / "app*")) == expected[:4]
 
 
+def test_what_lies_beside_logs_in_a_folder_is_read_when_it_is_named(tmp_path: Path) -> None:
+    for name in ("app.jsonl", "notes.md", "read.py", "costs.csv", "shot.PNG"):
+        (tmp_path / name).write_bytes(b"{}")
+    assert names(str(tmp_path)) == ["app.jsonl"]
+    assert names(str(tmp_path / "notes.md")) == ["notes.md"]
+    assert names(str(tmp_path / "*.py")) == ["read.py"]
+
+
 def test_explicit_paths_keep_their_order_and_come_once(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_bytes(b"{}")
@@ -143,7 +151,7 @@ def test_explicit_paths_keep_their_order_and_come_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["missing.jsonl", "*.nothing", "empty"])
 def test_what_names_no_log_is_one_sentence(tmp_path: Path, path: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match=r"does not exist|no file matches|holds no files"):
+    with pytest.raises(SourceError, match=r"does not exist|no file matches|holds no logs"):
         find(str(tmp_path / path))
     with pytest.raises(SourceError, match="no log was named"):
         find([])

@@ -37,6 +37,11 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _ROTATED = re.compile(r"^(?P<stem>.+?)(?:\.(?P<number>\d{1,4}))?(?P<suffix>\.(?:gz|zst|zstd))?$")
 _PIPE_BYTES = 1 << 20
+# Tables, code, documents and pictures: passed over in a folder, read when they are named.
+_BESIDE_LOGS = (
+    ".parquet", ".csv", ".tsv", ".db", ".duckdb", ".sqlite", ".py", ".pyc", ".js", ".ts", ".sh", ".sql", ".ipynb",
+    ".toml", ".md", ".rst", ".html", ".css", ".png", ".jpg", ".pdf",
+)  # fmt: skip
 _OTHER = {b"\xfd7zX": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"PAR1": "Parquet"}
 
 
@@ -80,7 +85,7 @@ def _expand(path: str) -> Iterator[Source]:
     elif os.path.isdir(path):
         names = list(_files_of(path))
         if not names:
-            raise SourceError(f"{path} holds no files")
+            raise SourceError(f"{path} holds no logs")
         yield from (Source(name, name) for name in sorted(names, key=_age))
     elif os.path.exists(path):
         yield Source(path, path)
@@ -94,7 +99,7 @@ def _expand(path: str) -> Iterator[Source]:
 
 
 def _files_of(folder: str) -> Iterator[str]:
-    """The files of a folder and those below; hidden ones, Parquet files, and whole stores are no logs."""
+    """The files of a folder and those below, but for hidden ones, whole stores, and what lies beside logs."""
 
     def refuse(error: OSError) -> None:
         raise SourceError(f"{error.filename} cannot be read: {error.strerror}")
@@ -105,12 +110,12 @@ def _files_of(folder: str) -> Iterator[str]:
             continue
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         yield from (
-            os.path.join(path, name) for name in names if not name.startswith((".", "_")) and _is_no_table(name)
+            os.path.join(path, name) for name in names if _may_be_log(name)
         )
 
 
-def _is_no_table(name: str) -> bool:
-    return not name.endswith(".parquet")
+def _may_be_log(name: str) -> bool:
+    return not name.startswith((".", "_")) and not name.lower().endswith(_BESIDE_LOGS)
 
 
 def _age(name: str) -> tuple[str, int, str]:
