@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int | None], None]
 _TRIES = 5
-_SMALL_BYTES = 1 << 17
+_SMALL_BYTES = 1 << 19
 _FOLDS_WELL = 6  # records a response
 
 
