@@ -20,8 +20,10 @@ from chatlogs.normalizing import rows
 from chatlogs.normalizing.layout import is_document
 from chatlogs.normalizing.normalize import normalize
 from chatlogs.normalizing.partials import Partials
+from chatlogs.reading.blocks import BLOCK_BYTES, Reader
 from chatlogs.reading.lines import Block
-from chatlogs.reading.sources import BLOCK_BYTES, Digests, Opened, Reader, Source
+from chatlogs.reading.opening import Digests, Opened
+from chatlogs.reading.sources import Source
 from chatlogs.schema import TABLES
 from chatlogs.tally import Counts
 

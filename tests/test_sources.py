@@ -16,8 +16,10 @@ from ingested import blocks, opened
 
 from chatlogs.errors import SourceError
 from chatlogs.moving.ledger import Known, head_hash, is_begin_of, key_of, look_up
+from chatlogs.reading.blocks import Reader
 from chatlogs.reading.lines import PADDING
-from chatlogs.reading.sources import HEAD_BYTES, Reader, Source, find, open_source
+from chatlogs.reading.opening import open_source
+from chatlogs.reading.sources import HEAD_BYTES, Source, find
 
 DATA = b"".join(b'{"number":%d,"text":"%s"}\n' % (n, b"x" * (n % 90)) for n in range(20_000))
 ROOT = Path(__file__).resolve().parents[1]
@@ -205,7 +207,7 @@ def test_two_logs_that_begin_alike_have_keys_of_their_own() -> None:
 
 def test_a_line_without_end_is_refused_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A decompression bomb costs no more memory than the longest line that is read."""
-    monkeypatch.setattr("chatlogs.reading.sources.LONGEST_BYTES", 1 << 20)
+    monkeypatch.setattr("chatlogs.reading.blocks.LONGEST_BYTES", 1 << 20)
     bomb = source_of(tmp_path / "bomb.gz", gzip.compress(b"[" * (8 << 20)))
     with pytest.raises(SourceError, match="holds a line of more than"):
         read(bomb)

@@ -27,18 +27,10 @@ from chatlogs.moving import ledger
 from chatlogs.moving.ledger import Known, Row
 from chatlogs.moving.questions import Questions, find_questions
 from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
+from chatlogs.reading.blocks import BLOCK_BYTES, WIDE_BLOCK_BYTES, Reader
 from chatlogs.reading.lines import Block
-from chatlogs.reading.sources import (
-    BLOCK_BYTES,
-    HEAD_BYTES,
-    WIDE_BLOCK_BYTES,
-    Opened,
-    Reader,
-    Source,
-    find,
-    open_source,
-    spooled,
-)
+from chatlogs.reading.opening import Opened, open_source
+from chatlogs.reading.sources import HEAD_BYTES, Source, find, spooled
 from chatlogs.tally import Counts, IngestReport, SourceCount
 
 if TYPE_CHECKING:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from chatlogs.errors import SourceError
-from chatlogs.reading.sources import HEAD_BYTES, Reader, Source, open_source
+from chatlogs.reading.blocks import Reader
+from chatlogs.reading.opening import open_source
+from chatlogs.reading.sources import HEAD_BYTES, Source
 
 if TYPE_CHECKING:
     from chatlogs.keeping.store import Snapshot

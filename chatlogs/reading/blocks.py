@@ -1,0 +1,105 @@
+"""An opened log in, blocks of whole lines out.
+
+Blocks end at a line end, so that every line is whole in one of them; buffers are used again, so a block's bytes
+are valid until `Reader.release` gives its buffer back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections.abc import Callable, Iterable
+
+from chatlogs.errors import SourceError
+from chatlogs.reading.lines import PADDING, Block
+from chatlogs.reading.opening import Opened
+
+BLOCK_BYTES = 24 << 20
+WIDE_BLOCK_BYTES = 64 << 20  # for logs that fold to little, where a block's fixed costs weigh more than its memory
+LONGEST_BYTES = 256 << 20  # of one line, or of JSON laid out over lines; a decompression bomb ends here
+_MB = LONGEST_BYTES // 1_000_000
+_PIPE_BYTES = 1 << 20
+
+
+class Reader:
+    """Cuts a source into blocks that end at a line end; a line longer than a block makes a longer one."""
+
+    def __init__(
+        self, opened: Opened, *, block_bytes: int = BLOCK_BYTES, buffers: list[mmap.mmap] | None = None
+    ) -> None:
+        self._opened = opened
+        self._block_bytes = block_bytes
+        self._free = buffers if buffers is not None else []
+        self.position = 0
+        self.lines_skipped = 0
+
+    def skip(self, count: int) -> bool:
+        """Read past the first `count` bytes, counting their lines; False when the source is shorter."""
+        buffer = memoryview(bytearray(min(count, _PIPE_BYTES) or 1))
+        while self.position < count:
+            got = self._fill(buffer[: count - self.position])
+            if not got:
+                return False
+            self.position += got
+            self.lines_skipped += bytes(buffer[:got]).count(b"\n")
+        return True
+
+    def blocks(self, *, is_document: Callable[[memoryview], bool] | None = None) -> Iterable[Block]:
+        """The blocks from here to the end. A source whose first bytes are a document's comes as one block."""
+        buffer, filled, start = self._buffer(self._block_bytes), 0, self.position
+        whole = None
+        while True:
+            room = len(buffer) - PADDING
+            got = self._fill(memoryview(buffer)[filled:room]) if filled < room else 0
+            filled += got
+            self.position += got
+            if filled < room and got:
+                continue
+            at_end = filled < room
+            if whole is None:
+                whole = is_document is not None and is_document(memoryview(buffer)[:filled])
+            end = filled if at_end else buffer.rfind(b"\n", 0, filled) + 1
+            if not at_end and (whole or not end):
+                if len(buffer) > max(LONGEST_BYTES, self._block_bytes + PADDING):
+                    what = "a JSON text laid out over lines" if whole and end else "a line"
+                    raise SourceError(f"{self._opened.source.name} holds {what} of more than {_MB} MB: split it first")
+                longer = self._buffer(2 * len(buffer))
+                longer[:filled] = memoryview(buffer)[:filled]
+                buffer = longer
+                continue
+            if at_end:
+                yield Block(self._opened.source.name, buffer, end, start, last=True)
+                return
+            rest = self._buffer(max(self._block_bytes, filled - end))
+            rest[: filled - end] = memoryview(buffer)[end:filled]
+            yield Block(self._opened.source.name, buffer, end, start, last=False)
+            start += end
+            buffer, filled = rest, filled - end
+
+    def widen(self, block_bytes: int) -> None:
+        """Make the blocks to come at least this long."""
+        self._block_bytes = max(self._block_bytes, block_bytes)
+
+    def release(self, block: Block) -> None:
+        """Give a block's buffer back; its bytes must not be used any more."""
+        if isinstance(block.data, mmap.mmap) and len(block.data) == self._block_bytes + PADDING:
+            self._free.append(block.data)
+
+    def _buffer(self, size: int) -> mmap.mmap:
+        while self._free:
+            if len(buffer := self._free.pop()) == size + PADDING:
+                return buffer
+        # Mapped, not allocated: memory that a small log never fills is never touched, and large pages are few.
+        buffer = mmap.mmap(-1, size + PADDING)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            with contextlib.suppress(OSError):
+                buffer.madvise(mmap.MADV_HUGEPAGE)
+        return buffer
+
+    def _fill(self, view: memoryview) -> int:
+        try:
+            got = self._opened.stream.readinto(view) or 0
+        except OSError as error:
+            raise SourceError(f"{self._opened.source.name} cannot be read: {error.strerror or error}") from None
+        self._opened.digests.content.update(view[:got])
+        return got
