@@ -20,6 +20,7 @@ from ingested import Rows, stored
 from log_lines import dumps, obj
 
 import chatlogs
+from chatlogs.errors import SourceError
 from chatlogs.keeping.store import Store
 from chatlogs.moving.ingest import ingest
 
@@ -166,3 +167,18 @@ def test_a_log_that_cannot_be_read_leaves_nothing_behind(scene: Scene, name: str
     assert told in done.stderr and name in done.stderr and "Traceback" not in done.stderr
     assert not scene.is_whole(store)
     assert os.listdir(store / ".staging") in ([], ["gate"])
+
+
+def test_a_first_ingest_that_fails_leaves_no_store(tmp_path: Path) -> None:
+    """A store that was there before stays as it was."""
+    broken, good, store = tmp_path / "broken.gz", tmp_path / "good.jsonl", tmp_path / "store"
+    broken.write_bytes(gzip.compress(completion(1) * 1000)[:-20])
+    good.write_bytes(completion(1))
+    with pytest.raises(SourceError, match="ends too early"):
+        ingest([good, broken], store)
+    assert not store.exists()
+    ingest(good, store)
+    before = stored(store)
+    with pytest.raises(SourceError, match="ends too early"):
+        ingest(broken, store)
+    assert stored(store) == before

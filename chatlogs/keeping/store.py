@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -133,6 +134,12 @@ class Store:
         except deltas.failures() as error:
             raise StoreError(f"cannot make a store at {store.path}: {staging.reason(error)}.") from error
         return store
+
+    def discard_unused(self) -> None:
+        """Remove the store if nothing was ever read into it and nobody is about to."""
+        with suppress(StoreError, OSError), self.lock(0):
+            if len(self.snapshot().files(LEDGER)) == 1 and not staging.leftovers(self.path):
+                shutil.rmtree(self.path)
 
     def snapshot(self) -> Snapshot:
         """All tables as of the last whole ingest."""

@@ -97,8 +97,18 @@ def ingest(
     asked = Asked(None if container is None else check("container", container, CONTAINERS), chunks)
     check("content", content, tuple(CONTENTS))
     found = find(paths)
-    target = _created(store)
     options = _Options(asked, content, logprobs, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
+    is_new = not os.path.exists(store)
+    target = _created(store)
+    try:
+        return _read_into(target, found, options, started)
+    except BaseException:
+        if is_new:
+            target.discard_unused()
+        raise
+
+
+def _read_into(target: Store, found: Sequence[Source], options: _Options, started: float) -> IngestReport:
     for _ in range(_TRIES):
         ingest_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         with target.staging(ingest_id) as staging, spooled(found, staging.folder) as sources:
