@@ -34,6 +34,7 @@ USAGE = Report(
     """,
     twin="usage(by=['day', 'model'])",
     total=True,
+    beside=("status",),
     spare=("reasoning_share", "cached_share", "no_usage", "reasoning_tokens", "cached_tokens"),
 )
 
@@ -343,7 +344,7 @@ REPORTS: Mapping[str, Report] = {
     )
 }
 
-_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported"))
+_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered",))
 HELPERS: Mapping[str, Report] = {report.name: report for report in (*_PLAIN, WHAT_IF, RECONCILE, DIFF)}
 """Questions that Python or a command goes on working with; they are no commands of their own."""
 
