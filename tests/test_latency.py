@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import reported_log
 
 import chatlogs
 
-LOG = Path(__file__).parent / "conformance" / "capture-times-of-reasoning-and-calls" / "input.jsonl"
+LOG = reported_log.CAPTURED
 
 
 def test_first_reasoning_first_content_and_first_tool_call_are_told_apart() -> None:
