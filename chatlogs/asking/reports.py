@@ -34,7 +34,6 @@ USAGE = Report(
     """,
     twin="usage(by=['day', 'model'])",
     total=True,
-    beside=("status",),
     spare=("reasoning_share", "cached_share", "no_usage", "reasoning_tokens", "cached_tokens"),
 )
 
@@ -344,7 +343,7 @@ REPORTS: Mapping[str, Report] = {
     )
 }
 
-_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered",))
+_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported"))
 HELPERS: Mapping[str, Report] = {report.name: report for report in (*_PLAIN, WHAT_IF, RECONCILE, DIFF)}
 """Questions that Python or a command goes on working with; they are no commands of their own."""
 

@@ -23,12 +23,13 @@ def of_report(name: str, asked: Asked) -> list[str]:
 
 def _usage(asked: Asked) -> list[str]:
     """What the sums leave out."""
-    by_status = asked.beside if asked.beside is not None else asked.again("usage", by=["status"])
-    rows = by_status.filter(by_status["no_usage"] > 0).sort("status").select("status", "no_usage").rows()
+    if not asked.filters.limit and not asked.frame["no_usage"].sum():
+        return []
+    rows = asked.again("unreported", by=[]).rows()
     missing = sum(count for _, count in rows)
     if not missing:
         return []
-    total = int(by_status["responses"].sum())
+    total = int((asked.again("usage", by=[]) if asked.filters.limit else asked.frame)["responses"].sum())
     known = ", ".join(f"{count:,} {status}" for status, count in rows if status != "complete")
     why = f" ({known})" if known else ""
     return [f"{missing:,} of {_counted(total, 'responses')} without usage{why}: the sums leave them out"]
