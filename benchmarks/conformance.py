@@ -117,7 +117,7 @@ def run(name: str, pythons: list[str], cases: list[Case]) -> Result | None:
 def installed(package: str, python: str) -> tuple[int, ...]:
     """The version of a package in an interpreter, as numbers; empty when it is not there."""
     if package == "chatlogs":
-        return (1,) if python == sys.executable and (HERE.parent / "chatlogs" / "ingest.py").is_file() else ()
+        return (1,) if python == sys.executable and (HERE.parent / "chatlogs" / "__init__.py").is_file() else ()
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
     done = subprocess.run([python, "-c", code], check=False, capture_output=True, text=True)
     return tuple(int(part) for part in done.stdout.strip().split(".") if part.isdigit())

@@ -241,6 +241,8 @@ CHUNKS = Table(
         Column("choice_index", INT, "The choice it adds to; null for a chunk without choices."),
         Column("arrived_at", TIME, "When it arrived, by the logger's clock."),
         Column("content_length", INT, "Characters of content it adds."),
+        Column("reasoning_length", INT, "Characters of reasoning it adds."),
+        Column("arguments_length", INT, "Characters of tool call arguments it adds; null for a chunk without calls."),
         Column("finish_reason", TEXT, "The finish_reason it carries, as sent."),
     ),
 )

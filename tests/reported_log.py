@@ -119,6 +119,9 @@ def stream() -> dict[str, Any]:
     return {"started_at": sent, "request": asked, "chunks": chunks}
 
 
+CAPTURED = Path(__file__).parent / "conformance" / "capture-times-of-reasoning-and-calls" / "input.jsonl"
+"""A captured stream that reasons, speaks and calls a tool."""
+
 CUT = {
     "id": "chatcmpl-31",
     "object": "chat.completion.chunk",

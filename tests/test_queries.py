@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,27 @@ def test_an_unseen_reason_stays_null(logs: Logs) -> None:
 def test_a_path_with_special_characters_is_read_as_it_is(logs: Logs) -> None:
     assert "[1] folder" in str(Path(logs.path).parent)
     assert "''quoted''" in logs.show_sql("usage")
+
+
+@pytest.mark.parametrize("name", ["usage", "cost", "cache", "finish"])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(by="day,model"),
+        Filters(by="hour,metadata.team", tz="Europe/Berlin"),
+        Filters(by="status", where="id is not null", sort="responses:asc"),
+        Filters(by="model", limit=1),
+        Filters(by="model", since="2999-01-01"),
+        Filters(by=""),
+    ],
+)
+def test_answers_together_are_the_answers_alone(logs: Logs, name: str, filters: Filters) -> None:
+    """Whether one look at the data gives them or several."""
+    if name == "finish":
+        filters = replace(filters, sort=())
+    groups = [str(filters.by).split(",") if filters.by else [], [], ["status", "model"], []]
+    together = logs.ask_together(name, filters, groups)
+    assert together[0].equals(logs.ask(name, filters))
+    for keys, answer in zip(groups[1:], together[1:], strict=True):
+        alone = logs.ask(name, replace(filters, by=keys, sort=(), limit=0))
+        assert answer.sort(pl.all()).equals(alone.sort(pl.all())), keys

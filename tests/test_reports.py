@@ -279,8 +279,9 @@ def test_a_model_is_counted_in_its_own_encoding_or_not_at_all(model: str | None,
     assert counting.encoding_of(model) == encoding
 
 
-def test_metrics_and_their_places_are_explained(logs: Logs) -> None:
-    rows = logs.latency(by=[])
+def test_metrics_and_their_places_are_explained(log: str) -> None:
+    with chatlogs.read([log, reported_log.CAPTURED]) as logs:
+        rows = logs.latency(by=[])
     assert set(rows["metric"]) == set(METRICS)
     assert rows["step"].is_sorted()
 

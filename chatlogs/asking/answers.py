@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from chatlogs.asking import comparing
+from chatlogs.asking.differences import ALPHA
 from chatlogs.asking.periods import When
 from chatlogs.asking.queries import Filters
 
@@ -129,7 +129,7 @@ class Answers:
         by: Keys = None,
         *,
         prices: str | None = None,
-        alpha: float = comparing.ALPHA,
+        alpha: float = ALPHA,
         **filters: Unpack[Filtered],
     ) -> pl.DataFrame:
         """Two sides compared: how answers stop, how long they are, what they call, take and cost.
@@ -138,6 +138,8 @@ class Answers:
         model that is on both sides is compared with itself, else all is together. `changed` holds at most once in
         1/alpha comparisons where nothing did.
         """
+        from chatlogs.asking import comparing
+
         asked = Filters(by, **filters, prices=prices, before=before, after=after)
         return comparing.compare(self, asked, alpha=alpha)
 

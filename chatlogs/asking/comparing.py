@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chatlogs.asking import periods, queries, statistics
-from chatlogs.asking.differences import COLUMNS, DIFF, MEASURES, SHARES, SIZES
+from chatlogs.asking.differences import ALPHA, COLUMNS, DIFF, MEASURES, SHARES, SIZES
 from chatlogs.asking.measures import COUNT, REAL, USD
 from chatlogs.asking.queries import Filters
 from chatlogs.errors import QueryError
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from chatlogs.asking.answers import Answers
-
-ALPHA = 0.01
-"""How often, at most, a comparison of two equal sides finds any difference at all."""
 
 _FEWEST = 8  # On each side; with fewer there is nothing to judge.
 _UNTOLD = ("no", "complete", "stop")

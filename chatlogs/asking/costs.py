@@ -40,6 +40,7 @@ COST = Report(
     """,
     twin="cost(by=['day', 'model'])",
     total=True,
+    beside=("price_status", "model"),
     spare=("usd_per_1k", "completion_usd", "prompt_usd", "unpriced"),
     added=PRICED,
 )

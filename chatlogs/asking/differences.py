@@ -8,6 +8,9 @@ from chatlogs.asking.costs import PRICED
 from chatlogs.asking.measures import COUNT, REAL, TOKENS, USD, Measure, Report
 from chatlogs.schema import BOOL, TEXT
 
+ALPHA = 0.01
+"""How often, at most, a comparison of two equal sides finds any difference at all."""
+
 SHARES: Mapping[str, str] = {
     "status": "Part of the responses that are complete, truncated or an error.",
     "finish_reason": "Part of the choices that stopped for a reason.",

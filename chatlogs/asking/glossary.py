@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 METRICS: Mapping[str, str] = {
     "first_chunk": "From the request to the first chunk, by the logger's clock; it may hold no text yet.",
+    "first_reasoning": "From the request to the first chunk with reasoning, by the logger's clock.",
     "first_content": "From the request to the first chunk with text, by the logger's clock.",
+    "first_tool_call": "From the request to the first chunk of a tool call, by the logger's clock.",
     "whole": "From the request to the end of the answer.",
     "streaming": "From the first chunk to the last.",
     "longest_gap": "The longest wait between two chunks of a stream.",

@@ -15,6 +15,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -22,7 +23,7 @@ import duckdb
 import polars as pl
 
 from chatlogs import sql
-from chatlogs.asking import comparing, counting, exchange, pricing, queries, session
+from chatlogs.asking import exchange, pricing, queries, session
 from chatlogs.asking.answers import Answers
 from chatlogs.asking.frames import frame as _frame
 from chatlogs.asking.periods import zone
@@ -65,9 +66,14 @@ class Logs(Answers):
 
         store = Store.open(path)
 
+        seen: tuple[int, session.Files] = (-1, {})
+
         def files() -> session.Files:
+            nonlocal seen
             snapshot = store.snapshot()
-            return {table: snapshot.files(table) for table in TABLES}
+            if snapshot.version != seen[0]:  # The ledger's version stands for those of all tables.
+                seen = (snapshot.version, {table: snapshot.files(table) for table in TABLES})
+            return seen[1]
 
         return cls(files, path=store.path)
 
@@ -159,16 +165,26 @@ class Logs(Answers):
     def ask(self, report: str, filters: Filters | None = None) -> pl.DataFrame:
         """The answer to a named report; reports.REPORTS lists them and describes their columns."""
         filters = filters or Filters()
-        query = queries.build(report, filters, self._parts(report, filters))
-        with _explained(report):
-            frame = self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values))))
-        if "hour" in query.keys and filters.tz.upper() != "UTC":
-            zone(filters.tz)
-            frame = frame.with_columns(pl.col("hour").dt.convert_time_zone(filters.tz))
-        return frame
+        return self._answer(report, queries.build(report, filters, self._parts(report, filters)), filters)
+
+    def ask_together(self, report: str, filters: Filters, groups: Sequence[Sequence[str]]) -> list[pl.DataFrame]:
+        """The answers by each of these lists of keys, from one look at the data where the report's SQL can.
+
+        Order and limit of `filters` are for the first of them.
+        """
+        together = queries.together(report, filters, groups, self._parts(report, filters))
+        if not together:
+            rest = replace(filters, sort=(), limit=0)
+            return [self.ask(report, replace(rest if n else filters, by=keys)) for n, keys in enumerate(groups)]
+        rows = self._answer(report, together[0], filters)
+        names = [queries.output_columns(ALL[report], query.keys) for query in together]
+        marked = [rows.filter(rows[queries.GROUPING] == query.mark) for query in together]
+        return [frame.select(columns) for frame, columns in zip(marked, names, strict=True)]
 
     def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
         """The audit with counted tokens of the answers without usage, beside their estimates."""
+        from chatlogs.asking import counting
+
         query = queries.build("unmetered", filters)
 
         def counts(cursor: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -249,6 +265,14 @@ class Logs(Answers):
         cells = "".join(f"<tr><th>{name}</th><td>{html.escape(_say(value))}</td></tr>" for name, value in told.items())
         return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"
 
+    def _answer(self, report: str, query: queries.Query, filters: Filters) -> pl.DataFrame:
+        with _explained(report):
+            frame = self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values))))
+        if "hour" in frame.columns and filters.tz.upper() != "UTC":
+            zone(filters.tz)
+            frame = frame.with_columns(pl.col("hour").dt.convert_time_zone(filters.tz))
+        return frame
+
     def _parts(self, report: str, filters: Filters) -> dict[str, str]:
         """What a report's SQL takes from elsewhere: prices for what is in these logs."""
         if not ALL[report].added:
@@ -257,7 +281,11 @@ class Logs(Answers):
         if self._priced is None or self._priced[:2] != (asked, self._files) or self._files != self._files_now():
             found = self._run(lambda cursor: cursor.sql(sql.text("spans")).fetchall())
             self._priced = (asked, self._files, pricing.parts(found, filters))
-        return self._priced[2] | (comparing.parts(filters) if report == "diff" else {})
+        if report != "diff":
+            return self._priced[2]
+        from chatlogs.asking import comparing
+
+        return self._priced[2] | comparing.parts(filters)
 
     def _run(
         self,

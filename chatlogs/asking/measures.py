@@ -42,6 +42,7 @@ class Report:
     twin: str = ""  # The call in Python, with the arguments worth showing.
     total: bool = False  # Whether a row over all groups makes sense below a table.
     spare: tuple[str, ...] = ()  # Measures that a narrow window goes without first.
+    beside: tuple[str, ...] = ()  # Keys of a second answer, which the notes below the first are made of.
     bar: str = ""  # The share that is drawn as well.
     nulls: tuple[tuple[str, str], ...] = ()  # What a table says for null, by column.
     added: tuple[str, ...] = ()  # Columns its SQL adds to those of its tables; prices, where there are any.

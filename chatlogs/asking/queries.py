@@ -21,6 +21,9 @@ from chatlogs.asking.reports import ALL, REPORTS
 from chatlogs.errors import QueryError
 from chatlogs.schema import TABLES, TEXT
 
+GROUPING = "grouped_otherwise"
+"""The column that tells rows by one list of keys from those by another."""
+
 _FEW = 20  # Names worth listing in an error.
 
 _TIME_KEYS: Mapping[str, str] = {
@@ -67,6 +70,7 @@ class Query:
     values: Mapping[str, Any]
     plain: str
     keys: tuple[str, ...] = ()
+    mark: int = 0  # Of its rows, among those of a query that answers by several lists of keys.
 
 
 def build(name: str, filters: Filters, parts: Mapping[str, str] | None = None) -> Query:
@@ -85,6 +89,30 @@ def build(name: str, filters: Filters, parts: Mapping[str, str] | None = None) -
     bound = _text(report, keys, filters, bind, parts or {})
     plain = _text(report, keys, filters, lambda _, value: literal(value), parts or {})
     return Query(bound, values, plain, tuple(keys))
+
+
+def together(name: str, filters: Filters, groups: Sequence[Sequence[str]], parts: Mapping[str, str]) -> list[Query]:
+    """A report by several lists of keys as one query: the same for each of them, but for its keys and its mark.
+
+    Rows of a list are those whose column GROUPING has the mark. An empty list when the report's SQL cannot.
+    """
+    given = [tuple(build(name, replace(filters, by=keys, sort=()), parts).keys) for keys in groups]
+    whole = [key for keys in groups for key in keys]
+    names = list(dict.fromkeys(key for keys in given for key in keys))
+    if "{group}" not in sql.text(name) or filters.limit or not names:
+        return []
+    sets = ", ".join(f"({', '.join(keys)})" for keys in dict.fromkeys(given))
+    query = build(
+        name,
+        replace(filters, by=whole),
+        {
+            **parts,
+            "group": f"grouping sets ({sets})",
+            "mark": f"grouping({', '.join(names)}) as {GROUPING},",
+        },
+    )
+    marks = [sum(1 << place for place, key in enumerate(reversed(names)) if key not in keys) for keys in given]
+    return [replace(query, keys=keys, mark=mark) for keys, mark in zip(given, marks, strict=True)]
 
 
 def standalone(query: str, relations: Mapping[str, str]) -> str:
@@ -139,17 +167,19 @@ def _text(
         expression.replace("{tz}", tz) + ("" if expression == key else f" as {key}") for key, expression in keys.items()
     ]
     conditions = "\n  and ".join(_conditions(report, filters, put)) or "true"
+    mark = [parts["mark"]] if "mark" in parts else []
     named = {table: _named(report, table, f"{selected} {conditions}") for table in report.tables[1:]}
     return sql.text(
         report.name,
-        by="\n    ".join(f"{item}," for item in selected) or "-- no keys: one group",
+        by="\n    ".join([*(f"{item}," for item in selected), *mark]) or "-- no keys: one group",
+        group=parts.get("group", "all"),
         names="\n    ".join(f"{key}," for key in keys) or "-- no keys: one group",
         keys="".join(f"{key}, " for key in keys),
         each=f"partition by {', '.join(keys)}" if keys else "",
         sort=_order(report, keys, filters.sort),
         limit=f"limit {int(filters.limit)}" if filters.limit > 0 else "",
         **{table: "" if needed else "-- not needed: " for table, needed in named.items()},
-        **parts,
+        **{part: text for part, text in parts.items() if part not in ("group", "mark")},
         period="\n  and ".join(_conditions(report, replace(filters, where=None), put)) or "true",
         where=conditions,
     ).strip()

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from chatlogs.cli import pricenotes
+from chatlogs.cli.pricenotes import Asked
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from chatlogs.asking.logs import Logs
-    from chatlogs.asking.queries import Filters
-
-Notes = Callable[["Logs", "pl.DataFrame", "Filters"], list[str]]
+Notes = Callable[[Asked], list[str]]
 
 _TIMES_WANTED = (
     "a logger must add started_at (when the request was sent) and, to each chunk, arrived_at; or started_at, "
@@ -22,30 +15,29 @@ _TIMES_WANTED = (
 )
 
 
-def of_report(name: str, logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+def of_report(name: str, asked: Asked) -> list[str]:
     """The notes below an answer."""
-    told = NOTES[name](logs, frame, filters) if name in NOTES else []
-    return told + _filters(logs, frame, filters, explained=bool(told))
+    told = NOTES[name](asked) if name in NOTES else []
+    return told + _filters(asked, explained=bool(told))
 
 
-def _usage(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+def _usage(asked: Asked) -> list[str]:
     """What the sums leave out."""
-    if not filters.limit and not frame["no_usage"].sum():
+    if not asked.filters.limit and not asked.frame["no_usage"].sum():
         return []
-    asked = dataclasses.replace(filters, by=[], sort=(), limit=0)
-    rows = logs.ask("unreported", asked).rows()
+    rows = asked.again("unreported", by=[]).rows()
     missing = sum(count for _, count in rows)
     if not missing:
         return []
-    total = int((logs.ask("usage", asked) if filters.limit else frame)["responses"].sum())
+    total = int((asked.again("usage", by=[]) if asked.filters.limit else asked.frame)["responses"].sum())
     known = ", ".join(f"{count:,} {status}" for status, count in rows if status != "complete")
     why = f" ({known})" if known else ""
     return [f"{missing:,} of {_counted(total, 'responses')} without usage{why}: the sums leave them out"]
 
 
-def _finish(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    unseen = int(frame.filter(frame["finish_reason"].is_null())["choices"].sum())
-    stopped = int(frame.filter(frame["finish_class"] == "length")["choices"].sum())
+def _finish(asked: Asked) -> list[str]:
+    unseen = int(asked.frame.filter(asked.frame["finish_reason"].is_null())["choices"].sum())
+    stopped = int(asked.frame.filter(asked.frame["finish_class"] == "length")["choices"].sum())
     return [
         *[f"{_counted(unseen, 'choices')} never got a finish_reason: the stream was cut off, or it failed"]
         * bool(unseen),
@@ -54,16 +46,15 @@ def _finish(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     ]
 
 
-def _backends(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    notes = []
-    standing_in = int(
-        frame.filter((frame["told_by"] != "fingerprint") & frame["backend"].is_not_null())["responses"].sum()
-    )
+def _backends(asked: Asked) -> list[str]:
+    notes, frame = [], asked.frame
+    stands_in = (frame["told_by"] != "fingerprint") & frame["backend"].is_not_null()
+    standing_in = int(frame.filter(stands_in)["responses"].sum())
     if standing_in:
         notes.append(
             f"{_counted(standing_in, 'responses')} without system_fingerprint: model and service tier stand in"
         )
-    seeded = int(logs.sql("select count(*) as n from completions where seed is not null").item())
+    seeded = int(asked.logs.sql("select count(*) as n from completions where seed is not null").item())
     if seeded:
         notes.append(
             f"{_counted(seeded, 'responses')} to requests with a seed; "
@@ -72,37 +63,37 @@ def _backends(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     return notes
 
 
-def _repeats(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    if frame.height:
+def _repeats(asked: Asked) -> list[str]:
+    if asked.frame.height:
         return []
     return ["no request with a seed was made twice, or the logs hold no requests"]
 
 
-def _latency(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    if (frame["clock"] == "logger").any():
+def _latency(asked: Asked) -> list[str]:
+    if (asked.frame["clock"] == "logger").any():
         return []
-    known = "only servers tell of times here" if frame.height else "these logs carry no times"
+    known = "only servers tell of times here" if asked.frame.height else "these logs carry no times"
     return [f"{known}: {_TIMES_WANTED}"]
 
 
-def _errors(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    return [] if frame.height else ["no response failed"]
+def _errors(asked: Asked) -> list[str]:
+    return [] if asked.frame.height else ["no response failed"]
 
 
-def _tools(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    return [] if frame.height else ["no tool was called"]
+def _tools(asked: Asked) -> list[str]:
+    return [] if asked.frame.height else ["no tool was called"]
 
 
-def _logprobs(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    if not frame["with_logprobs"].sum():
+def _logprobs(asked: Asked) -> list[str]:
+    if not asked.frame["with_logprobs"].sum():
         return ["no answer carries log probabilities: ask the API for them with logprobs=true"]
-    if not frame["kept_tokens"].sum():
+    if not asked.frame["kept_tokens"].sum():
         return ["unlikely_share needs every token: ingest with --logprobs"]
     return []
 
 
-def _audit(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    missing = frame.filter(frame["rule"] == "missing_usage")
+def _audit(asked: Asked) -> list[str]:
+    missing = asked.frame.filter(asked.frame["rule"] == "missing_usage")
     found, estimate = int(missing["found"].sum()), missing["estimated_completion_tokens"].sum()
     if not estimate:
         return []
@@ -110,17 +101,17 @@ def _audit(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
         f"{_counted(found, 'responses')} without usage: their answers have some {estimate:,} tokens, "
         "by the characters a token has in the other responses"
     ]
-    if "counted_completion_tokens" not in frame.columns:
+    if "counted_completion_tokens" not in asked.frame.columns:
         notes.append("--count-tokens counts them by a tokenizer (pip install 'chatlogs[tokens]')")
     return notes
 
 
-def _rejects(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
-    total = int(logs.sql("select count(*) as n from rejects").item())
+def _rejects(asked: Asked) -> list[str]:
+    total = int(asked.logs.sql("select count(*) as n from rejects").item())
     if not total:
         return ["no line was rejected"]
-    cut = filters.limit and frame.height == filters.limit and total > filters.limit
-    return [f"{frame.height:,} of {total:,} rejected lines shown; -n 0 shows all"] if cut else []
+    cut = asked.filters.limit and asked.frame.height == asked.filters.limit and total > asked.filters.limit
+    return [f"{asked.frame.height:,} of {total:,} rejected lines shown; -n 0 shows all"] if cut else []
 
 
 NOTES: Mapping[str, Notes] = {
@@ -138,17 +129,17 @@ NOTES: Mapping[str, Notes] = {
 }
 
 
-def _filters(logs: Logs, frame: pl.DataFrame, filters: Filters, *, explained: bool) -> list[str]:
+def _filters(asked: Asked, *, explained: bool) -> list[str]:
     """Why an answer may be smaller than expected."""
     notes = []
-    if filters.since is not None or filters.until is not None:
-        timeless = int(logs.sql("select count(*) as n from completions where created is null").item())
+    if asked.filters.since is not None or asked.filters.until is not None:
+        timeless = int(asked.logs.sql("select count(*) as n from completions where created is null").item())
         if timeless:
             notes.append(f"{_counted(timeless, 'responses')} without a time: --since and --until leave them out")
-    if frame.height:
+    if asked.frame.height:
         return notes
-    if filters.model and not logs.usage(by=[], model=filters.model)["responses"].sum():
-        models = logs.sql("select model from completions group by all order by count(*) desc, model limit 8")
+    if asked.filters.model and not asked.logs.usage(by=[], model=asked.filters.model)["responses"].sum():
+        models = asked.logs.sql("select model from completions group by all order by count(*) desc, model limit 8")
         notes.append(f"no model matches; these logs hold: {', '.join(map(str, models['model'].to_list()))}")
     elif not explained:
         notes.append("nothing matches")

@@ -6,6 +6,8 @@ The rule: a sum of money never stands alone; what it leaves out, and what in it 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,20 +19,35 @@ if TYPE_CHECKING:
 _NAMED = 5  # Models named in a note.
 
 
-def _cost(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+@dataclass(frozen=True)
+class Asked:
+    """What notes are made of: an answer, what was asked, and the same by the report's `beside` keys, if it has any."""
+
+    logs: Logs
+    frame: pl.DataFrame
+    filters: Filters
+    beside: pl.DataFrame | None = None
+
+    def again(self, report: str, by: Sequence[str]) -> pl.DataFrame:
+        """All of it, by other keys."""
+        return self.logs.ask(report, dataclasses.replace(self.filters, by=by, sort=(), limit=0, what_if=None))
+
+
+def _cost(asked: Asked) -> list[str]:
     """What the sums leave out, what in them is not exact, and where the prices come from."""
     from chatlogs.asking import pricelist
     from chatlogs.asking.tariffs import PRICE_STATUS
     from chatlogs.telling.tables import counted
 
+    frame, filters = asked.frame, asked.filters
     source = f"{filters.prices}, then " if filters.prices else ""
     sources = f"US dollars by {source}{pricelist.source()}; a provider's bill may differ"
     if "approximate" in frame.columns and not filters.limit:
         gaps = frame.filter((frame["unpriced"] > 0) | (frame["approximate"] > 0))
         if gaps.is_empty():
             return [sources]
-    whole = dataclasses.replace(filters, by=["price_status", "model"], sort=["responses"], limit=0, what_if=None)
-    by_status = logs.ask("cost", whole)
+    by_status = asked.beside if asked.beside is not None else asked.again("cost", by=["price_status", "model"])
+    by_status = by_status.sort("responses", "model", descending=[True, False], nulls_last=True)
     notes = []
     for status, meaning in PRICE_STATUS.items():
         rows = by_status.filter(by_status["price_status"] == status)
@@ -43,16 +60,17 @@ def _cost(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
     return [*notes, sources]
 
 
-def _reconcile(logs: Logs, frame: pl.DataFrame, filters: Filters) -> list[str]:
+def _reconcile(asked: Asked) -> list[str]:
     from chatlogs.asking import bills
 
+    frame, filters = asked.frame, asked.filters
     days = [line.day for line in bills.read(str(filters.bill))]
     notes = [f"the bill is for {min(days)} to {max(days)}; responses of other days and without a time are left out"]
     alone = {side: int((frame["found_in"] == side).sum()) for side in ("logs", "bill")}
     if any(alone.values()):
         notes.append(f"{alone['logs']} rows are only in the logs, {alone['bill']} only on the bill")
     within = dataclasses.replace(filters, since=filters.since or min(days), until=filters.until or max(days))
-    return [*notes, *_cost(logs, frame, within)]
+    return [*notes, *_cost(dataclasses.replace(asked, filters=within))]
 
 
 NOTES = {"cost": _cost, "what_if": _cost, "reconcile": _reconcile}

@@ -5,7 +5,6 @@ The rule: what a report is stands in reports.REPORTS; here is how it is asked fo
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from chatlogs.cli.options import (
     setting,
     tell,
 )
+from chatlogs.cli.pricenotes import Asked
 
 if TYPE_CHECKING:
     import polars as pl
@@ -108,26 +108,40 @@ def answer(
             if logs.ingest_report is not None:
                 tell("this reads a temporary store that is gone by now; ingest the logs with -o STORE and ask again")
             return
-        frame = logs.with_counts(logs.ask(name, filters), filters) if count_tokens else logs.ask(name, filters)
+        frame, total, beside = _asked(name, logs, filters, output)
+        if count_tokens:
+            frame = logs.with_counts(frame, filters)
         shown = _for_people(name, frame, filters) if output.for_people else frame
-        output.write(shown, _look(name, logs, filters, output))
+        output.write(shown, _look(name, filters, total) if output.for_people else None)
         if told and not setting("quiet"):
             if shown.height < frame.height:
                 left_out = counted(frame.height - shown.height, "rows")
                 tell(f"{left_out} with nothing to tell left out of the table; --json has all")
-            for note in notes.of_report(name, logs, frame, filters):
+            for note in notes.of_report(name, Asked(logs, frame, filters, beside)):
                 tell(note)
 
 
-def _look(name: str, logs: Logs, filters: Filters, output: Output) -> Look | None:
+def _asked(
+    name: str, logs: Logs, filters: Filters, output: Output
+) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
+    """The answer, the row over all of it, and the answer its notes are made of, as far as somebody reads them."""
+    report = ALL[name]
+    keys = report.by if filters.by is None else filters.by.split(",") if isinstance(filters.by, str) else filters.by
+    with_total = report.total and output.for_people and any(key.strip() for key in keys)
+    with_notes = bool(report.beside) and not setting("quiet")
+    groups = [keys, *([()] if with_total else []), *([report.beside] if with_notes else [])]
+    if len(groups) == 1:
+        return logs.ask(name, filters), None, None
+    frame, *others = logs.ask_together(name, filters, groups)
+    return frame, others[0] if with_total else None, others[-1] if with_notes else None
+
+
+def _look(name: str, filters: Filters, total: pl.DataFrame | None) -> Look:
     from chatlogs.asking.queries import build
     from chatlogs.telling.tables import Look
 
-    if not output.for_people:
-        return None
     report = ALL[name]
     keys = build(name, filters).keys
-    total = logs.ask(name, dataclasses.replace(filters, by=[], sort=(), limit=0)) if report.total and keys else None
     return Look(
         units={"hour": HOUR} | {measure.name: measure.unit for measure in report.measures},
         hidden=frozenset(measure.name for measure in report.measures if not measure.shown),

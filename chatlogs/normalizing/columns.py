@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 
 from chatlogs.normalizing.partials import PIECES
-from chatlogs.normalizing.piece import Choice, Piece
+from chatlogs.normalizing.piece import Choice, ChunkRow, Piece
 from chatlogs.normalizing.toolcalls import ToolRuns, ToolSlot
 from chatlogs.schema import TIME
 from chatlogs.texts import whole
@@ -40,11 +40,9 @@ def tables(pieces: Iterable[Piece], *, first: int, transcripts: Mapping[int, int
         rows["messages"] += [
             {**message, "piece": number, "message_index": place} for place, message in enumerate(piece.messages)
         ]
-        for place, (index, arrived_at, length, reason) in enumerate(piece.chunks):
-            rows["chunks"].append({
-                "piece": number, "chunk_index": place, "choice_index": index, "arrived_at": arrived_at,
-                "content_length": length, "finish_reason": reason,
-            })  # fmt: skip
+        rows["chunks"] += [
+            {**chunk._asdict(), "piece": number, "chunk_index": place} for place, chunk in enumerate(piece.chunks)
+        ]
     return {name: pa.Table.from_pylist(rows[name], schema=PIECES[name].arrow()) for name in PIECES}
 
 
@@ -127,8 +125,7 @@ def pieces(found: Mapping[str, pa.Table]) -> list[Piece]:
     for row in found["messages"].sort_by("message_index").to_pylist():
         result[row.pop("piece")].messages.append(row)
     for row in found["chunks"].cast(_plain_times(found["chunks"].schema)).sort_by("chunk_index").to_pylist():
-        chunk = (row["choice_index"], row["arrived_at"], row["content_length"], row["finish_reason"])
-        result[row["piece"]].chunks.append(chunk)
+        result[row["piece"]].chunks.append(ChunkRow(*(row[name] for name in ChunkRow._fields)))
     return list(result.values())
 
 

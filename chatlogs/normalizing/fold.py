@@ -131,11 +131,16 @@ def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts:
     if not len(line):
         return _PARSED.empty_table()
     lines = matcher.lines
-    con.register("whole_lines", pa.table({
-        "line": pa.array(line),
-        "transcript": pa.array(lines.transcript[line]),
-        "text": matcher.words.views(lines.start[line], lines.end[line]),
-    }))
+    con.register(
+        "whole_lines",
+        pa.table(
+            {
+                "line": pa.array(line),
+                "transcript": pa.array(lines.transcript[line]),
+                "text": matcher.words.views(lines.start[line], lines.end[line]),
+            }
+        ),
+    )
     try:
         table = _records(con, "true")
     except (duckdb.InvalidInputException, OSError):  # an OSError when it streams already
@@ -170,7 +175,6 @@ def _records(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:
 def _table(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     """The answer as it streams out of the engine: a result kept whole there first would be in memory twice."""
     return con.sql(query).to_arrow_reader(_BATCH_ROWS).read_all()
-
 
 
 def rest_of_streams(con: duckdb.DuckDBPyConnection, facts: Facts, streams: Sequence[str]) -> list[Careful]:
@@ -225,12 +229,14 @@ def _tool_calls(rows: pa.Table) -> pa.Table:
     calls = pc.list_flatten(lists)
     starts = np.asarray(lists.offsets)[:-1] - np.asarray(lists.offsets)[0] if len(lists) else np.empty(0, np.int64)
     place = np.arange(len(calls)) - starts[np.asarray(parents)]
-    return pa.table({
-        "line_number": rows["line"].take(parents),
-        "choice_index": rows["choice_index"].take(parents),
-        "tool_call_index": pa.array(place, pa.int64()),
-        "call_id": calls.field("id"),
-        "kind": pa.repeat(pa.scalar("function"), len(calls)),
-        "name": calls.field("name"),
-        "arguments": calls.field("arguments"),
-    })
+    return pa.table(
+        {
+            "line_number": rows["line"].take(parents),
+            "choice_index": rows["choice_index"].take(parents),
+            "tool_call_index": pa.array(place, pa.int64()),
+            "call_id": calls.field("id"),
+            "kind": pa.repeat(pa.scalar("function"), len(calls)),
+            "name": calls.field("name"),
+            "arguments": calls.field("arguments"),
+        }
+    )

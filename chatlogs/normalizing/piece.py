@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,8 +23,16 @@ STREAM, COMPLETION = "stream", "completion"
 Growth = tuple[str, str, int] | None
 """First and last fragment and their number while each repeats the one before; None once one did not."""
 
-ChunkRow = tuple[int | None, int | None, int, str | None]
-"""One chunk: its choice_index, arrived_at, content_length and finish_reason."""
+
+class ChunkRow(NamedTuple):
+    """One chunk; the names are those of the chunks table."""
+
+    choice_index: int | None
+    arrived_at: int | None
+    content_length: int
+    reasoning_length: int
+    arguments_length: int | None
+    finish_reason: str | None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from chatlogs.normalizing.choices import as_list, read_choice
-from chatlogs.normalizing.piece import COMPLETION, STREAM, Piece, add_choice, as_stream, counts, listed
+from chatlogs.normalizing.piece import (
+    COMPLETION,
+    STREAM,
+    Choice,
+    ChunkRow,
+    Piece,
+    add_choice,
+    as_stream,
+    counts,
+    listed,
+)
 from chatlogs.values import as_json, fits, integer, micros, number, text
 
 _KNOWN = frozenset({
@@ -41,10 +51,7 @@ def piece_of_chunk(
         and not any(choice.says or choice.finish_reason for choice in choices)
     )
     if keep_chunk or arrived_at is not None:
-        first = choices[0] if choices else None
-        length = sum(len(choice.content or "") for choice in choices)
-        row = (first.index, arrived_at, length, first.finish_reason) if first else (None, arrived_at, 0, None)
-        piece.chunks.append(row)
+        piece.chunks.append(_chunk_row(choices, arrived_at))
     return piece
 
 
@@ -73,6 +80,19 @@ def piece_of_error(obj: dict[str, Any], *, line_number: int = 0, byte_offset: in
             own = {name: obj[name] for name in ("message", "type", "param", "code", "detail") if name in obj}
             obj = {name: value for name, value in obj.items() if name not in own} | {"error": own}
     return _read(obj, line_number, byte_offset, part, streamed=False)
+
+
+def _chunk_row(choices: list[Choice], arrived_at: int | None) -> ChunkRow:
+    """What a chunk adds, over all its choices, under the index of the first."""
+    calls = [call for choice in choices for call in choice.tool_calls]
+    return ChunkRow(
+        choices[0].index if choices else None,
+        arrived_at,
+        sum(len(choice.content or "") for choice in choices),
+        sum(len(choice.reasoning or "") for choice in choices),
+        sum(len(call.arguments or "") for call in calls) if calls else None,
+        choices[0].finish_reason if choices else None,
+    )
 
 
 def _read(obj: dict[str, Any], line_number: int, byte_offset: int, part: int, *, streamed: bool) -> Piece:

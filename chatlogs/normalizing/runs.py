@@ -127,9 +127,7 @@ def _show(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: _Cuts) -> list
     return ["head", "middle", "tail"] if is_padded else ["head", "middle"]
 
 
-def _fitting(
-    matcher: Matcher, candidates: Sequence[Matched], first: Ints, plain: Bools
-) -> tuple[list[Matched], Bools]:
+def _fitting(matcher: Matcher, candidates: Sequence[Matched], first: Ints, plain: Bools) -> tuple[list[Matched], Bools]:
     """The first lines of plain runs by template; and which of the runs these are.
 
     All lines of a run have the same bytes but for their text, so one tells for all whether a template fits.

@@ -2,30 +2,56 @@
 -- Each check_… is true where a response fails, false where it passes, null where it cannot be checked.
 -- Where usage is missing, tokens are estimated: characters, divided by the characters a token has in those responses of
 -- the same model (else of all) that report usage and hide no reasoning. Estimates have columns of their own.
+-- Most responses have nothing odd about them: they are added up by model, and only the others are told apart.
 with called as (
     select
         completion_key,
         choice_index,
         bool_or(arguments_valid = false and arguments <> '') as broken,
-        sum(length(arguments)) as characters
+        sum(length(arguments)) as call_characters
     from tool_calls
     group by all
 ),
-answered as (
+unlike as (
+    -- Their characters say nothing of those of a token.
     select
         completion_key,
-        bool_or(
-            coalesce(content, '') = '' and coalesce(reasoning, '') = '' and coalesce(refusal, '') = '' and tool_call_count = 0
-        ) filter (where finish_class = 'length') as check_length_without_text,
-        bool_or(coalesce(broken, false)) filter (where finish_class in ('stop', 'tool_calls') and tool_call_count > 0)
-            as check_finished_with_broken_arguments,
-        bool_or(tool_call_count = 0) filter (where finish_class = 'tool_calls') as check_tool_calls_without_calls,
-        bool_or(finish_class = 'tool_calls') as ends_in_calls,
-        sum(coalesce(length(content), 0) + coalesce(length(reasoning), 0) + coalesce(length(refusal), 0) + coalesce(characters, 0))
-            as completion_characters
+        usage_source is distinct from 'reported' as unmetered
+    from completions
+    where usage_source is distinct from 'reported'
+       or coalesce(completion_tokens, 0) <= 0
+       or coalesce(reasoning_tokens, 0) <> 0
+),
+measured as (
+    select
+        choices.model,
+        choices.completion_key,
+        finish_class,
+        tool_call_count,
+        coalesce(broken, false) as broken,
+        coalesce(length(content), 0) + coalesce(length(reasoning), 0) + coalesce(length(refusal), 0) as text_characters,
+        text_characters + coalesce(call_characters, 0) as characters,
+        unlike.completion_key is not null as is_unlike,
+        coalesce(unmetered, false) or characters = 0 or tool_call_count > 0 or finish_class in ('length', 'tool_calls')
+            as is_apart
     from choices
     left join called using (completion_key, choice_index)
-    group by completion_key
+    left join unlike using (completion_key)
+),
+answered as (
+    select
+        model as answered_by,
+        is_unlike,
+        if(is_apart, completion_key, null) as completion_key,
+        sum(characters) as completion_characters,
+        count(*) filter (where characters = 0) as empty_choices,
+        bool_or(text_characters = 0 and tool_call_count = 0) filter (where finish_class = 'length') as check_length_without_text,
+        bool_or(broken) filter (where finish_class in ('stop', 'tool_calls') and tool_call_count > 0)
+            as check_finished_with_broken_arguments,
+        bool_or(tool_call_count = 0) filter (where finish_class = 'tool_calls') as check_tool_calls_without_calls,
+        bool_or(finish_class = 'tool_calls') as ends_in_calls
+    from measured
+    group by all
 ),
 asked as (
     select
@@ -57,44 +83,68 @@ judged as (
     left join answered using (completion_key)
     left join asked using (completion_key)
 ),
-rates as (
+metered as (
     select
-        model,
+        model as rated_model,
         sum(prompt_characters) filter (where prompt_tokens > 0) as prompt_characters,
         sum(prompt_tokens) filter (where prompt_characters > 0) as prompt_tokens,
-        sum(completion_characters) filter (where completion_tokens > 0) as completion_characters,
-        sum(completion_tokens) filter (where completion_characters > 0) as completion_tokens
+        sum(completion_tokens) filter (where completion_tokens > 0 and choice_count > coalesce(empty_choices, 0)) as completion_tokens
     from completions
     left join answered using (completion_key)
     left join asked using (completion_key)
     where coalesce(reasoning_tokens, 0) = 0
     group by model
 ),
+spoken as (
+    select
+        answered_by,
+        sum(completion_characters) as completion_characters
+    from answered
+    where not is_unlike
+    group by answered_by
+),
 rated as (
     select
-        model as rated_model,
+        rated_model,
         coalesce(prompt_characters / nullif(prompt_tokens, 0), sum(prompt_characters) over () / nullif(sum(prompt_tokens) over (), 0)) as prompt_rate,
         coalesce(
             completion_characters / nullif(completion_tokens, 0), sum(completion_characters) over () / nullif(sum(completion_tokens) over (), 0)
         ) as completion_rate
-    from rates
+    from metered
+    left join spoken on answered_by is not distinct from rated_model
+),
+alike as (
+    -- Responses that fail and pass the same checks.
+    select
+        {by}
+        model as judged_model,
+        columns('^check_'),
+        count(*) as alike_responses,
+        sum(total_tokens) as alike_tokens,
+        min(completion_key) as alike_key,
+        sum(duplicates) as alike_copies,
+        sum(duplicates * total_tokens::hugeint) as alike_tokens_of_copies,
+        sum(prompt_characters) filter (where check_missing_usage) as prompt_unmetered,
+        sum(completion_characters) filter (where check_missing_usage) as completion_unmetered
+    from judged
+    where {where}
+    group by all
 ),
 counted as (
     select
-        {by}
-        sum(duplicates) as copies,
-        sum(duplicates * total_tokens::hugeint) as tokens_of_copies,
-        sum(prompt_characters / prompt_rate) filter (where check_missing_usage) as prompt_estimate,
-        sum(completion_characters / completion_rate) filter (where check_missing_usage) as completion_estimate,
+        {names}
+        sum(alike_copies) as copies,
+        sum(alike_tokens_of_copies) as tokens_of_copies,
+        sum(prompt_unmetered / prompt_rate) as prompt_estimate,
+        sum(completion_unmetered / completion_rate) as completion_estimate,
         struct_pack(
-            found := count(if(columns('^check_'), 1, null)),
-            checked := count(columns('^check_')),
-            tokens := sum(if(columns('^check_'), total_tokens, null)),
-            example_key := min(if(columns('^check_'), completion_key, null))
+            found := coalesce(sum(if(columns('^check_'), alike_responses, 0)), 0)::bigint,
+            checked := coalesce(sum(if(columns('^check_') is null, 0, alike_responses)), 0)::bigint,
+            tokens := sum(if(columns('^check_'), alike_tokens, null)),
+            example_key := min(if(columns('^check_'), alike_key, null))
         ) as "\0"
-    from judged
-    left join rated on rated_model is not distinct from model
-    where {where}
+    from alike
+    left join rated on rated_model is not distinct from judged_model
     group by all
 ),
 told as (

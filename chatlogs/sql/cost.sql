@@ -13,6 +13,6 @@ select
     round(avg(cost_microusd) / 1e3, 12) as usd_per_1k
 from priced
 where {where}
-group by all
+group by {group}
 order by {sort}
 {limit}

@@ -5,6 +5,8 @@ with paced as (
     select
         completion_key,
         content_length,
+        reasoning_length,
+        arguments_length,
         arrived_at,
         epoch(arrived_at - lag(arrived_at) over (partition by completion_key order by chunk_index)) as gap
     from chunks
@@ -14,6 +16,8 @@ streamed as (
     select
         completion_key,
         min(arrived_at) filter (where content_length > 0) as first_content_at,
+        min(arrived_at) filter (where reasoning_length > 0) as first_reasoning_at,
+        min(arrived_at) filter (where arguments_length is not null) as first_tool_call_at,
         max(gap) as longest_gap,
         count(*) filter (where gap > 2) as stalls
     from paced
@@ -24,6 +28,8 @@ read as (
         {by}
         epoch(first_chunk_at - started_at) as first_chunk,
         epoch(first_content_at - started_at) as first_content,
+        epoch(first_reasoning_at - started_at) as first_reasoning,
+        epoch(first_tool_call_at - started_at) as first_tool_call,
         epoch(coalesce(ended_at, last_chunk_at) - started_at) as whole,
         epoch(last_chunk_at - first_chunk_at) as streaming,
         longest_gap,
@@ -47,7 +53,9 @@ measured as (
     select
         {names}
         first_chunk as logger_first_chunk,
+        first_reasoning as logger_first_reasoning,
         first_content as logger_first_content,
+        first_tool_call as logger_first_tool_call,
         whole as logger_whole,
         streaming as logger_streaming,
         longest_gap as logger_longest_gap,
@@ -113,10 +121,10 @@ select
     {names}
     substr(name, 1, 6) as clock,
     list_position([
-        'logger_first_chunk', 'logger_first_content', 'logger_whole', 'logger_streaming', 'logger_longest_gap',
-        'logger_stalls', 'logger_tokens_per_second', 'logger_tokens_per_second_streaming', 'server_queue',
-        'server_prompt', 'server_first_token', 'server_completion', 'server_whole', 'server_between_tokens',
-        'server_tokens_per_second'
+        'logger_first_chunk', 'logger_first_reasoning', 'logger_first_content', 'logger_first_tool_call',
+        'logger_whole', 'logger_streaming', 'logger_longest_gap', 'logger_stalls', 'logger_tokens_per_second',
+        'logger_tokens_per_second_streaming', 'server_queue', 'server_prompt', 'server_first_token',
+        'server_completion', 'server_whole', 'server_between_tokens', 'server_tokens_per_second'
     ], name) as step,
     substr(name, 8) as metric,
     case when metric = 'stalls' then 'stalls' when metric like 'tokens%' then 'tokens/s' else 's' end as unit,

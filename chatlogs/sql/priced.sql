@@ -45,8 +45,8 @@ rated as (
         and rates.batch = (counted.custom_id is not null)
         and priced_at >= valid_from
         and priced_at < valid_until
-        and epoch(priced_at) % 86400 >= second_from
-        and epoch(priced_at) % 86400 < second_until
+        and epoch_us(priced_at) // 1000000 % 86400 >= second_from
+        and epoch_us(priced_at) // 1000000 % 86400 < second_until
         and greatest(prompt_tokens, 0) > prompt_over
         and greatest(prompt_tokens, 0) <= prompt_up_to
 ),

@@ -14,6 +14,6 @@ select
     sum(reasoning_tokens) / nullif(sum(completion_tokens) filter (where reasoning_tokens is not null), 0) as reasoning_share
 from completions
 where {where}
-group by all
+group by {group}
 order by {sort}
 {limit}
