@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import COMPLETION, STREAM, Piece
-from chatlogs.normalizing.requests import add_request, apply_facts, apply_request
+from chatlogs.normalizing.requests import add_request, apply_facts
+from chatlogs.normalizing.shells import ANSWER_FIELDS, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.decoding import DEPTH_LIMIT
@@ -54,6 +55,7 @@ class _Unwrapped:
     facts: list[Piece] = field(default_factory=list)
     bare: list[bytes] = field(default_factory=list)
     count: int = 0
+    shells: Shells = field(default_factory=Shells)
 
 
 def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list[int]]:
@@ -89,14 +91,18 @@ def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
         return
     if holder.stand_in is None:
         return
-    envelopes = unwrap(shallow)
-    if len(envelopes) != 1 or not _is_plain(envelopes[0], holder):
-        return
-    envelope = envelopes[0]
+    plan = found.shells.plan(shallow, holder.carried, lambda envelope: _is_plain(envelope, holder))
+    if plan is not None:
+        envelope = plan.envelope(shallow)
+    else:
+        envelopes = unwrap(shallow)
+        if len(envelopes) != 1 or not _is_plain(envelopes[0], holder):
+            return
+        envelope = envelopes[0]
     facts = Piece(form=STREAM if holder.chunks else COMPLETION)
     facts.flags |= envelope.flags
     if envelope.request is not None:
-        apply_request(facts, envelope.request)
+        found.shells.ask(facts, envelope.request)
     if envelope.facts:
         apply_facts(facts, envelope.facts)
     add_request(facts, asked)
@@ -123,6 +129,7 @@ class _Holder:
         self.answers: list[bytes] = []
         self.chunks = 0
         self.stand_in: dict[str, Any] | None = None
+        self.carried: object = None  # what stands in the answer's place
 
     def bare(self) -> bytes:
         """The answer as bare lines: a completion, or the body of a stream."""
@@ -152,21 +159,24 @@ class _Holder:
     def _completion(self, part: bytes, parts: dict[str, bytes]) -> dict[str, Any]:
         if b'"message"' not in parts["choices"]:
             raise ValueError("no completion")
-        self.stand_in = {name: _decoded(part) for name, part in parts.items() if name != "choices"}
+        self.stand_in = {name: _part_of_answer(name, part) for name, part in parts.items() if name != "choices"}
         self.stand_in["choices"] = [{"message": {}}]
         self.answers.append(part)
+        self.carried = self.stand_in
         return self.stand_in
 
     def _list(self, part: bytes) -> list[dict[str, Any]]:
         self._take_chunks([bytes(item) for item in _list.decode(part)])
-        return [_CHUNK]
+        self.carried = chunks = [_CHUNK]
+        return chunks
 
     def _sse(self, text: str) -> str:
         events = [line.removeprefix("data:").strip() for line in text.split("\n") if line]
         if "\r" in text or text.count("data:") < len(events):
             raise ValueError("no plain SSE")
         self._take_chunks([event.encode() for event in (events[:-1] if events[-1] == "[DONE]" else events)])
-        return f"data: {as_json(_CHUNK)}\n\n"
+        self.carried = text = f"data: {as_json(_CHUNK)}\n\n"
+        return text
 
     def _take_chunks(self, items: list[bytes]) -> None:
         if not items or not all(item[:1] == b"{" and b'"choices"' in item for item in items):
@@ -177,9 +187,14 @@ class _Holder:
 def _parts_of(text: bytes) -> dict[str, bytes]:
     """The fields of an object, not decoded; ValueError when a key may stand twice."""
     parts = {name: bytes(raw) for name, raw in _raws.decode(text).items()}
-    if text.count(b'":') != len(parts) + sum(part.count(b'":') for part in parts.values()):
+    if text.count(b'":') != len(parts) + sum([part.count(b'":') for part in parts.values() if len(part) > 3]):
         raise ValueError("a key stands twice")
     return parts
+
+
+def _part_of_answer(name: str, part: bytes) -> Any:
+    """The value where a wrapper may be looked for something, or where a key may stand twice in it; else None."""
+    return None if name in ANSWER_FIELDS and part[:1] not in (b"{", b"[") else _decoded(part)
 
 
 def _decoded(part: bytes) -> Any:
