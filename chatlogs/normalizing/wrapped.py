@@ -7,6 +7,7 @@ tests says that both give the same.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,7 @@ _FACTS = (
 )  # fmt: skip
 _OWN = ("temperature", "top_p", "seed", "metadata", "request", "error_code", "error_type", "error_message",
         "status_code")  # fmt: skip
+_facts_of = operator.attrgetter(*_FACTS)
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _DONE = b"data: [DONE]\n"
@@ -52,7 +54,9 @@ class _Unwrapped:
     lines: list[int] = field(default_factory=list)
     begins: list[int] = field(default_factory=list)  # number of the first bare line of each
     chunks: list[int] = field(default_factory=list)  # how many chunks it holds; 0 for a completion
-    facts: list[Piece] = field(default_factory=list)
+    facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS: tuples of plain values, which
+    flags: list[frozenset[str]] = field(default_factory=list)  # the collector of garbage need not look at
+    messages: list[dict[str, Any]] = field(default_factory=list)  # rows, `piece` being the line
     bare: list[bytes] = field(default_factory=list)
     count: int = 0
     shells: Shells = field(default_factory=Shells)
@@ -109,7 +113,9 @@ def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
     found.lines.append(line)
     found.begins.append(found.count)
     found.chunks.append(holder.chunks)
-    found.facts.append(facts)
+    found.facts.append(_facts_of(facts))
+    found.flags.append(frozenset(facts.flags))
+    found.messages += [{**message, "piece": line} for message in facts.messages]
     found.bare.append(holder.bare())
     found.count += holder.chunks + 1
 
@@ -187,7 +193,7 @@ class _Holder:
 def _parts_of(text: bytes) -> dict[str, bytes]:
     """The fields of an object, not decoded; ValueError when a key may stand twice."""
     parts = {name: bytes(raw) for name, raw in _raws.decode(text).items()}
-    if text.count(b'":') != len(parts) + sum([part.count(b'":') for part in parts.values() if len(part) > 3]):
+    if text.count(b'":') != len(parts) + b" ".join(parts.values()).count(b'":'):
         raise ValueError("a key stands twice")
     return parts
 
@@ -225,13 +231,13 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
         "last_offset": pa.array(offsets), "transcript": pa.array(offsets, mask=~streamed),
         "part": pa.array(np.zeros(len(wrappers), np.int64)),
     }  # fmt: skip
-    facts = [found.facts[i] for i in at.tolist()]
-    for name in _FACTS:
-        given[name] = _filled(responses[name], name, [getattr(piece, name) for piece in facts])
-    if any(piece.flags for piece in facts):
+    places = at.tolist()
+    for name, values in zip(_FACTS, zip(*[found.facts[i] for i in places], strict=True), strict=False):
+        given[name] = _filled(responses[name], name, list(values))
+    if any(found.flags[i] for i in places):
         flags = responses["flags"].to_pylist()
         given["flags"] = pa.array(
-            [sorted({*(own or ()), *piece.flags}) for own, piece in zip(flags, facts, strict=True)]
+            [sorted({*(own or ()), *found.flags[i]}) for own, i in zip(flags, places, strict=True)]
         )
     schema = PIECES["completions"].arrow()
     tables = {"completions": pa.table([given.get(f.name, responses[f.name]) for f in schema], schema=schema)}
@@ -242,7 +248,9 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
                 table.schema.get_field_index("piece"), table.schema.field("piece"), numbers.take(place)
             )
             tables[name] = table.filter(pc.is_valid(place))
-    tables["messages"] = _messages(facts, wrappers.tolist())
+    taken = set(wrappers.tolist())
+    rows = [row for row in found.messages if row["piece"] in taken]
+    tables["messages"] = pa.Table.from_pylist(rows, schema=PIECES["messages"].arrow())
     return tables, wrappers.tolist()
 
 
@@ -273,12 +281,3 @@ def _filled(own: pa.ChunkedArray, name: str, values: list[Any]) -> pa.ChunkedArr
 
 
 _TIMES = {PIECES["completions"].arrow().field(c.name).type for c in PIECES["completions"].columns if c.type == TIME}
-
-
-def _messages(facts: list[Piece], pieces: list[int]) -> pa.Table:
-    rows = [
-        {**message, "piece": number, "message_index": place}
-        for piece, number in zip(facts, pieces, strict=True)
-        for place, message in enumerate(piece.messages)
-    ]
-    return pa.Table.from_pylist(rows, schema=PIECES["messages"].arrow())
