@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing import columns
+from chatlogs.normalizing import columns, joining
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import Piece
 from chatlogs.normalizing.pieces import finished, fold, is_opening, opened
@@ -116,7 +116,7 @@ class Assembler:
         else:
             old_body = new_body = None
         if pc.any(old_hit).as_py():
-            parts.append(self._folded(take(self.waiting, old_hit), take(pieces, new_hit)))
+            parts += self._parts(take(self.waiting, old_hit), take(pieces, new_hit))
         old_rest, new_rest = pc.invert(_or(old_hit, old_body)), pc.invert(_or(new_hit, new_body))
         neighbours = self._neighbours(partials, line_base)
         if neighbours is not None:
@@ -127,6 +127,17 @@ class Assembler:
                 parts.append(self._folded(take(self.waiting, old_mask), take(pieces, new_mask)))
                 old_rest, new_rest = pc.and_(old_rest, pc.invert(old_mask)), pc.and_(new_rest, pc.invert(new_mask))
         return concat([take(self.waiting, old_rest), take(pieces, new_rest), *parts])
+
+    def _parts(self, old: Tables, new: Tables) -> list[Tables]:
+        """The streams of these parts, merged: plain ones in columns, the others piece by piece."""
+        plain = joining.join(old, new, self._exact)
+        if plain is None:
+            return [self._folded(old, new)]
+        old_rest = pc.invert(pc.is_in(old["completions"]["piece"], plain.old))
+        new_rest = pc.invert(pc.is_in(new["completions"]["piece"], plain.new))
+        if not pc.any(old_rest).as_py():
+            return [plain.tables]
+        return [plain.tables, self._folded(take(old, old_rest), take(new, new_rest))]
 
     def _neighbours(self, partials: Partials, line_base: int) -> tuple[int, int] | None:
         """Lines of the last record so far and of the first one now.

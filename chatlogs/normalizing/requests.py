@@ -77,7 +77,8 @@ def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
     if status is not None and 100 <= status < 600:  # what an error object calls its status may be another
         piece.status_code = status
     for name in ("request_id", "custom_id", "provider"):
-        _keep(piece, name, text(facts.get(name)))
+        if name in facts:
+            _keep(piece, name, text(facts[name]))
     metadata = facts.get("metadata")
     if isinstance(metadata, (dict, list)) and metadata:
         _keep(piece, "metadata", as_json(_without_secrets(metadata)))
@@ -100,6 +101,8 @@ def _keep(piece: Piece, name: str, value: object) -> None:
 
 def _time(value: object) -> int | None:
     """Microseconds of a time as tools write it, `{"seconds": …, "milliseconds": …}` included."""
+    if value is None:
+        return None
     if isinstance(value, dict):
         seconds = number(value.get("seconds"))
         rest = number(value.get("milliseconds")) or 0.0
@@ -110,7 +113,7 @@ def _time(value: object) -> int | None:
 def _duration(facts: Mapping[str, Any], *units: tuple[str, int]) -> int | None:
     """Microseconds of the first duration that is there; each is named with its unit."""
     for name, unit in units:
-        value = number(facts.get(name))
+        value = number(facts[name]) if name in facts else None
         if value is not None and 0 <= value * unit < 10**15:
             return round(value * unit)
     return None

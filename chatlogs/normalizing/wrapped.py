@@ -7,6 +7,7 @@ tests says that both give the same.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,8 @@ import pyarrow.compute as pc
 
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import COMPLETION, STREAM, Piece
-from chatlogs.normalizing.requests import add_request, apply_facts, apply_request
+from chatlogs.normalizing.requests import add_request, apply_facts
+from chatlogs.normalizing.shells import ANSWER_FIELDS, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.decoding import DEPTH_LIMIT
@@ -38,6 +40,7 @@ _FACTS = (
 )  # fmt: skip
 _OWN = ("temperature", "top_p", "seed", "metadata", "request", "error_code", "error_type", "error_message",
         "status_code")  # fmt: skip
+_facts_of = operator.attrgetter(*_FACTS)
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _DONE = b"data: [DONE]\n"
@@ -51,9 +54,12 @@ class _Unwrapped:
     lines: list[int] = field(default_factory=list)
     begins: list[int] = field(default_factory=list)  # number of the first bare line of each
     chunks: list[int] = field(default_factory=list)  # how many chunks it holds; 0 for a completion
-    facts: list[Piece] = field(default_factory=list)
+    facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS: tuples of plain values, which
+    flags: list[frozenset[str]] = field(default_factory=list)  # the collector of garbage need not look at
+    messages: list[dict[str, Any]] = field(default_factory=list)  # rows, `piece` being the line
     bare: list[bytes] = field(default_factory=list)
     count: int = 0
+    shells: Shells = field(default_factory=Shells)
 
 
 def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list[int]]:
@@ -89,21 +95,27 @@ def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
         return
     if holder.stand_in is None:
         return
-    envelopes = unwrap(shallow)
-    if len(envelopes) != 1 or not _is_plain(envelopes[0], holder):
-        return
-    envelope = envelopes[0]
+    plan = found.shells.plan(shallow, holder.carried, lambda envelope: _is_plain(envelope, holder))
+    if plan is not None:
+        envelope = plan.envelope(shallow)
+    else:
+        envelopes = unwrap(shallow)
+        if len(envelopes) != 1 or not _is_plain(envelopes[0], holder):
+            return
+        envelope = envelopes[0]
     facts = Piece(form=STREAM if holder.chunks else COMPLETION)
     facts.flags |= envelope.flags
     if envelope.request is not None:
-        apply_request(facts, envelope.request)
+        found.shells.ask(facts, envelope.request)
     if envelope.facts:
         apply_facts(facts, envelope.facts)
     add_request(facts, asked)
     found.lines.append(line)
     found.begins.append(found.count)
     found.chunks.append(holder.chunks)
-    found.facts.append(facts)
+    found.facts.append(_facts_of(facts))
+    found.flags.append(frozenset(facts.flags))
+    found.messages += [{**message, "piece": line} for message in facts.messages]
     found.bare.append(holder.bare())
     found.count += holder.chunks + 1
 
@@ -123,6 +135,7 @@ class _Holder:
         self.answers: list[bytes] = []
         self.chunks = 0
         self.stand_in: dict[str, Any] | None = None
+        self.carried: object = None  # what stands in the answer's place
 
     def bare(self) -> bytes:
         """The answer as bare lines: a completion, or the body of a stream."""
@@ -152,21 +165,24 @@ class _Holder:
     def _completion(self, part: bytes, parts: dict[str, bytes]) -> dict[str, Any]:
         if b'"message"' not in parts["choices"]:
             raise ValueError("no completion")
-        self.stand_in = {name: _decoded(part) for name, part in parts.items() if name != "choices"}
+        self.stand_in = {name: _part_of_answer(name, part) for name, part in parts.items() if name != "choices"}
         self.stand_in["choices"] = [{"message": {}}]
         self.answers.append(part)
+        self.carried = self.stand_in
         return self.stand_in
 
     def _list(self, part: bytes) -> list[dict[str, Any]]:
         self._take_chunks([bytes(item) for item in _list.decode(part)])
-        return [_CHUNK]
+        self.carried = chunks = [_CHUNK]
+        return chunks
 
     def _sse(self, text: str) -> str:
         events = [line.removeprefix("data:").strip() for line in text.split("\n") if line]
         if "\r" in text or text.count("data:") < len(events):
             raise ValueError("no plain SSE")
         self._take_chunks([event.encode() for event in (events[:-1] if events[-1] == "[DONE]" else events)])
-        return f"data: {as_json(_CHUNK)}\n\n"
+        self.carried = text = f"data: {as_json(_CHUNK)}\n\n"
+        return text
 
     def _take_chunks(self, items: list[bytes]) -> None:
         if not items or not all(item[:1] == b"{" and b'"choices"' in item for item in items):
@@ -177,9 +193,14 @@ class _Holder:
 def _parts_of(text: bytes) -> dict[str, bytes]:
     """The fields of an object, not decoded; ValueError when a key may stand twice."""
     parts = {name: bytes(raw) for name, raw in _raws.decode(text).items()}
-    if text.count(b'":') != len(parts) + sum(part.count(b'":') for part in parts.values()):
+    if text.count(b'":') != len(parts) + b" ".join(parts.values()).count(b'":'):
         raise ValueError("a key stands twice")
     return parts
+
+
+def _part_of_answer(name: str, part: bytes) -> Any:
+    """The value where a wrapper may be looked for something, or where a key may stand twice in it; else None."""
+    return None if name in ANSWER_FIELDS and part[:1] not in (b"{", b"[") else _decoded(part)
 
 
 def _decoded(part: bytes) -> Any:
@@ -210,13 +231,13 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
         "last_offset": pa.array(offsets), "transcript": pa.array(offsets, mask=~streamed),
         "part": pa.array(np.zeros(len(wrappers), np.int64)),
     }  # fmt: skip
-    facts = [found.facts[i] for i in at.tolist()]
-    for name in _FACTS:
-        given[name] = _filled(responses[name], name, [getattr(piece, name) for piece in facts])
-    if any(piece.flags for piece in facts):
+    places = at.tolist()
+    for name, values in zip(_FACTS, zip(*[found.facts[i] for i in places], strict=True), strict=False):
+        given[name] = _filled(responses[name], name, list(values))
+    if any(found.flags[i] for i in places):
         flags = responses["flags"].to_pylist()
         given["flags"] = pa.array(
-            [sorted({*(own or ()), *piece.flags}) for own, piece in zip(flags, facts, strict=True)]
+            [sorted({*(own or ()), *found.flags[i]}) for own, i in zip(flags, places, strict=True)]
         )
     schema = PIECES["completions"].arrow()
     tables = {"completions": pa.table([given.get(f.name, responses[f.name]) for f in schema], schema=schema)}
@@ -227,7 +248,9 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
                 table.schema.get_field_index("piece"), table.schema.field("piece"), numbers.take(place)
             )
             tables[name] = table.filter(pc.is_valid(place))
-    tables["messages"] = _messages(facts, wrappers.tolist())
+    taken = set(wrappers.tolist())
+    rows = [row for row in found.messages if row["piece"] in taken]
+    tables["messages"] = pa.Table.from_pylist(rows, schema=PIECES["messages"].arrow())
     return tables, wrappers.tolist()
 
 
@@ -258,12 +281,3 @@ def _filled(own: pa.ChunkedArray, name: str, values: list[Any]) -> pa.ChunkedArr
 
 
 _TIMES = {PIECES["completions"].arrow().field(c.name).type for c in PIECES["completions"].columns if c.type == TIME}
-
-
-def _messages(facts: list[Piece], pieces: list[int]) -> pa.Table:
-    rows = [
-        {**message, "piece": number, "message_index": place}
-        for piece, number in zip(facts, pieces, strict=True)
-        for place, message in enumerate(piece.messages)
-    ]
-    return pa.Table.from_pylist(rows, schema=PIECES["messages"].arrow())
