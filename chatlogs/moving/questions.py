@@ -14,11 +14,11 @@ from typing import Any
 
 from chatlogs.errors import SourceError
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.asking import batch_request, has_more, page_messages
 from chatlogs.reading.blocks import Reader
 from chatlogs.reading.decoding import Decoded, decode
 from chatlogs.reading.documents import read_documents
 from chatlogs.reading.opening import open_source
+from chatlogs.reading.requests_apart import batch_request, has_more, page_messages
 from chatlogs.reading.sources import Source
 
 _HEAD = 1 << 14

@@ -14,10 +14,10 @@ from chatlogs.normalizing.pieces import Piece, fold, piece_of_chunk, piece_of_co
 from chatlogs.normalizing.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.asking import is_asking
 from chatlogs.reading.containers import sse_parts, unwrap
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part
+from chatlogs.reading.requests_apart import is_asking
 from chatlogs.values import micros
 
 __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
