@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatlogs.normalizing.oddlines import Decoded, Found, records, sse_pieces
+from chatlogs.normalizing.piece import ChunkRow
 from chatlogs.normalizing.pieces import Piece, finished
 from chatlogs.reading.documents import read_documents
 from chatlogs.reading.sse import events
@@ -302,7 +303,7 @@ def test_a_capture_time_makes_a_chunk_row() -> None:
     found = records(Decoded({"ts": 1767225600.25, "chunk": CHUNKS[1]}))
     assert isinstance(found, Found) and found.loose
     (piece,) = found.pieces
-    assert piece.chunks == [(0, STARTED_US + 250_000, 3, None)]
+    assert piece.chunks == [ChunkRow(0, STARTED_US + 250_000, 3, 0, None, None)]
     assert piece.first_chunk_at == piece.last_chunk_at == STARTED_US + 250_000
 
 
