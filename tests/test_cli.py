@@ -297,6 +297,22 @@ def test_ctrl_c_stops_a_query_at_once(store: str) -> None:
     assert (told.returncode, told.stdout, told.stderr.strip()) == (130, "", "Aborted!")
 
 
+def test_ctrl_c_that_an_engine_took_for_its_own_error_stops_too() -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from chatlogs import cli\n"
+        "from chatlogs.moving import ingest\n"
+        "def turned(*args, **options):\n"
+        "    try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except KeyboardInterrupt: raise ValueError('counting the rows failed')\n"
+        "ingest.ingest = turned\n"
+        "sys.argv = ['chatlogs', 'ingest', 'log', '-o', 'store']\n"
+        "cli.main()"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    assert (told.returncode, told.stdout, told.stderr.strip()) == (130, "", "Aborted!")
+
+
 def test_completion_scripts(run: Run) -> None:
     for shell in ("bash", "zsh", "fish", "powershell"):
         assert "_CHATLOGS_COMPLETE" in run("completion", shell).out

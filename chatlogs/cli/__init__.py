@@ -13,7 +13,9 @@ import errno
 import importlib
 import os
 import shlex
+import signal
 import sys
+import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,10 +134,21 @@ def main(args: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in arguments or os.environ.get("CHATLOGS_DEBUG", "") not in ("", "0")
     _open_streams()
+    if args is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     code = _run(arguments, debug)
     if args is None:
         _leave(code)
     sys.exit(code)
+
+
+_interrupts: list[int] = []
+
+
+def _interrupt(number: int, _: types.FrameType | None) -> None:
+    """What Python does on Ctrl-C, and a note of it: an engine that calls back may make an error of its own of it."""
+    _interrupts.append(number)
+    raise KeyboardInterrupt
 
 
 def _leave(code: int) -> None:
@@ -163,6 +176,9 @@ def _run(arguments: list[str], debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except Exception as error:
+        if _interrupts:
+            click.echo("Aborted!", err=True)
+            return EXIT_INTERRUPTED
         if debug:
             raise
         click.echo(f"Error: {_told(error)}", err=True)
