@@ -42,7 +42,12 @@ def take(tables: Mapping[str, pa.Table], mask: pa.ChunkedArray) -> Tables:
 
 def concat(parts: Sequence[Mapping[str, pa.Table]]) -> Tables:
     """The tables of several parts, one after the other."""
-    return {name: pa.concat_tables([part[name] for part in parts]) for name in PIECES}
+    return {name: _stacked([part[name] for part in parts]) for name in PIECES}
+
+
+def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
+    """The tables as one. Empty ones would leave chunks without rows, more with each block."""
+    return pa.concat_tables([table for table in tables if len(table)] or [tables[0].slice(0, 0).combine_chunks()])
 
 
 def empty() -> Tables:
