@@ -16,9 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs import sql
+from chatlogs.normalizing import cuts as cutting
 from chatlogs.normalizing import plain, projection, runs
+from chatlogs.normalizing.cuts import PADDING, Cuts
 from chatlogs.normalizing.matching import Matched, Matcher
 from chatlogs.normalizing.runs import Runs
+from chatlogs.normalizing.templates import Template
 from chatlogs.reading.lines import OBJECT, Ints, Lines
 
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
@@ -33,6 +36,7 @@ _MACROS = (
 )
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
 _BATCH_ROWS = 1 << 15
+_SAMPLE = 8, 512  # the lines that tell where others are cut: one in so many, and no more of them than about so many
 _CALL = pa.struct([("slot", pa.int64()), *((name, pa.string()) for name in ("id", "name", "arguments"))])
 _PARSED = pa.schema([
     ("line", pa.int64()), ("transcript", pa.int32()), ("created", pa.int64()), ("choice_index", pa.int64()),
@@ -91,10 +95,10 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
         table = _table(con, sql.text("block/completions"))
         left.append(table.filter(pc.invert(table["plain"]))["line"].to_numpy())
         facts.stored.append(table.filter(table["plain"]) if len(left[-1]) else table)
-    read_lines = [lines.line for lines in (*cut, *whole, *stored)]
+    read_lines = [part.line for part in cut] + [part.line for part in whole + stored]
     rest = np.setdiff1d(np.flatnonzero(lines.kind == OBJECT), runs.joined(read_lines), assume_unique=True)
     rest = np.sort(runs.joined([rest, *left]))
-    padded = (matched.line for matched in whole if runs.PADDING in matched.template.fields)
+    padded = (matched.line for matched in whole if PADDING in matched.template.fields)
     again = runs.repeats(matcher, np.sort(runs.joined([rest, *padded])))
     aside = runs.joined([again, found.repeated]) if found else again
     parsed = _parsed(con, matcher, np.setdiff1d(rest, aside), facts)
@@ -108,22 +112,39 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     return facts
 
 
-def _sorted(matcher: Matcher) -> tuple[list[Matched], list[Matched], list[Matched]]:
-    """The lines that templates fit: chunks that may be cut at a text, other chunks, and stored completions."""
-    cut: list[Matched] = []
+def _sorted(matcher: Matcher) -> tuple[list[Cuts], list[Matched], list[Matched]]:
+    """The lines that templates fit: chunks cut at a text, other chunks, and stored completions."""
+    chosen = np.flatnonzero((matcher.lines.kind == OBJECT) & matcher.lines.clean)
+    one_in, most = _SAMPLE
+    sample = np.s_[:: max(one_in, len(chosen) // most)]
+    cuts, whole, stored = _matched(matcher, chosen[sample])
+    others = np.delete(chosen, sample)
+    measured, others = cutting.measured(matcher, others, cutting.rulers(matcher, cuts))
+    more = _matched(matcher, others)
+    cuts, whole, stored = [*cuts, *measured, *more[0]], whole + more[1], stored + more[2]
+    by_template: dict[Template, list[Cuts]] = {}
+    for each in cuts:
+        by_template.setdefault(each.template, []).append(each)
+    return [Cuts.joined(parts) for parts in by_template.values()], whole, stored
+
+
+def _matched(matcher: Matcher, line: Ints) -> tuple[list[Cuts], list[Matched], list[Matched]]:
+    """The same of these lines, whose quotes are looked for."""
+    cuts: list[Cuts] = []
     whole: list[Matched] = []
     stored: list[Matched] = []
-    for matched in matcher.candidates():
+    for matched in matcher.candidates(line):
         if matched.template.lane == projection.COMPLETION:
             stored.append(matched)
         elif matched.template.text is None:
             whole.append(matched)
         else:
-            start, end = matcher.borders(matched, matched.template.hole(matched.template.text))
-            cut.append(matched.where(end > start))
-            empty = matched.where(end == start)
+            each = cutting.cut(matcher, matched)
+            is_empty = each.text_end == each.text_start
+            cuts.append(each.where(~is_empty))
+            empty = matched.where(is_empty)
             whole.append(empty.where(matcher.fits(empty.template, empty.line)))
-    return cut, whole, stored
+    return cuts, whole, stored
 
 
 def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts: Facts) -> pa.Table:

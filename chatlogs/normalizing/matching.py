@@ -14,14 +14,15 @@ import numpy as np
 import pyarrow as pa
 
 from chatlogs.normalizing.projection import COMPLETION
+from chatlogs.normalizing.quotes import Quotes
 from chatlogs.normalizing.templates import LINE_END, NUMBER, TEXT_FIELDS, Border, Hole, Template, learn
 from chatlogs.normalizing.words import Bools, Words
-from chatlogs.reading.lines import NO_TRANSCRIPT, OBJECT, Ints, Lines
+from chatlogs.reading.lines import NO_TRANSCRIPT, Ints, Lines
 
 _MOST_KEPT = 256  # templates, in all
-_MOST_TRIED = 12  # of them for lines with as many marks
+_MOST_TRIED = 12  # of them for lines with as many quotes
 _MOST_LEARNED = 8  # of them in one block; what none of them fits is read otherwise
-_SAMPLE = 3  # lines that may give no template, before the others with as many marks are left alone
+_SAMPLE = 3  # lines that may give no template, before the others with as many quotes are left alone
 _SLICE = 2048  # lines looked at together, so that their bytes stay in the cache
 _BACKSLASH = 0x5C
 _CHUNK_OBJECT = b"chat.completion.chunk"
@@ -31,15 +32,14 @@ _worker = threading.local()
 
 @dataclass
 class Matched:
-    """Lines that one template fits: their numbers, and the mark that each begins with."""
+    """Lines that one template fits, by number."""
 
     template: Template
     line: Ints
-    first_mark: Ints
 
     def where(self, keep: Bools) -> Matched:
         """Those of the lines that are to be kept."""
-        return Matched(self.template, self.line[keep], self.first_mark[keep])
+        return Matched(self.template, self.line[keep])
 
 
 @dataclass
@@ -48,20 +48,19 @@ class Matcher:
 
     lines: Lines
     words: Words = field(init=False)
+    quotes: Quotes = field(init=False)
 
     def __post_init__(self) -> None:
         self.words = Words(self.lines.block)
+        self.quotes = Quotes(self.lines)
 
-    def candidates(self) -> Iterator[Matched]:
-        """Lines by the template that may fit them: for sure, unless it is cut at a text; then `fits` has to tell.
+    def candidates(self, chosen: Ints) -> Iterator[Matched]:
+        """These lines by the template that may fit them: for sure, unless it is cut at a text; then `fits` has to tell.
 
         A stream's lines have their text cut out and are put together before anything is asked of the rest of them.
         """
-        lines = self.lines
-        chosen = np.flatnonzero((lines.kind == OBJECT) & lines.clean)
-        counts = lines.first_mark[chosen + 1] - lines.first_mark[chosen] - 1
-        if len(chosen) and chosen[-1] == len(lines) - 1 and lines.block.data[lines.block.size - 1] != 0x0A:
-            counts[-1] += 1  # no line feed ends it
+        self.quotes.look(chosen)
+        counts = self.quotes.count[chosen]
         narrow = counts.astype(np.uint16) if len(counts) and counts.max() < 1 << 16 else counts  # sorted by radix
         order = np.argsort(narrow, kind="stable")
         chosen, counts = chosen[order], counts[order]
@@ -85,8 +84,7 @@ class Matcher:
         """Gives the lines that the template may fit, if any; what comes back are the others."""
         hit = self._may_fit(template, left) if len(left) else np.zeros(0, bool)
         if hit.any():
-            line = left[hit]
-            yield Matched(template, line, self.lines.first_mark[line])
+            yield Matched(template, left[hit])
         return left[~hit]
 
     def _learned(self, left: Ints, count: int) -> Template | None:
@@ -99,22 +97,21 @@ class Matcher:
     def _may_fit(self, template: Template, line: Ints) -> Bools:
         if template.text is None:
             return self.fits(template, line)
-        hole = template.hole(template.text)
-        before = template.pieces[template.fields[template.text]][-16:]
-        start = self._place(hole.start, line, self.lines.first_mark[line]) - len(before)
+        before = template.before_text
+        start = self._place(template.hole(template.text).start, line) - len(before)
         return (start >= self.lines.start[line]) & self.words.equal(np.maximum(start, 0), before)
 
     def fits(self, template: Template, line: Ints) -> Bools:
-        """Which of these lines, that have as many marks, are of the template, and plain."""
-        fits = np.empty(len(line), bool)
+        """Which of these lines are of the template, and plain."""
+        fits = self.quotes.count[line] == template.quotes
         for at in range(0, len(line), _SLICE):
-            fits[at : at + _SLICE] = self._fits(template, line[at : at + _SLICE])
+            some = at + np.flatnonzero(fits[at : at + _SLICE])
+            fits[some] = self._fits(template, line[some])
         return fits
 
     def _fits(self, template: Template, line: Ints) -> Bools:
         lines, words = self.lines, self.words
-        first = lines.first_mark[line]
-        holes = [(self._place(h.start, line, first), self._place(h.end, line, first)) for h in template.holes]
+        holes = [(self._place(h.start, line), self._place(h.end, line)) for h in template.holes]
         begins = [lines.start[line], *(end for _, end in holes)]
         ends = [*(start for start, _ in holes), lines.end[line]]
         fits = np.ones(len(line), bool)
@@ -172,10 +169,7 @@ class Matcher:
 
     def borders(self, matched: Matched, hole: Hole) -> tuple[Ints, Ints]:
         """Where the hole begins and ends in each of the lines."""
-        return (
-            self._place(hole.start, matched.line, matched.first_mark),
-            self._place(hole.end, matched.line, matched.first_mark),
-        )
+        return self._place(hole.start, matched.line), self._place(hole.end, matched.line)
 
     def texts(self, matched: Matched, name: str) -> pa.Array:
         """What the lines say in a field, as it is written there; nulls where they lack it."""
@@ -194,17 +188,17 @@ class Matcher:
         usage = matched.template.usage
         if usage is None:
             return pa.nulls(len(matched.line), pa.string_view())
-        return self.words.views(*(self._place(border, matched.line, matched.first_mark) for border in usage))
+        return self.words.views(*(self._place(border, matched.line) for border in usage))
 
-    def _place(self, border: Border, line: Ints, first_mark: Ints) -> Ints:
-        mark, offset = border
-        if mark == LINE_END:
+    def _place(self, border: Border, line: Ints) -> Ints:
+        quote, offset = border
+        if quote == LINE_END:
             return self.lines.end[line] + offset
-        return self.lines.marks[first_mark + mark].astype(np.int64) + offset
+        return self.quotes.place[self.quotes.first[line] + quote] + offset
 
 
 def _known() -> dict[int, list[Template]]:
-    """The templates that this thread knows, by the number of their marks."""
+    """The templates that this thread knows, by the number of their quotes."""
     if not hasattr(_worker, "templates"):
         _worker.templates = {}
     known: dict[int, list[Template]] = _worker.templates
@@ -213,6 +207,6 @@ def _known() -> dict[int, list[Template]]:
 
 def _keep(template: Template) -> None:
     known = _known()
-    if sum(map(len, known.values())) >= _MOST_KEPT or len(known.get(template.marks, ())) >= _MOST_TRIED:
+    if sum(map(len, known.values())) >= _MOST_KEPT or len(known.get(template.quotes, ())) >= _MOST_TRIED:
         known.clear()
-    known.setdefault(template.marks, []).append(template)
+    known.setdefault(template.quotes, []).append(template)

@@ -35,13 +35,15 @@ def show_completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: S
 def show_chunks(con: duckdb.DuckDBPyConnection, matcher: Matcher, runs: Runs, whole: Sequence[Matched]) -> None:
     """Show the first lines of runs, and lines that are chunks without a text, as `fitted_chunks`."""
     parts = []
+    start, end = np.zeros((2, len(matcher.lines)), np.int64)
+    for each in runs.cuts:
+        start[each.line], end[each.line] = each.text_start, each.text_end
     first, last = (runs.table[name].to_numpy() for name in ("first_line", "last_line"))
     for lines in runs.matched:
         until = last[np.searchsorted(first, lines.line)]
-        ends = Matched(lines.template, until, matcher.lines.first_mark[until])
-        name = lines.template.text or ""
-        cut_at = pa.repeat(pa.scalar(name), len(until))
-        parts.append(_columns(matcher, lines) | {"cut_at": cut_at, "last_text": matcher.texts(ends, name)})
+        cut_at = pa.repeat(pa.scalar(lines.template.text), len(until))
+        last_text = matcher.words.views(start[until], end[until])
+        parts.append(_columns(matcher, lines) | {"cut_at": cut_at, "last_text": last_text})
     parts += [_columns(matcher, lines) for lines in whole]
     con.register("fitted_chunks", _table(parts))
 

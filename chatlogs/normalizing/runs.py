@@ -17,12 +17,13 @@ import numpy as np
 import pyarrow as pa
 
 from chatlogs import sql
+from chatlogs.normalizing.cuts import PADDING, Cuts, cut
 from chatlogs.normalizing.matching import Matched, Matcher
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
 
-PADDING = "obfuscation"
 _PADDED = b'"obfuscation":'
+_BACKSLASH = 0x5C
 _REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4)"
 
 
@@ -40,27 +41,14 @@ class Runs:
     left: Ints
     repeated: Ints
     parts: list[str]
+    cuts: Sequence[Cuts]
 
 
-@dataclass
-class _Cuts:
-    """Where lines are cut: four borders head|text|middle|padding|tail."""
-
-    line: Ints
-    text_start: Ints
-    text_end: Ints
-    padding_start: Ints
-    padding_end: Ints
-
-    def where(self, keep: Bools) -> _Cuts:
-        return _Cuts(*(border[keep] for border in vars(self).values()))
-
-
-def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, candidates: Sequence[Matched]) -> Runs:
+def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts]) -> Runs:
     """The runs of lines whose template is cut at a text."""
-    cuts = _cuts(matcher, candidates)
-    is_early = cuts.padding_start < cuts.text_start  # padding that comes before the text is no plain matter
-    early, cuts = cuts.line[is_early], cuts.where(~is_early)
+    plain = [_with_plain_padding(matcher, each) for each in cuts]
+    aside = [each.line[~good] for each, good in zip(cuts, plain, strict=True)]
+    cuts = [each.where(good) if not good.all() else each for each, good in zip(cuts, plain, strict=True)]
     parts = _show(con, matcher, cuts)
     repeats = _REPEATS if "tail" in parts else "0"
     con.execute(sql.text("block/runs", parts=", ".join(parts), repeats=repeats))
@@ -68,11 +56,11 @@ def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, candidates: Sequence[
     first = found["first_line"].to_numpy()
     is_repeated = found["repeats"].to_numpy() > 0
     is_plain = found["text"].is_valid().to_numpy() & ~is_repeated
-    matched, fits = _fitting(matcher, candidates, first, is_plain)
+    matched, fits = _fitting(matcher, cuts, first, is_plain)
     left = lines_of(con, first[~fits & ~is_repeated], parts)
     repeated = lines_of(con, first[is_repeated], parts)
-    early_or_repeated = joined([early, *repeated.values()])
-    return Runs(found.filter(pa.array(fits)), matched, joined(left.values()), early_or_repeated, parts)
+    aside += repeated.values()
+    return Runs(found.filter(pa.array(fits)), matched, joined(left.values()), joined(aside), parts, cuts)
 
 
 def lines_of(con: duckdb.DuckDBPyConnection, first_lines: Ints, parts: Sequence[str]) -> dict[int, Ints]:
@@ -98,48 +86,56 @@ def joined(parts: Iterable[Ints]) -> Ints:
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
-def _cuts(matcher: Matcher, candidates: Sequence[Matched]) -> _Cuts:
-    borders: list[tuple[Ints, ...]] = []
-    for matched in candidates:
-        template, line_end = matched.template, matcher.lines.end[matched.line]
-        padding = (line_end, line_end)
-        if PADDING in template.fields:
-            padding = matcher.borders(matched, template.hole(PADDING))
-        borders.append((matched.line, *matcher.borders(matched, template.hole(template.text or "")), *padding))
-    return _Cuts(*(joined(parts) for parts in zip(*borders, strict=True))) if borders else _Cuts(*[joined([])] * 5)
+def _with_plain_padding(matcher: Matcher, cuts: Cuts) -> Bools:
+    """Which of the lines have padding, if they have any, behind their text and without escapes."""
+    if PADDING not in cuts.template.fields:
+        return np.ones(len(cuts.line), bool)
+    plain = cuts.padding_start >= cuts.text_end
+    plain[plain] = ~matcher.words.contain(cuts.padding_start[plain], cuts.padding_end[plain], _BACKSLASH)
+    return plain
 
 
-def _show(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: _Cuts) -> list[str]:
+def _show(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts]) -> list[str]:
     """Show the cut lines to SQL, without copying a byte; the names of the parts that make a run come back."""
     lines, views = matcher.lines, matcher.words.views
-    line, line_end = cuts.line, lines.end[cuts.line]
+    borders = [joined(each) for each in zip(*(each.borders() for each in cuts), strict=True)] or [joined([])] * 5
+    order = np.argsort(borders[0], kind="stable")  # texts are joined in the order of the lines
+    line, text_start, text_end, padding_start, padding_end = (border[order] for border in borders)
+    line_end = lines.end[line]
     table = {
         "line": pa.array(line),
         "transcript": pa.array(lines.transcript[line]),
-        "head": views(lines.start[line], cuts.text_start),
-        "fragment": views(cuts.text_start, cuts.text_end),
-        "middle": views(cuts.text_end, cuts.padding_start),
+        "head": views(lines.start[line], text_start),
+        "fragment": views(text_start, text_end),
+        "middle": views(text_end, padding_start),
     }
-    if is_padded := bool(np.any(cuts.padding_end < line_end)):
-        table["padding"] = views(cuts.padding_start, cuts.padding_end)
-        table["tail"] = views(cuts.padding_end, line_end)
+    if is_padded := any(PADDING in each.template.fields for each in cuts):
+        table["padding"] = views(padding_start, padding_end)
+        table["tail"] = views(padding_end, line_end)
     con.register("cut_lines", pa.table(table))
     return ["head", "middle", "tail"] if is_padded else ["head", "middle"]
 
 
-def _fitting(matcher: Matcher, candidates: Sequence[Matched], first: Ints, plain: Bools) -> tuple[list[Matched], Bools]:
+def _fitting(matcher: Matcher, cuts: Sequence[Cuts], first: Ints, plain: Bools) -> tuple[list[Matched], Bools]:
     """The first lines of plain runs by template; and which of the runs these are.
 
-    All lines of a run have the same bytes but for their text, so one tells for all whether a template fits.
+    All lines of a run have the same bytes but for their text, so one tells for all whether a template fits: if its
+    quotes are where it was cut.
     """
-    template_of = np.full(len(matcher.lines), -1, np.int16)
-    for number, candidate in enumerate(candidates):
-        template_of[candidate.line] = number
+    matcher.quotes.look(np.sort(first[matcher.quotes.count[first] == 0]))
     matched, fits = [], np.zeros(len(first), bool)
-    for number, candidate in enumerate(candidates):
-        ours = np.flatnonzero((template_of[first] == number) & plain)
-        fits[ours] = matcher.fits(candidate.template, first[ours])
-        line = first[ours[fits[ours]]]
-        if len(line):
-            matched.append(Matched(candidate.template, line, matcher.lines.first_mark[line]))
+    place = np.empty(len(matcher.lines), np.int64)
+    for each in cuts:
+        place[:] = -1
+        place[each.line] = np.arange(len(each.line))
+        ours = np.flatnonzero((place[first] >= 0) & plain)
+        ours = ours[matcher.fits(each.template, first[ours])]
+        asked = Matched(each.template, first[ours])
+        as_cut = each.where(place[asked.line])
+        same = np.ones(len(ours), bool)
+        for border, quoted in zip(as_cut.borders(), cut(matcher, asked).borders(), strict=True):
+            same &= border == quoted
+        fits[ours[same]] = True
+        if same.any():
+            matched.append(asked.where(same))
     return matched, fits

@@ -30,7 +30,7 @@ LINE_END = -1
 
 Path = tuple[str | int, ...]
 Border = tuple[int, int]
-"""A place in a line: so many bytes behind (or before, when negative) its mark of that number, or its end."""
+"""A place in a line: so many bytes behind (or before, when negative) its quote of that number, or its end."""
 
 _TOKEN = re.compile(rb'[ \t\r]*("(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*|true|false|null|[{}\[\]:,])')
 _WHOLE_NUMBER = re.compile(rb"0|[1-9][0-9]{0,15}")
@@ -54,12 +54,12 @@ class Hole:
 class Template:
     """A line with holes. pieces: the bytes before, between and behind them, one more than holes.
 
-    marks: how many marks such a line has. fields: the hole that fills each column. usage: from where to where that
+    quotes: how many such a line has. fields: the hole that fills each column. usage: from where to where that
     object reaches, if it is there; minified: it has no blanks. usage_numbers: the holes in it.
     text: the field that a stream's lines differ in. has_choice, has_call: whether there is one.
     """
 
-    marks: int
+    quotes: int
     pieces: tuple[bytes, ...]
     holes: tuple[Hole, ...]
     lane: str
@@ -71,9 +71,17 @@ class Template:
     minified: bool = True
     usage_numbers: tuple[int, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.pieces)
+
     def hole(self, name: str) -> Hole:
         """The hole of a field that lines of this template have."""
         return self.holes[self.fields[name]]
+
+    @property
+    def before_text(self) -> bytes:
+        """The last bytes before the text that a stream's lines differ in."""
+        return self.pieces[self.fields[self.text or ""]][-16:]
 
 
 class _Unfit(Exception):
@@ -90,8 +98,8 @@ class _Value:
     kind: str
 
 
-def learn(line: bytes, marks: int) -> Template | None:
-    """The template of a line that has so many marks; None when no plain record can be read by one."""
+def learn(line: bytes, quotes: int) -> Template | None:
+    """The template of a line that has so many quotes; None when no plain record can be read by one."""
     if len(line) > _LONGEST:
         return None
     try:
@@ -100,7 +108,7 @@ def learn(line: bytes, marks: int) -> Template | None:
         _check(record)
     except (_Unfit, ValueError, RecursionError):
         return None
-    return _template(line, marks, record, values)
+    return _template(line, quotes, record, values)
 
 
 def _values(line: bytes) -> Iterator[_Value]:
@@ -191,9 +199,9 @@ def _whole(value: Any, *, absent: bool = True) -> None:
         raise _Unfit
 
 
-def _template(line: bytes, marks: int, record: dict[str, Any], values: Sequence[_Value]) -> Template | None:
+def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[_Value]) -> Template | None:
     quotes = [border for match in _TOKEN.finditer(line) if match[1][:1] == b'"' for border in _quotes_of(match)]
-    if sum(1 for place in quotes if place >= 0) > marks:
+    if len(quotes) != count:
         return None
     scalars = [value for value in values if value.kind in (TEXT, NUMBER)]
     holes: list[Hole] = []
@@ -214,7 +222,7 @@ def _template(line: bytes, marks: int, record: dict[str, Any], values: Sequence[
     usage = next((value for value in values if value.path == ("usage",) and value.kind == "object"), None)
     counted = tuple(p for p, value in enumerate(scalars) if value.path[0] == "usage" and value.kind == NUMBER)
     return Template(
-        marks,
+        count,
         tuple(pieces),
         tuple(holes),
         CHUNK if not record["choices"] or said == "delta" else COMPLETION,

@@ -15,6 +15,7 @@ Bools = npt.NDArray[np.bool_]
 _Words = npt.NDArray[np.uint64]
 
 _SIZE = 8
+_SLICE = 8192  # places looked at together, so that what is computed of them stays in the cache
 _INLINE = 12  # a string view this short holds its text itself
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(_SIZE + 1)], np.uint64)  # the first bytes of a word
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
@@ -63,6 +64,20 @@ class Words:
             offset += _SIZE
         return found
 
+    def first(self, start: Ints, end: Ints, byte: int) -> Ints:
+        """Where the byte stands first from start to end; end where it does not."""
+        pattern = np.uint64(byte) * _ONES
+        found = end.copy()
+        rows, place = np.arange(len(start)), start
+        while len(rows):
+            word = self._words[place] ^ pattern
+            zeros = (word - _ONES) & ~word & _HIGHS  # the lowest bit is that of the first byte that equals
+            place = place + np.where(zeros == 0, _SIZE, np.bitwise_count((zeros & -zeros) - np.uint64(1)) >> 3)
+            goes_on = (zeros == 0) & (place < end[rows])
+            found[rows] = place
+            rows, place = rows[goes_on], place[goes_on]
+        return np.minimum(found, end)
+
     def are_numbers(self, start: Ints, end: Ints) -> Bools:
         """Where start to end is a whole number as JSON writes it, of at most MOST_DIGITS digits and no sign."""
         size = end - start
@@ -88,8 +103,15 @@ class Words:
 
     def views(self, start: Ints, end: Ints) -> pa.Array:
         """Strings start:end of the block."""
-        size = end - start
         view = np.empty((len(start), 2), np.uint64)
+        for at in range(0, len(start), _SLICE):
+            some = slice(at, at + _SLICE)
+            self._view(start[some], end[some] - start[some], view[some])
+        buffers = [None, pa.py_buffer(view), pa.py_buffer(self.data)]
+        return pa.Array.from_buffers(pa.string_view(), len(start), buffers)
+
+    def _view(self, start: Ints, size: Ints, view: _Words) -> None:
+        """Fill in views: the size, and the text itself, or how it begins and where it stands."""
         word = self._words[start]
         view[:, 0] = size.astype(np.uint64) | (word << np.uint64(32))
         view[:, 1] = start.astype(np.uint64) << np.uint64(32)
@@ -99,8 +121,6 @@ class Words:
             begin = word[short] & _MASKS[np.minimum(few, 4)]
             view[short, 0] = few.astype(np.uint64) | (begin << np.uint64(32))
             view[short, 1] = self._words[start[short] + 4] & _MASKS[np.clip(few - 4, 0, _SIZE)]
-        buffers = [None, pa.py_buffer(view), pa.py_buffer(self.data)]
-        return pa.Array.from_buffers(pa.string_view(), len(start), buffers)
 
 
 def _all_digits(digits: _Words) -> Bools:

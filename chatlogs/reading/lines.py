@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +18,13 @@ PADDING = 16  # bytes kept free behind a block, so that eight bytes can be read 
 BLANK, IGNORABLE, OBJECT, ODD = 0, 1, 2, 3
 NO_TRANSCRIPT = -1
 
-_LF, _CR, _SPACE, _QUOTE, _BACKSLASH, _D, _BRACE = 0x0A, 0x0D, 0x20, 0x22, 0x5C, 0x64, 0x7B
+_LF, _CR, _SPACE, _D, _BRACE = 0x0A, 0x0D, 0x20, 0x64, 0x7B
 _WINDOW = 1 << 17  # compares within the cache
 _LINES_AT_ONCE = 64  # looked at together, and one by one where something is wrong
 _DATA = b"data:"
 _DONE = b"[DONE]"
 
 Ints = npt.NDArray[np.int64]
-Marks = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 
 @dataclass
@@ -60,9 +58,7 @@ class Lines:
     start, end: where the line's JSON text begins and ends in the block (behind `data:`, before LF).
     begin: where the whole line begins. kind: BLANK, IGNORABLE, OBJECT (begins with a brace) or ODD.
     transcript: number of the SSE body the line belongs to, counted from 0 in this block, or NO_TRANSCRIPT.
-    marks: the block's quotes that no backslash escapes, and its control characters, in order; those of line i are
-    marks[first_mark[i]:first_mark[i + 1]], the line feed being the last.
-    clean: the line has no control character but those that end it, so that all its other marks are quotes.
+    clean: the line has no control character but those that end it.
     bodies_closed: how many bodies ended with [DONE] in this block.
     """
 
@@ -72,8 +68,6 @@ class Lines:
     end: Ints
     kind: npt.NDArray[np.uint8]
     transcript: npt.NDArray[np.int32]
-    marks: Marks
-    first_mark: Ints
     clean: npt.NDArray[np.bool_]
     bodies_closed: int = 0
 
@@ -92,11 +86,11 @@ class Lines:
 def scan(block: Block) -> Lines:
     """The lines of a block, told apart by their first bytes."""
     data = np.frombuffer(block.data, np.uint8)
-    marks, controls = _marks(data, block.size)
-    feeds = controls[data[marks[controls]] == _LF]
-    ends = marks[feeds].astype(np.int64)
+    controls = _controls(data, block.size)
+    is_feed = data[controls] == _LF
+    ends = controls[is_feed]
     if block.size and data[block.size - 1] != _LF:
-        ends, feeds = np.append(ends, block.size), np.append(feeds, len(marks))
+        ends = np.append(ends, block.size)
     begin = np.empty(len(ends), np.int64)
     begin[:1] = 0
     begin[1:] = ends[:-1] + 1
@@ -106,9 +100,7 @@ def scan(block: Block) -> Lines:
     kind[begin == ends] = BLANK
     start = begin.copy()
     transcript = np.full(len(begin), NO_TRANSCRIPT, np.int32)
-    first_mark = np.zeros(len(begin) + 1, np.int64)
-    first_mark[1:] = feeds + 1
-    lines = Lines(block, begin, start, ends, kind, transcript, marks, first_mark, _clean(data, marks, controls, feeds))
+    lines = Lines(block, begin, start, ends, kind, transcript, _clean(data, ends, controls[~is_feed]))
     odd = np.flatnonzero(kind == ODD)
     if len(odd):
         _read_sse(lines, data, odd)
@@ -119,48 +111,23 @@ def scan(block: Block) -> Lines:
     return lines
 
 
-def _marks(data: npt.NDArray[np.uint8], size: int) -> tuple[Marks, Ints]:
-    """Where quotes (those no backslash escapes) and control characters are; and which of these are the latter."""
-    dtype: Any = np.int32 if size < 1 << 31 else np.int64
-    flipped, is_mark = np.empty(_WINDOW, np.uint8), np.empty(_WINDOW, bool)
-    found, controls, count = [np.empty(0, dtype)], [np.empty(0, np.int64)], 0
+def _controls(data: npt.NDArray[np.uint8], size: int) -> Ints:
+    """Where the control characters are."""
+    found, is_control = [np.empty(0, np.int64)], np.empty(_WINDOW, bool)
     for offset in range(0, size, _WINDOW):
         window = data[offset : min(offset + _WINDOW, size)]
-        # One bit flipped, the quote is where the blank was: next to the control characters.
-        np.bitwise_xor(window, _QUOTE ^ _SPACE, out=flipped[: len(window)])
-        place = np.less_equal(flipped[: len(window)], _SPACE, out=is_mark[: len(window)]).nonzero()[0]
+        place = np.less(window, _SPACE, out=is_control[: len(window)]).nonzero()[0]
         place += offset
-        behind_backslash = data[place - 1] == _BACKSLASH
-        if behind_backslash.any():
-            doubtful = behind_backslash.nonzero()[0]
-            escaped = _is_escaped(data, place[doubtful]) & (data[place[doubtful]] == _QUOTE)
-            behind_backslash[doubtful] = escaped
-            place = place[~behind_backslash]
-        controls.append((data[place] < _SPACE).nonzero()[0] + count)
-        found.append(place.astype(dtype))
-        count += len(place)
-    return np.concatenate(found), np.concatenate(controls)
+        found.append(place)
+    return np.concatenate(found)
 
 
-def _is_escaped(data: npt.NDArray[np.uint8], place: Ints) -> npt.NDArray[np.bool_]:
-    """Whether an odd number of backslashes stands before each place."""
-    escaped = np.zeros(len(place), bool)
-    left, before = np.arange(len(place)), place - 1
-    while len(left):
-        goes_on = (before >= 0) & (data[before] == _BACKSLASH)
-        left, before = left[goes_on], before[goes_on] - 1
-        escaped[left] ^= True
-    return escaped
-
-
-def _clean(data: npt.NDArray[np.uint8], marks: Marks, controls: Ints, feeds: Ints) -> npt.NDArray[np.bool_]:
-    """Lines without control characters, but for a CR before the line feed."""
-    clean = np.ones(len(feeds), bool)
-    if len(controls) > len(feeds):
-        place = marks[controls]
-        byte = data[place]
-        stray = controls[(byte != _LF) & ~((byte == _CR) & (data[place + 1] == _LF))]
-        clean[np.searchsorted(feeds, stray)] = False
+def _clean(data: npt.NDArray[np.uint8], ends: Ints, others: Ints) -> npt.NDArray[np.bool_]:
+    """Lines without control characters, but for a CR before the line feed; others are all but line feeds."""
+    clean = np.ones(len(ends), bool)
+    if len(others):
+        stray = others[~((data[others] == _CR) & (data[others + 1] == _LF))]
+        clean[np.searchsorted(ends, stray)] = False
     return clean
 
 

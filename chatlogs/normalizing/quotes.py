@@ -1,0 +1,78 @@
+"""Chosen lines of a block in, the places of their quotes out.
+
+Quotes tell where the texts of a line begin and end, before anything is parsed; those that a backslash escapes do not
+count. Lines that need no such look, which may be most of a block, cost nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from chatlogs.reading.lines import Ints, Lines
+
+_QUOTE, _BACKSLASH = 0x22, 0x5C
+_WINDOW = 1 << 17  # compares within the cache
+_MOST = 1 / 2  # of a block; for more than that all of it is searched
+
+_Bytes = npt.NDArray[np.uint8]
+
+
+class Quotes:
+    """The quotes of the lines that were `look`ed at: those of line i are at place[first[i]:first[i] + count[i]]."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._data = np.frombuffer(lines.block.data, np.uint8)
+        self.place: Ints = np.empty(0, np.int64)
+        self.first = np.zeros(len(lines), np.int64)
+        self.count = np.zeros(len(lines), np.int64)
+
+    def look(self, line: Ints) -> None:
+        """Find the quotes of these lines, given in order, in which nobody looked before."""
+        start, end = self._lines.start[line], self._lines.end[line]
+        if int((end - start).sum()) > _MOST * self._lines.block.size:
+            place = _quotes(self._data, self._lines.block.size)
+        else:
+            place = _quotes_in_lines(self._data, start, end)
+        first = np.searchsorted(place, start)
+        self.count[line] = np.searchsorted(place, end) - first
+        self.first[line] = first + len(self.place)
+        self.place = np.concatenate([self.place, place])
+
+
+def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> Ints:
+    """The quotes of lines here and there, found in a copy where they stand side by side."""
+    copied = [data[at:until] for at, until in zip(start.tolist(), end.tolist(), strict=True)]
+    copy = np.concatenate([np.empty(0, np.uint8), *copied])
+    ends = np.cumsum(end - start)
+    place = _quotes(copy, len(copy))
+    line = np.searchsorted(ends, place, side="right")
+    return place + (end - ends)[line]
+
+
+def _quotes(data: _Bytes, size: int) -> Ints:
+    """Where quotes are that no backslash escapes."""
+    found, is_quote = [np.empty(0, np.int64)], np.empty(_WINDOW, bool)
+    for offset in range(0, size, _WINDOW):
+        window = data[offset : min(offset + _WINDOW, size)]
+        place = np.equal(window, _QUOTE, out=is_quote[: len(window)]).nonzero()[0]
+        place += offset
+        behind_backslash = data[place - 1] == _BACKSLASH
+        if behind_backslash.any():
+            doubtful = behind_backslash.nonzero()[0]
+            behind_backslash[doubtful] = _is_escaped(data, place[doubtful])
+            place = place[~behind_backslash]
+        found.append(place)
+    return np.concatenate(found)
+
+
+def _is_escaped(data: _Bytes, place: Ints) -> npt.NDArray[np.bool_]:
+    """Whether an odd number of backslashes stands before each place."""
+    escaped = np.zeros(len(place), bool)
+    left, before = np.arange(len(place)), place - 1
+    while len(left):
+        goes_on = (before >= 0) & (data[before] == _BACKSLASH)
+        left, before = left[goes_on], before[goes_on] - 1
+        escaped[left] ^= True
+    return escaped
