@@ -6,6 +6,7 @@ Numbers of pieces are drawn as they come; so children are shown by the place of 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -59,7 +60,15 @@ def shown(tables: Mapping[str, pa.Table], *, without: Iterable[str] = ()) -> Row
             found,
             key=lambda row: (row["place"], *(row.get(key) if row.get(key) is not None else -1 for key in _CHILD_KEYS)),
         )
+    _count_calls(result.get("tool_calls", []))
     return result
+
+
+def _count_calls(calls: list[dict[str, Any]]) -> None:
+    """Number the calls of each choice in order, as their rows are: a slot that a server leaves out is no call."""
+    for _, made in itertools.groupby(calls, key=lambda call: (call["place"], call["choice_index"])):
+        for place, call in enumerate(made):
+            call["tool_call_index"] = place
 
 
 def _plain(row: dict[str, Any], places: Mapping[int, Any], without: set[str]) -> dict[str, Any]:

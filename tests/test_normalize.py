@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.suite import load_cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingested import blocks, shown
@@ -110,6 +111,9 @@ AGREEMENTS = {
     ),
     "padding that first comes late": lines(*[HEL] * 300, *[chunk(obj(content="ab"), obfuscation="xyzw")] * 2),
     "a pair of surrogates in two fragments": lines(*[chunk(obj(content=text)) for text in ("\ud83d", "\ude0a!")]),
+    "an escape cut in two lines": lines(
+        *[chunk(obj(content=text)).replace(b"/", b"\\") for text in ("a", "/u00", "e9", "b/u", "00e9", "c//u", "d")]
+    ),
     "half a pair": lines(chunk(obj(content="a\ud83d")), LO),
     "a trailing comma": lines(HEL[:-1] + b",}", LO),
     "a NaN": lines(HEL[:-1] + b',"usage":{"total_tokens":NaN}}', LO),
@@ -129,6 +133,15 @@ def test_both_paths_agree_where_they_once_did_not(data: bytes) -> None:
 @pytest.mark.parametrize("name", sorted(p.name for p in SAMPLES.iterdir() if p.suffix in (".jsonl", ".sse")))
 def test_both_paths_agree_on_the_sample_logs(name: str) -> None:
     agree((SAMPLES / name).read_bytes())
+
+
+CASES = {f"{case.name}/{file}": case.read(file) for case in load_cases() for run in case.runs for file, _ in run}
+
+
+@pytest.mark.parametrize("name", [name for name, data in CASES.items() if len(data) < 1 << 20])
+def test_both_paths_agree_on_the_conformance_suite(name: str) -> None:
+    """Whatever size a log has: small ones are read line by line, so the suite alone would not ask the fast path."""
+    agree(CASES[name])
 
 
 def test_a_pair_of_surrogates_split_over_fragments_is_whole_again() -> None:

@@ -46,7 +46,7 @@ class Runs:
 
 def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts]) -> Runs:
     """The runs of lines whose template is cut at a text."""
-    plain = [_with_plain_padding(matcher, each) for each in cuts]
+    plain = [_are_plain(matcher, each) for each in cuts]
     aside = [each.line[~good] for each, good in zip(cuts, plain, strict=True)]
     cuts = [each.where(good) if not good.all() else each for each, good in zip(cuts, plain, strict=True)]
     parts = _show(con, matcher, cuts)
@@ -86,12 +86,15 @@ def joined(parts: Iterable[Ints]) -> Ints:
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
-def _with_plain_padding(matcher: Matcher, cuts: Cuts) -> Bools:
-    """Which of the lines have padding, if they have any, behind their text and without escapes."""
-    if PADDING not in cuts.template.fields:
-        return np.ones(len(cuts.line), bool)
-    plain = cuts.padding_start >= cuts.text_end
-    plain[plain] = ~matcher.words.contain(cuts.padding_start[plain], cuts.padding_end[plain], _BACKSLASH)
+def _are_plain(matcher: Matcher, cuts: Cuts) -> Bools:
+    """Which lines have a text that can be joined, and padding, if any, behind it and without escapes.
+
+    An escape that is cut in two would be whole again in the joined text, though neither line is JSON.
+    """
+    plain = ~matcher.words.end_in_escape(cuts.text_start, cuts.text_end)
+    if PADDING in cuts.template.fields:
+        plain &= cuts.padding_start >= cuts.text_end
+        plain[plain] = ~matcher.words.contain(cuts.padding_start[plain], cuts.padding_end[plain], _BACKSLASH)
     return plain
 
 

@@ -25,6 +25,7 @@ _PAIRS = (
     (np.uint64(0x00FF00FF00FF00FF), np.uint64(6553601), np.uint64(16)),
     (np.uint64(0x0000FFFF0000FFFF), np.uint64(42949672960001), np.uint64(32)),
 )
+_ESCAPE = np.uint64(int.from_bytes(b"\\u", "little"))
 MOST_DIGITS = 2 * _SIZE
 
 
@@ -77,6 +78,15 @@ class Words:
             found[rows] = place
             rows, place = rows[goes_on], place[goes_on]
         return np.minimum(found, end)
+
+    def end_in_escape(self, start: Ints, end: Ints) -> Bools:
+        r"""Where a \uXXXX may have begun before the end that needs more digits than stand there."""
+        word = self._words[end - _SIZE]
+        found = np.zeros(len(end), bool)
+        for behind in range(2, 6):
+            is_there = (word >> np.uint64(_SIZE * (_SIZE - behind))) & _MASKS[2] == _ESCAPE
+            found |= is_there & (end - start >= behind)
+        return found
 
     def are_numbers(self, start: Ints, end: Ints) -> Bools:
         """Where start to end is a whole number as JSON writes it, of at most MOST_DIGITS digits and no sign."""
