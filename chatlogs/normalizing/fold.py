@@ -2,12 +2,11 @@
 
 Three ways, from the fastest to the most careful, each for what the one before leaves: lines that a template fits
 (matching.py, runs.py), other records that SQL can read (projection.py), and the careful path, to which whole streams
-go too when they need judgement (sql/block/streams.sql).
+go too when they need judgement (streams.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -16,12 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs import sql
+from chatlogs.normalizing import chunks, plain, projection, runs
 from chatlogs.normalizing import cuts as cutting
-from chatlogs.normalizing import plain, projection, runs
 from chatlogs.normalizing.cuts import PADDING, Cuts
 from chatlogs.normalizing.matching import Matched, Matcher
 from chatlogs.normalizing.runs import Runs
+from chatlogs.normalizing.streams import Streams
 from chatlogs.normalizing.templates import Template
+from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import OBJECT, Ints, Lines
 
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
@@ -74,12 +75,12 @@ def connect() -> duckdb.DuckDBPyConnection:
 class Facts:
     """What the fast ways read of a block.
 
-    stored: its stored completions, one row each (sql/block/completions.sql). runs: its streams' runs, if it has any
-    chunks; SQL has them as `chunks`. odd: the lines whose records need the careful path.
+    stored: its stored completions, one row each (sql/block/completions.sql). streams: those of its chunks, if it has
+    any. odd: the lines whose records need the careful path.
     """
 
     stored: list[pa.Table] = field(default_factory=list)
-    runs: Runs | None = None
+    streams: Streams | None = None
     odd: list[int] = field(default_factory=list)
 
 
@@ -105,10 +106,9 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     facts.odd = sorted({*facts.odd, *aside.tolist()})
     whole = [matched.where(~np.isin(matched.line, again)) for matched in whole]
     if found or whole or len(parsed):
-        facts.runs = found or runs.read(con, matcher, [])
-        plain.show_chunks(con, matcher, facts.runs, whole)
-        con.register("parsed_chunks", parsed)
-        con.execute(sql.text("block/chunks"))
+        found = found or runs.none()
+        parts = [*plain.chunks(con, matcher, found, whole), _columns_of(parsed)]
+        facts.streams = Streams(chunks.of(chunks.table_of(parts), found))
     return facts
 
 
@@ -198,25 +198,46 @@ def _table(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     return con.sql(query).to_arrow_reader(_BATCH_ROWS).read_all()
 
 
-def rest_of_streams(con: duckdb.DuckDBPyConnection, facts: Facts, streams: Sequence[str]) -> list[Careful]:
-    """The chunks of streams that no SQL may fold: those named, and any it finds itself."""
-    assert facts.runs is not None
-    con.register("careful_streams", pa.table({"stream": pa.array(streams, pa.string())}))
-    con.execute(sql.text("block/streams"))
-    before, *behind = facts.runs.parts
-    text = " || ".join(f"r.{part}" for part in (before, "fragments", *behind))
-    rows = con.execute(sql.text("block/careful", text=text)).fetchall()
-    lines_of = runs.lines_of(con, np.array([first for first, _, chunks, _ in rows if chunks > 1]), facts.runs.parts)
-    return [
-        Careful(first, last, chunks, text and text.encode(), lines_of[first].tolist() if chunks > 1 else [first])
-        for first, last, chunks, text in rows
-    ]
+def _columns_of(parsed: pa.Table) -> dict[str, pa.Array]:
+    """The columns of chunks.py, of chunks that SQL has parsed."""
+    part = {name: parsed[name].combine_chunks() for name in parsed.column_names if name != "tool_calls"}
+    part |= {"last_line": part["line"], "first_fragment": part["content"], "last_fragment": part["content"]}
+    part |= {"chunks": pa.array(np.ones(len(parsed), np.int64)), "cut": pa.repeat(pa.scalar(False), len(parsed))}
+    lists = parsed["tool_calls"].combine_chunks()
+    without = pc.list_value_length(lists).fill_null(0).to_numpy() == 0
+    calls = lists.values.take(pa.array(np.asarray(lists.offsets)[:-1], mask=without))  # a plain chunk has one at most
+    for name, of in zip(_CALL.names, ("call_index", "call_id", "call_name", "call_arguments"), strict=True):
+        part[of] = calls.field(name)
+    return part
 
 
-def streams(con: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
-    """The folded plain streams of the block, linked by the line that each begins in (`line_number`)."""
-    names = {"completions": "block/responses", "choices": "block/choices", "tool_calls": "block/tool_calls"}
-    return {table: con.sql(sql.text(name)).to_arrow_table() for table, name in names.items()}
+def rest_of_streams(con: duckdb.DuckDBPyConnection, lines: Lines, streams: Streams, plain: Bools) -> list[Careful]:
+    """The chunks of the streams that are not plain, and runs of them."""
+    found, numbers = streams.chunks, streams.chunks.numbers
+    rows = np.flatnonzero(~plain)
+    first = numbers["line"][rows]
+    text, lines_of = _run_texts(con, lines, found.runs, first[found.cut[rows] & (numbers["chunks"][rows] > 1)])
+    borders = zip(first.tolist(), numbers["last_line"][rows].tolist(), numbers["chunks"][rows].tolist(), strict=True)
+    return [Careful(line, last, count, text.get(line), lines_of.get(line, [line])) for line, last, count in borders]
+
+
+def _run_texts(
+    con: duckdb.DuckDBPyConnection, lines: Lines, found: Runs, first: Ints
+) -> tuple[dict[int, bytes], dict[int, list[int]]]:
+    """Runs, by their first lines, as one line with the joined text, without padding; and the lines they are made of."""
+    if not len(first):
+        return {}, {}
+    data = memoryview(lines.block.data)
+    starts, ends = lines.start[first].tolist(), lines.end[first].tolist()
+    fragments = found.table["fragments"].take(pa.array(found.places(first))).to_pylist()
+    borders = zip(*(border.tolist() for border in found.borders(first).borders()), strict=True)
+    texts = {
+        line: b"".join([data[start:text], joined.encode(), data[text_end:padding], data[padding_end:end]])
+        for start, end, joined, (line, text, text_end, padding, padding_end) in zip(
+            starts, ends, fragments, borders, strict=True
+        )
+    }
+    return texts, {line: each.tolist() for line, each in runs.lines_of(con, first, found.parts).items()}
 
 
 def completions(rows: pa.Table) -> dict[str, pa.Table]:

@@ -19,11 +19,11 @@ _TEXTS = (
     "call_id", "call_name", "call_arguments",
 )  # fmt: skip
 _NUMBERS = ("created", "choice_index", "call_index")
+Columns = dict[str, pa.Array]
 _SCHEMA = pa.schema(
     [("line", pa.int64()), ("transcript", pa.int32()), ("usage", pa.string_view()), ("minified", pa.bool_())]
     + [(name, pa.string_view()) for name in _TEXTS]
     + [(name, pa.int64()) for name in _NUMBERS]
-    + [("cut_at", pa.string()), ("last_text", pa.string_view())]
 )
 
 
@@ -32,23 +32,40 @@ def show_completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: S
     con.register("fitted_completions", _table([_columns(matcher, lines) for lines in fitted]))
 
 
-def show_chunks(con: duckdb.DuckDBPyConnection, matcher: Matcher, runs: Runs, whole: Sequence[Matched]) -> None:
-    """Show the first lines of runs, and lines that are chunks without a text, as `fitted_chunks`."""
-    parts = []
-    start, end = np.zeros((2, len(matcher.lines)), np.int64)
-    for each in runs.cuts:
-        start[each.line], end[each.line] = each.text_start, each.text_end
-    first, last = (runs.table[name].to_numpy() for name in ("first_line", "last_line"))
-    for lines in runs.matched:
-        until = last[np.searchsorted(first, lines.line)]
-        cut_at = pa.repeat(pa.scalar(lines.template.text), len(until))
-        last_text = matcher.words.views(start[until], end[until])
-        parts.append(_columns(matcher, lines) | {"cut_at": cut_at, "last_text": last_text})
+def chunks(con: duckdb.DuckDBPyConnection, matcher: Matcher, runs: Runs, whole: Sequence[Matched]) -> list[Columns]:
+    """The columns of chunks.py: first lines of runs, which stand for all their lines, and chunks without a text."""
+    parts = [_of_runs(matcher, runs, lines) for lines in runs.matched]
     parts += [_columns(matcher, lines) for lines in whole]
-    con.register("fitted_chunks", _table(parts))
+    for part in parts:
+        part["usage"] = _minified(con, part)
+        part.setdefault("last_line", part["line"])
+        part.setdefault("chunks", pa.array(np.ones(len(part["line"]), np.int64)))
+        part.setdefault("cut", pa.repeat(pa.scalar(False), len(part["line"])))
+    return parts
 
 
-def _columns(matcher: Matcher, lines: Matched) -> dict[str, pa.Array]:
+def _of_runs(matcher: Matcher, runs: Runs, lines: Matched) -> Columns:
+    part = _columns(matcher, lines)
+    place = pa.array(runs.places(lines.line))
+    part |= {name: runs.table[name].take(place).combine_chunks() for name in ("last_line", "chunks")}
+    part["cut"] = pa.repeat(pa.scalar(True), len(lines.line))
+    name = lines.template.text or ""
+    if name == "content":
+        last = runs.borders(part["last_line"].to_numpy())
+        part |= {"first_fragment": part[name], "last_fragment": matcher.words.views(last.text_start, last.text_end)}
+    part[name] = runs.table["text"].take(place).combine_chunks()
+    return part
+
+
+def _minified(con: duckdb.DuckDBPyConnection, part: Columns) -> pa.Array:
+    """The usage objects without blanks."""
+    if part["usage"].null_count == len(part["usage"]) or part["minified"][0].as_py():
+        return part["usage"]
+    con.register("spaced", pa.table({"usage": part["usage"]}))
+    return con.sql("select json(usage)::varchar as usage from spaced").to_arrow_table()["usage"].combine_chunks()
+
+
+def _columns(matcher: Matcher, lines: Matched) -> Columns:
     columns = {name: matcher.texts(lines, name) for name in _TEXTS}
     columns |= {name: matcher.numbers(lines, name) for name in _NUMBERS}
     return columns | {
@@ -59,7 +76,7 @@ def _columns(matcher: Matcher, lines: Matched) -> dict[str, pa.Array]:
     }
 
 
-def _table(parts: Sequence[dict[str, pa.Array]]) -> pa.Table:
+def _table(parts: Sequence[Columns]) -> pa.Table:
     tables = [
         pa.table([part.get(f.name, pa.nulls(len(part["line"]), f.type)) for f in _SCHEMA], schema=_SCHEMA)
         for part in parts

@@ -29,11 +29,11 @@ _REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || frag
 
 @dataclass
 class Runs:
-    """The runs of a block; SQL sees all of them as `runs`.
+    """The runs of a block.
 
     table: first_line, last_line, chunks, fragments and text of those that say plainly what they say, in order of
     their first lines. matched: these first lines, by template. left: the lines of other runs. repeated: padded lines
-    that were logged twice, or may have been. parts: what is the same in all lines of a run.
+    that were logged twice, or may have been. parts: what is the same in all lines of a run. cuts: all lines cut.
     """
 
     table: pa.Table
@@ -43,6 +43,22 @@ class Runs:
     parts: list[str]
     cuts: Sequence[Cuts]
 
+    def places(self, first_line: Ints) -> Ints:
+        """The rows of the runs that begin in these lines."""
+        return np.searchsorted(self.table["first_line"].to_numpy(), first_line)
+
+    def fragments(self, first_line: int) -> str:
+        """The joined fragments of the run that begins in this line, as they are written."""
+        text: str = self.table["fragments"][int(self.places(np.array([first_line]))[0])].as_py()
+        return text
+
+    def borders(self, line: Ints) -> Cuts:
+        """Where these lines were cut; the template is any of theirs."""
+        every = Cuts.joined(self.cuts)
+        place = np.zeros(int(every.line.max()) + 1, np.int64)
+        place[every.line] = np.arange(len(every.line))
+        return every.where(place[line])
+
 
 def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts]) -> Runs:
     """The runs of lines whose template is cut at a text."""
@@ -51,8 +67,7 @@ def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts])
     cuts = [each.where(good) if not good.all() else each for each, good in zip(cuts, plain, strict=True)]
     parts = _show(con, matcher, cuts)
     repeats = _REPEATS if "tail" in parts else "0"
-    con.execute(sql.text("block/runs", parts=", ".join(parts), repeats=repeats))
-    found = con.sql("select first_line, last_line, chunks, fragments, text, repeats from runs").to_arrow_table()
+    found = con.sql(sql.text("block/runs", parts=", ".join(parts), repeats=repeats)).to_arrow_table()
     first = found["first_line"].to_numpy()
     is_repeated = found["repeats"].to_numpy() > 0
     is_plain = found["text"].is_valid().to_numpy() & ~is_repeated
@@ -63,12 +78,19 @@ def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts])
     return Runs(found.filter(pa.array(fits)), matched, joined(left.values()), joined(aside), parts, cuts)
 
 
+def none() -> Runs:
+    """No runs."""
+    names = {"first_line": pa.int64(), "last_line": pa.int64(), "chunks": pa.int64()}
+    texts = {"fragments": pa.string(), "text": pa.string()}
+    return Runs(pa.schema(names | texts).empty_table(), [], joined([]), joined([]), [], [])
+
+
 def lines_of(con: duckdb.DuckDBPyConnection, first_lines: Ints, parts: Sequence[str]) -> dict[int, Ints]:
     """The lines of the runs that begin in these lines."""
     if not len(first_lines):
         return {}
     con.register("wanted_runs", pa.table({"first_line": pa.array(first_lines)}))
-    same = " and ".join(f"c.{part} = r.{part}" for part in parts)
+    same = " and ".join(f"c.{part} = f.{part}" for part in parts)
     rows = con.execute(sql.text("block/run_lines", same=same)).fetchall()
     return {first: np.array(lines, np.int64) for first, lines in rows}
 

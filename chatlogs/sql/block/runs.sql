@@ -2,7 +2,6 @@
 -- A run is the lines of one body with the same bytes before and behind the text (and before the random padding, if
 -- there is any); its fragments are joined in the order of the lines, and text is what they say, null if that is no JSON.
 -- Padding tells a line that was logged twice from two equal fragments: repeats counts the former.
-create or replace temp table runs as
 with joined as (
     select
         {parts},
@@ -16,7 +15,11 @@ with joined as (
     group by {parts}, transcript
 )
 select
-    *,
+    first_line,
+    last_line,
+    chunks,
+    fragments,
+    repeats,
     case
         when not contains(fragments, '\') then fragments
         when json_valid('"' || fragments || '"') then json_extract_string('"' || fragments || '"', '$')

@@ -1,0 +1,304 @@
+"""Chunks of a block in, folded streams out: in columns where a stream is plain, and named where it is not.
+
+Plain: one id, model, backend, tier and usage; a choice starts once, ends with one reason and says nothing behind it;
+a tool slot has one id; no two runs of one text overlap, so that joining whole runs keeps the order. All else needs
+judgement, and the careful path folds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlogs.normalizing.chunks import NONE, TEXTS, Chunks, Codes, says
+from chatlogs.normalizing.words import Bools
+from chatlogs.reading.lines import Ints
+
+_CONTENT, _CALL = 0, len(TEXTS) - 1  # numbers of fields; a call's is larger by its slot
+_ONE_A_STREAM = ("id", "model", "system_fingerprint", "service_tier", "usage")
+_NEVER = np.iinfo(np.int64).max
+
+
+class _Groups:
+    """Rows in groups that have the same keys: of each group, what its rows have in common or add up to.
+
+    order: the rows, by group and within it as they stand. first: the row that each group begins with.
+    """
+
+    def __init__(self, *keys: Ints) -> None:
+        self.order = np.lexsort(keys[::-1])
+        ordered = [key[self.order] for key in keys]
+        begins = np.ones(len(self.order), bool)
+        if len(begins):
+            begins[1:] = np.any([key[1:] != key[:-1] for key in ordered], axis=0)
+        self.starts = np.flatnonzero(begins)
+        self.first = self.order[self.starts]
+        self.of_row = np.empty(len(self.order), np.int64)
+        self.of_row[self.order] = np.cumsum(begins) - 1
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def least(self, values: Ints, where: Bools | None = None) -> Ints:
+        """The least value, of the rows under the mask; _NEVER where there is none."""
+        values = values if where is None else np.where(where, values, _NEVER)
+        return np.minimum.reduceat(values[self.order], self.starts) if len(self) else values
+
+    def most(self, values: Ints, where: Bools | None = None) -> Ints:
+        """The greatest value likewise; NONE where there is none."""
+        values = values if where is None else np.where(where, values, NONE)
+        return np.maximum.reduceat(values[self.order], self.starts) if len(self) else values
+
+    def total(self, values: Ints | Bools) -> Ints:
+        """The sum of values, or how many rows are under a mask."""
+        return np.bincount(self.of_row, values, len(self)).astype(np.int64)
+
+    def agree(self, code: Ints) -> Bools:
+        """Whether all rows say the same, those aside that say nothing."""
+        return self.least(code, code >= 0) >= self.most(code)
+
+    def earliest(self, code: Ints, line: Ints) -> Ints:
+        """What the first row says that says anything."""
+        said = np.flatnonzero(code >= 0)
+        said = said[np.argsort(line[said], kind="stable")]
+        groups, place = np.unique(self.of_row[said], return_index=True)
+        found = np.full(len(self), NONE)
+        found[groups] = code[said[place]]
+        return found
+
+
+@dataclass
+class Streams:
+    """The streams of a block's chunks."""
+
+    chunks: Chunks
+
+    def plain(self, careful: Sequence[str]) -> Bools:
+        """Which rows belong to plain streams; `careful` names streams that are none, though it may look like it."""
+        by_stream, by_choice = self._by_stream, self._by_choice
+        odd = ~self._have_one_of_all
+        odd[by_stream.of_row[by_choice.first[~self._choices_are_plain]]] = True
+        odd[by_stream.of_row[self._tangled]] = True
+        odd[by_stream.of_row[self._calls_that_differ]] = True
+        odd |= np.isin(self._key[by_stream.first], self._keys_of(careful))
+        return ~odd[by_stream.of_row]
+
+    @cached_property
+    def _key(self) -> Ints:
+        """The stream of each row: its body, or its id."""
+        transcript = self.chunks.numbers["transcript"]
+        return np.where(transcript >= 0, -1 - transcript, self.chunks.codes["id"].code + 1)
+
+    def _keys_of(self, names: Sequence[str]) -> Ints:
+        """The keys of streams that the careful path names."""
+        ids = {text: code + 1 for code, text in enumerate(self.chunks.codes["id"].texts.to_pylist())} | {"": 0}
+        kinds = (name.partition(" ") for name in names)
+        return np.array([-1 - int(of) if kind == "body" else ids.get(of, 0) for kind, _, of in kinds], np.int64)
+
+    @cached_property
+    def _by_stream(self) -> _Groups:
+        return _Groups(self._key)
+
+    @cached_property
+    def _by_choice(self) -> _Groups:
+        return _Groups(self._by_stream.of_row, self.chunks.numbers["choice_index"])
+
+    @cached_property
+    def _said(self) -> list[Bools]:
+        """Which rows add to each of the texts; what calls add may be empty."""
+        texts = [says(self.chunks.texts[name]) for name in TEXTS[:_CALL]]
+        return [*texts, self.chunks.numbers["call_index"] >= 0]
+
+    @cached_property
+    def _field(self) -> Ints:
+        """The text that each row adds to, or NONE."""
+        field = np.full(len(self.chunks), NONE)
+        for number in reversed(range(len(TEXTS))):
+            field = np.where(self._said[number], number, field)
+        return np.where(field == _CALL, _CALL + self.chunks.numbers["call_index"], field)
+
+    @cached_property
+    def _opens(self) -> Bools:
+        """Which rows have a role and nothing else."""
+        codes = self.chunks.codes
+        alone = (codes["finish_reason"].code < 0) & (codes["usage"].code < 0)
+        return (codes["role"].code >= 0) & (self._field == NONE) & alone
+
+    @property
+    def _have_one_of_all(self) -> Bools:
+        by_stream, codes = self._by_stream, self.chunks.codes
+        ok = by_stream.least(codes["id"].code) >= 0
+        for name in _ONE_A_STREAM:
+            ok &= by_stream.agree(codes[name].code)
+        ok &= by_stream.most(np.sum(self._said, axis=0)) <= 1
+        # A fragment as it was written and a text that was read are not compared.
+        speaking = np.where(self._said[_CONTENT], self.chunks.cut, NONE)
+        return ok & by_stream.agree(speaking)
+
+    @property
+    def _choices_are_plain(self) -> Bools:
+        by_choice, codes = self._by_choice, self.chunks.codes
+        line, last_line = self.chunks.numbers["line"], self.chunks.numbers["last_line"]
+        has_role, speaks, ends = codes["role"].code >= 0, self._field >= 0, codes["finish_reason"].code >= 0
+        ok = by_choice.total(self._opens) <= 1
+        ok &= by_choice.agree(codes["finish_reason"].code)
+        begins = by_choice.least(line, has_role)
+        ok &= (begins <= by_choice.least(line, speaks)) | (begins == _NEVER)
+        ok &= by_choice.most(last_line, has_role | speaks) <= by_choice.least(line, ends)
+        ok[self._repeating] = False
+        return ok
+
+    @property
+    def _repeating(self) -> list[int]:
+        """Choices of which each fragment may repeat all text so far.
+
+        Then the text begins with the first fragment twice, and so does the last fragment, which is longer.
+        """
+        firsts, lasts = self.chunks.fragments
+        heard = np.flatnonzero(says(firsts))
+        if not len(heard):
+            return []
+        groups, place = np.unique(self._by_choice.of_row[heard], return_index=True)
+        _, behind = np.unique(self._by_choice.of_row[heard[::-1]], return_index=True)
+        begin, end = heard[place], heard[::-1][behind]
+        pairs = zip(groups.tolist(), firsts.take(begin).to_pylist(), lasts.take(end).to_pylist(), strict=True)
+        doubtful = {
+            group: first for group, first, last in pairs if last.startswith(first) and len(last) > len(first) + 1
+        }
+        found = []
+        for group, first in doubtful.items():
+            rows = heard[self._by_choice.of_row[heard] == group]
+            if self._text_so_far(rows, 2 * len(first)).startswith(2 * first):
+                found.append(group)
+        return found
+
+    def _text_so_far(self, rows: Ints, length: int) -> str:
+        """How the content of a choice begins, as it was written."""
+        text = ""
+        for row in rows.tolist():
+            is_cut = bool(self.chunks.cut[row])
+            text += (
+                self.chunks.runs.fragments(int(self.chunks.numbers["line"][row]))
+                if is_cut
+                else self.chunks.texts["content"][row].as_py()
+            )
+            if len(text) >= length:
+                break
+        return text
+
+    @property
+    def _tangled(self) -> Ints:
+        """Rows that begin before the one ends that came before them in the same text."""
+        line, last_line = self.chunks.numbers["line"], self.chunks.numbers["last_line"]
+        rows = np.flatnonzero(self._field >= 0)
+        choice, field = self._by_choice.of_row[rows], self._field[rows]
+        order = np.lexsort((line[rows], field, choice))
+        rows, choice, field = rows[order], choice[order], field[order]
+        goes_on = (choice[1:] == choice[:-1]) & (field[1:] == field[:-1])
+        return rows[1:][goes_on & (line[rows[1:]] <= last_line[rows[:-1]])]
+
+    @property
+    def _calls_that_differ(self) -> Ints:
+        """A row of each tool slot that has more than one id."""
+        rows, by_call = self._by_call
+        return rows[by_call.first[~by_call.agree(self.chunks.codes["call_id"].code[rows])]]
+
+    @cached_property
+    def _by_call(self) -> tuple[Ints, _Groups]:
+        """The rows of tool calls, and these in groups by slot."""
+        slot = self.chunks.numbers["call_index"]
+        rows = np.flatnonzero(slot >= 0)
+        return rows, _Groups(self._by_choice.of_row[rows], slot[rows])
+
+    def folded(self, plain: Bools) -> dict[str, pa.Table]:
+        """The plain streams, linked by the line that each begins in (`line_number`)."""
+        return {
+            "completions": self._responses(plain),
+            "choices": self._choices(plain),
+            "tool_calls": self._tool_calls(plain),
+        }
+
+    def _responses(self, plain: Bools) -> pa.Table:
+        by_stream, numbers, codes = self._by_stream, self.chunks.numbers, self.chunks.codes
+        kept = plain[by_stream.first]
+        has_role = codes["role"].code >= 0
+        roles = by_stream.total(has_role)
+        with_role = self._by_choice.total(has_role) > 0
+        starts = np.bincount(by_stream.of_row[self._by_choice.first[with_role]], minlength=len(by_stream))
+        created = by_stream.least(numbers["created"], numbers["created"] >= 0)
+        varies = created < by_stream.most(numbers["created"])
+        transcript = numbers["transcript"][by_stream.first]
+        columns = {
+            "transcript": pa.array(transcript[kept], pa.int64(), mask=transcript[kept] < 0),
+            "line_number": pa.array(by_stream.least(numbers["line"])[kept]),
+            "last_line": pa.array(by_stream.most(numbers["last_line"])[kept]),
+            "form": pa.repeat(pa.scalar("stream"), int(kept.sum())),
+            "created": pa.array(created[kept], mask=created[kept] == _NEVER),
+            "chunk_count": pa.array(by_stream.total(numbers["chunks"])[kept]),
+            "flags": pc.if_else(
+                pa.array(varies[kept]), pa.scalar(["created_varies"]), pa.scalar([], pa.list_(pa.string()))
+            ),
+            "opens": pa.array(self._opens[by_stream.first][kept]),
+            "role_repeats": pa.array(((roles > starts) | (by_stream.most(numbers["chunks"], has_role) > 1))[kept]),
+        }
+        return pa.table(columns | {name: _agreed(codes[name], by_stream, kept) for name in _ONE_A_STREAM})
+
+    def _choices(self, plain: Bools) -> pa.Table:
+        by_choice, codes, line = self._by_choice, self.chunks.codes, self.chunks.numbers["line"]
+        index = self.chunks.numbers["choice_index"][by_choice.first]
+        kept = plain[by_choice.first] & (index >= 0)
+        columns = {
+            "line_number": pa.array(self._line_number[by_choice.first[kept]]),
+            "choice_index": pa.array(index[kept]),
+            "role": codes["role"].take(by_choice.earliest(codes["role"].code, line)[kept]),
+            "finish_reason": _agreed(codes["finish_reason"], by_choice, kept),
+        }
+        texts = {name: _joined(self.chunks.texts[name], by_choice, kept) for name in TEXTS[:_CALL]}
+        return pa.table(columns | texts)
+
+    def _tool_calls(self, plain: Bools) -> pa.Table:
+        rows, by_call = self._by_call
+        numbers, codes = self.chunks.numbers, self.chunks.codes
+        first = rows[by_call.first]
+        kept = plain[first]
+        name = codes["call_name"]
+        return pa.table(
+            {
+                "line_number": pa.array(self._line_number[first[kept]]),
+                "choice_index": pa.array(numbers["choice_index"][first[kept]]),
+                "tool_call_index": pa.array(numbers["call_index"][first[kept]]),
+                "call_id": codes["call_id"].take(by_call.most(codes["call_id"].code[rows])[kept]),
+                "kind": pa.repeat(pa.scalar("function"), int(kept.sum())),
+                "name": name.take(by_call.earliest(name.code[rows], numbers["line"][rows])[kept]),
+                "arguments": _joined(self.chunks.texts["call_arguments"].take(pa.array(rows)), by_call, kept),
+            }
+        )
+
+    @cached_property
+    def _line_number(self) -> Ints:
+        """The line that the stream of each row begins in."""
+        return self._by_stream.least(self.chunks.numbers["line"])[self._by_stream.of_row]
+
+
+def _agreed(column: Codes, groups: _Groups, kept: Bools) -> pa.Array:
+    """What the rows of each group say in a column, that say anything; they agree."""
+    return column.take(groups.most(column.code)[kept])
+
+
+def _joined(texts: pa.Array, groups: _Groups, kept: Bools) -> pa.Array:
+    """The texts of each group, one behind the other; null where there is none."""
+    rows = groups.order[kept[groups.of_row[groups.order]]]
+    there = texts.is_valid().to_numpy(zero_copy_only=False)
+    rows = rows[there[rows]]
+    counts = np.bincount(groups.of_row[rows], minlength=len(groups))[kept]
+    ends = np.cumsum(counts)
+    if not len(rows) or counts.max() == 1:
+        return texts.take(pa.array(rows)).take(pa.array(ends - 1, mask=counts == 0))
+    offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
+    lists = pa.ListArray.from_arrays(offsets, texts.take(pa.array(rows)))
+    return pc.if_else(pa.array(counts > 0), pc.binary_join(lists, ""), pa.scalar(None, pa.string()))
