@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing.runs import Runs
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
 
@@ -59,7 +58,6 @@ class Chunks:
     codes: dict[str, Codes]
     texts: dict[str, pa.Array]
     fragments: tuple[pa.Array, pa.Array]
-    runs: Runs
 
     def __len__(self) -> int:
         return len(self.cut)
@@ -75,7 +73,7 @@ def table_of(parts: Sequence[dict[str, pa.Array]]) -> pa.Table:
     return pa.concat_tables(tables) if tables else _SCHEMA.empty_table()
 
 
-def of(table: pa.Table, runs: Runs) -> Chunks:
+def of(table: pa.Table) -> Chunks:
     """The chunks of a table as `table_of` gives it."""
     table = table.take(pc.sort_indices(table["line"]))
     columns = {name: table[name].combine_chunks() for name in _SCHEMA.names}
@@ -87,7 +85,6 @@ def of(table: pa.Table, runs: Runs) -> Chunks:
         {name: _coded(columns[name], _NOTHING.get(name, ("",))) for name in _CODED},
         {name: columns[name] for name in TEXTS},
         (columns["first_fragment"], columns["last_fragment"]),
-        runs,
     )
 
 

@@ -49,6 +49,10 @@ class Cuts:
         borders = zip(*(part.borders() for part in parts), strict=True)
         return cls(parts[0].template, *(np.concatenate(border) for border in borders))
 
+    def in_order(self) -> Cuts:
+        """The same, in the order of the lines."""
+        return self.where(np.argsort(self.line, kind="stable"))
+
 
 @dataclass(frozen=True)
 class Ruler:
@@ -104,10 +108,10 @@ def _measured(matcher: Matcher, line: Ints, ruler: Ruler) -> tuple[Cuts, Bools]:
     """The lines that this ruler fits, cut; and which of all these are."""
     lines, words = matcher.lines, matcher.words
     before = ruler.template.before_text
-    place = lines.start[line] + ruler.head
-    hit = words.equal(np.minimum(place, lines.end[line]) - len(before), before) & (place < lines.end[line])
+    place, line_end = lines.start[line] + ruler.head, lines.end[line]
+    hit = (place < line_end) & words.equal(np.minimum(place, line_end) - len(before), before)
     rows = np.flatnonzero(hit)
-    start, end = place[rows], lines.end[line[rows]]
+    start, end = place[rows], line_end[rows]
     text_end = words.first(start, end, _QUOTE)
     # An empty text leaves nothing to cut; a quote behind a backslash may not be the end.
     good = (text_end > start) & (text_end < end) & ~words.begin_with(text_end - 1, _BACKSLASH)

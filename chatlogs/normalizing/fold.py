@@ -90,7 +90,7 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     matcher = Matcher(lines)
     cut, whole, stored = _sorted(matcher)
     found = runs.read(con, matcher, cut) if cut else None
-    left = [] if found is None else [found.left]
+    left = [found.left] if found else []
     if stored:
         plain.show_completions(con, matcher, stored)
         table = _table(con, sql.text("block/completions"))
@@ -106,9 +106,8 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     facts.odd = sorted({*facts.odd, *aside.tolist()})
     whole = [matched.where(~np.isin(matched.line, again)) for matched in whole]
     if found or whole or len(parsed):
-        found = found or runs.none()
         parts = [*plain.chunks(con, matcher, found, whole), _columns_of(parsed)]
-        facts.streams = Streams(chunks.of(chunks.table_of(parts), found))
+        facts.streams = Streams(chunks.of(chunks.table_of(parts)), found)
     return facts
 
 
@@ -213,19 +212,19 @@ def _columns_of(parsed: pa.Table) -> dict[str, pa.Array]:
 
 def rest_of_streams(con: duckdb.DuckDBPyConnection, lines: Lines, streams: Streams, plain: Bools) -> list[Careful]:
     """The chunks of the streams that are not plain, and runs of them."""
-    found, numbers = streams.chunks, streams.chunks.numbers
+    cut, numbers = streams.chunks.cut, streams.chunks.numbers
     rows = np.flatnonzero(~plain)
     first = numbers["line"][rows]
-    text, lines_of = _run_texts(con, lines, found.runs, first[found.cut[rows] & (numbers["chunks"][rows] > 1)])
+    text, lines_of = _run_texts(con, lines, streams.runs, first[cut[rows] & (numbers["chunks"][rows] > 1)])
     borders = zip(first.tolist(), numbers["last_line"][rows].tolist(), numbers["chunks"][rows].tolist(), strict=True)
     return [Careful(line, last, count, text.get(line), lines_of.get(line, [line])) for line, last, count in borders]
 
 
 def _run_texts(
-    con: duckdb.DuckDBPyConnection, lines: Lines, found: Runs, first: Ints
+    con: duckdb.DuckDBPyConnection, lines: Lines, found: Runs | None, first: Ints
 ) -> tuple[dict[int, bytes], dict[int, list[int]]]:
     """Runs, by their first lines, as one line with the joined text, without padding; and the lines they are made of."""
-    if not len(first):
+    if found is None or not len(first):
         return {}, {}
     data = memoryview(lines.block.data)
     starts, ends = lines.start[first].tolist(), lines.end[first].tolist()
@@ -237,7 +236,7 @@ def _run_texts(
             starts, ends, fragments, borders, strict=True
         )
     }
-    return texts, {line: each.tolist() for line, each in runs.lines_of(con, first, found.parts).items()}
+    return texts, {line: each.tolist() for line, each in found.lines_of(con, first).items()}
 
 
 def completions(rows: pa.Table) -> dict[str, pa.Table]:

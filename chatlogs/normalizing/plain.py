@@ -32,9 +32,11 @@ def show_completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: S
     con.register("fitted_completions", _table([_columns(matcher, lines) for lines in fitted]))
 
 
-def chunks(con: duckdb.DuckDBPyConnection, matcher: Matcher, runs: Runs, whole: Sequence[Matched]) -> list[Columns]:
+def chunks(
+    con: duckdb.DuckDBPyConnection, matcher: Matcher, runs: Runs | None, whole: Sequence[Matched]
+) -> list[Columns]:
     """The columns of chunks.py: first lines of runs, which stand for all their lines, and chunks without a text."""
-    parts = [_of_runs(matcher, runs, lines) for lines in runs.matched]
+    parts = [_of_runs(matcher, runs, lines) for lines in runs.matched] if runs else []
     parts += [_columns(matcher, lines) for lines in whole]
     for part in parts:
         part["usage"] = _minified(con, part)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
@@ -24,6 +24,11 @@ from chatlogs.reading.lines import Ints
 
 _PADDED = b'"obfuscation":'
 _BACKSLASH = 0x5C
+_KEYED = 32  # bytes of a head, of which the last half, where an id is, tell it from others
+_RUNS = pa.schema(
+    [("first_line", pa.int64()), ("last_line", pa.int64()), ("chunks", pa.int64())]
+    + [("fragments", pa.string()), ("text", pa.string())]
+)
 _REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4)"
 
 
@@ -33,15 +38,17 @@ class Runs:
 
     table: first_line, last_line, chunks, fragments and text of those that say plainly what they say, in order of
     their first lines. matched: these first lines, by template. left: the lines of other runs. repeated: padded lines
-    that were logged twice, or may have been. parts: what is the same in all lines of a run. cuts: all lines cut.
+    that were logged twice, or may have been. cuts: all the lines that were cut, in order. parts: what is the same in
+    all lines of a run.
     """
 
-    table: pa.Table
-    matched: list[Matched]
-    left: Ints
-    repeated: Ints
+    matcher: Matcher
+    cuts: Cuts
     parts: list[str]
-    cuts: Sequence[Cuts]
+    table: pa.Table = field(default_factory=_RUNS.empty_table)
+    matched: list[Matched] = field(default_factory=list)
+    left: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    repeated: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def places(self, first_line: Ints) -> Ints:
         """The rows of the runs that begin in these lines."""
@@ -54,10 +61,42 @@ class Runs:
 
     def borders(self, line: Ints) -> Cuts:
         """Where these lines were cut; the template is any of theirs."""
-        every = Cuts.joined(self.cuts)
-        place = np.zeros(int(every.line.max()) + 1, np.int64)
-        place[every.line] = np.arange(len(every.line))
-        return every.where(place[line])
+        return self.cuts.where(np.searchsorted(self.cuts.line, line))
+
+    def lines_of(self, con: duckdb.DuckDBPyConnection, first_lines: Ints) -> dict[int, Ints]:
+        """The lines of the runs that begin in these lines."""
+        if not len(first_lines):
+            return {}
+        wanted = self.borders(first_lines)
+        con.register("wanted_runs", self._shown(wanted))
+        con.register("cut_lines", self._shown(self.cuts.where(np.isin(self._keys(self.cuts), self._keys(wanted)))))
+        same = " and ".join(f"c.{part} = f.{part}" for part in self.parts)
+        rows = con.execute(sql.text("block/run_lines", same=same)).fetchall()
+        return {first: np.array(lines, np.int64) for first, lines in rows}
+
+    def _keys(self, cuts: Cuts) -> Ints:
+        """Numbers that are equal for lines with equal heads, and for few others."""
+        start = self.matcher.lines.start[cuts.line]
+        return np.where(cuts.text_start - start < _KEYED, 0, self.matcher.words.key(start + _KEYED // 2))
+
+    def show(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Show all the cut lines to SQL, as `cut_lines`; not a byte is copied."""
+        con.register("cut_lines", self._shown(self.cuts))
+
+    def _shown(self, cuts: Cuts) -> pa.Table:
+        lines, views = self.matcher.lines, self.matcher.words.views
+        line, text_start, text_end, padding_start, padding_end = cuts.borders()
+        table = {
+            "line": pa.array(line),
+            "transcript": pa.array(lines.transcript[line]),
+            "head": views(lines.start[line], text_start),
+            "fragment": views(text_start, text_end),
+            "middle": views(text_end, padding_start),
+        }
+        if "tail" in self.parts:
+            table["padding"] = views(padding_start, padding_end)
+            table["tail"] = views(padding_end, lines.end[line])
+        return pa.table(table)
 
 
 def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts]) -> Runs:
@@ -65,34 +104,20 @@ def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts])
     plain = [_are_plain(matcher, each) for each in cuts]
     aside = [each.line[~good] for each, good in zip(cuts, plain, strict=True)]
     cuts = [each.where(good) if not good.all() else each for each, good in zip(cuts, plain, strict=True)]
-    parts = _show(con, matcher, cuts)
-    repeats = _REPEATS if "tail" in parts else "0"
-    found = con.sql(sql.text("block/runs", parts=", ".join(parts), repeats=repeats)).to_arrow_table()
+    is_padded = any(PADDING in each.template.fields for each in cuts)
+    # Texts are joined in the order of the lines.
+    runs = Runs(matcher, Cuts.joined(cuts).in_order(), ["head", "middle", "tail"] if is_padded else ["head", "middle"])
+    runs.show(con)
+    query = sql.text("block/runs", parts=", ".join(runs.parts), repeats=_REPEATS if is_padded else "0")
+    found = con.sql(query).to_arrow_table()
     first = found["first_line"].to_numpy()
     is_repeated = found["repeats"].to_numpy() > 0
     is_plain = found["text"].is_valid().to_numpy() & ~is_repeated
-    matched, fits = _fitting(matcher, cuts, first, is_plain)
-    left = lines_of(con, first[~fits & ~is_repeated], parts)
-    repeated = lines_of(con, first[is_repeated], parts)
-    aside += repeated.values()
-    return Runs(found.filter(pa.array(fits)), matched, joined(left.values()), joined(aside), parts, cuts)
-
-
-def none() -> Runs:
-    """No runs."""
-    names = {"first_line": pa.int64(), "last_line": pa.int64(), "chunks": pa.int64()}
-    texts = {"fragments": pa.string(), "text": pa.string()}
-    return Runs(pa.schema(names | texts).empty_table(), [], joined([]), joined([]), [], [])
-
-
-def lines_of(con: duckdb.DuckDBPyConnection, first_lines: Ints, parts: Sequence[str]) -> dict[int, Ints]:
-    """The lines of the runs that begin in these lines."""
-    if not len(first_lines):
-        return {}
-    con.register("wanted_runs", pa.table({"first_line": pa.array(first_lines)}))
-    same = " and ".join(f"c.{part} = f.{part}" for part in parts)
-    rows = con.execute(sql.text("block/run_lines", same=same)).fetchall()
-    return {first: np.array(lines, np.int64) for first, lines in rows}
+    runs.matched, fits = _fitting(matcher, cuts, first, is_plain)
+    runs.table = found.filter(pa.array(fits))
+    runs.left = joined(runs.lines_of(con, first[~fits & ~is_repeated]).values())
+    runs.repeated = joined([*aside, *runs.lines_of(con, first[is_repeated]).values()])
+    return runs
 
 
 def repeats(matcher: Matcher, line: Ints) -> Ints:
@@ -118,27 +143,6 @@ def _are_plain(matcher: Matcher, cuts: Cuts) -> Bools:
         plain &= cuts.padding_start >= cuts.text_end
         plain[plain] = ~matcher.words.contain(cuts.padding_start[plain], cuts.padding_end[plain], _BACKSLASH)
     return plain
-
-
-def _show(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts]) -> list[str]:
-    """Show the cut lines to SQL, without copying a byte; the names of the parts that make a run come back."""
-    lines, views = matcher.lines, matcher.words.views
-    borders = [joined(each) for each in zip(*(each.borders() for each in cuts), strict=True)] or [joined([])] * 5
-    order = np.argsort(borders[0], kind="stable")  # texts are joined in the order of the lines
-    line, text_start, text_end, padding_start, padding_end = (border[order] for border in borders)
-    line_end = lines.end[line]
-    table = {
-        "line": pa.array(line),
-        "transcript": pa.array(lines.transcript[line]),
-        "head": views(lines.start[line], text_start),
-        "fragment": views(text_start, text_end),
-        "middle": views(text_end, padding_start),
-    }
-    if is_padded := any(PADDING in each.template.fields for each in cuts):
-        table["padding"] = views(padding_start, padding_end)
-        table["tail"] = views(padding_end, line_end)
-    con.register("cut_lines", pa.table(table))
-    return ["head", "middle", "tail"] if is_padded else ["head", "middle"]
 
 
 def _fitting(matcher: Matcher, cuts: Sequence[Cuts], first: Ints, plain: Bools) -> tuple[list[Matched], Bools]:

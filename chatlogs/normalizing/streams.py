@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.chunks import NONE, TEXTS, Chunks, Codes, says
+from chatlogs.normalizing.runs import Runs
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
 
@@ -74,9 +75,10 @@ class _Groups:
 
 @dataclass
 class Streams:
-    """The streams of a block's chunks."""
+    """The streams of a block's chunks; `runs` are those that some of these stand for."""
 
     chunks: Chunks
+    runs: Runs | None
 
     def plain(self, careful: Sequence[str]) -> Bools:
         """Which rows belong to plain streams; `careful` names streams that are none, though it may look like it."""
@@ -181,12 +183,10 @@ class Streams:
         """How the content of a choice begins, as it was written."""
         text = ""
         for row in rows.tolist():
-            is_cut = bool(self.chunks.cut[row])
-            text += (
-                self.chunks.runs.fragments(int(self.chunks.numbers["line"][row]))
-                if is_cut
-                else self.chunks.texts["content"][row].as_py()
-            )
+            if self.runs is not None and self.chunks.cut[row]:
+                text += self.runs.fragments(int(self.chunks.numbers["line"][row]))
+            else:
+                text += self.chunks.texts["content"][row].as_py()
             if len(text) >= length:
                 break
         return text

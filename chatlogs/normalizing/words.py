@@ -19,6 +19,7 @@ _SLICE = 8192  # places looked at together, so that what is computed of them sta
 _INLINE = 12  # a string view this short holds its text itself
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(_SIZE + 1)], np.uint64)  # the first bytes of a word
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 _DIGITS, _ABOVE_NINE = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676)
 _PAIRS = (
     (np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(2561), np.uint64(8)),
@@ -46,6 +47,10 @@ class Words:
             word = int.from_bytes(text[offset : offset + _SIZE], "little")
             same &= self._words[place + offset] == np.uint64(word)
         return same
+
+    def key(self, place: Ints) -> Ints:
+        """A number made of the sixteen bytes at the place."""
+        return (self._words[place] * _ODD ^ self._words[place + _SIZE]).view(np.int64)
 
     def begin_with(self, place: Ints, byte: int) -> Bools:
         """Where the byte stands at the place."""
@@ -123,14 +128,17 @@ class Words:
     def _view(self, start: Ints, size: Ints, view: _Words) -> None:
         """Fill in views: the size, and the text itself, or how it begins and where it stands."""
         word = self._words[start]
-        view[:, 0] = size.astype(np.uint64) | (word << np.uint64(32))
+        begin = word << np.uint64(32)
         view[:, 1] = start.astype(np.uint64) << np.uint64(32)
         if len(size) and size.min() <= _INLINE:
             short = np.flatnonzero(size <= _INLINE)
             few = size[short]
-            begin = word[short] & _MASKS[np.minimum(few, 4)]
-            view[short, 0] = few.astype(np.uint64) | (begin << np.uint64(32))
-            view[short, 1] = self._words[start[short] + 4] & _MASKS[np.clip(few - 4, 0, _SIZE)]
+            begin[short] &= _MASKS[np.minimum(few, 4)] << np.uint64(32)
+            rest = word[short] >> np.uint64(32)
+            longer = np.flatnonzero(few > _SIZE)
+            rest[longer] = self._words[start[short[longer]] + 4]
+            view[short, 1] = rest & _MASKS[np.clip(few - 4, 0, _SIZE)]
+        view[:, 0] = size.astype(np.uint64) | begin
 
 
 def _all_digits(digits: _Words) -> Bools:

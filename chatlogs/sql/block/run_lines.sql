@@ -1,5 +1,4 @@
--- Which lines is each of these runs made of?
+-- Which lines is each of these runs made of? wanted_runs are the first of them.
 select f.line as first_line, list(c.line order by c.line) as lines
-from cut_lines as c join cut_lines as f on {same} and c.transcript = f.transcript
-where f.line in (select first_line from wanted_runs)
+from cut_lines as c join wanted_runs as f on {same} and c.transcript = f.transcript
 group by f.line
