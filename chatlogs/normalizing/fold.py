@@ -37,6 +37,8 @@ _MACROS = (
 )
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
 _BATCH_ROWS = 1 << 15
+_LOOKED_AT = 16  # lines, for chunks among them
+_DELTA = b'"delta"'
 _SAMPLE = 8, 512  # the lines that tell where others are cut: one in so many, and no more of them than about so many
 _CALL = pa.struct([("slot", pa.int64()), *((name, pa.string()) for name in ("id", "name", "arguments"))])
 _PARSED = pa.schema([
@@ -114,17 +116,25 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
 def _sorted(matcher: Matcher) -> tuple[list[Cuts], list[Matched], list[Matched]]:
     """The lines that templates fit: chunks cut at a text, other chunks, and stored completions."""
     chosen = np.flatnonzero((matcher.lines.kind == OBJECT) & matcher.lines.clean)
-    one_in, most = _SAMPLE
-    sample = np.s_[:: max(one_in, len(chosen) // most)]
-    cuts, whole, stored = _matched(matcher, chosen[sample])
-    others = np.delete(chosen, sample)
-    measured, others = cutting.measured(matcher, others, cutting.rulers(matcher, cuts))
-    more = _matched(matcher, others)
-    cuts, whole, stored = [*cuts, *measured, *more[0]], whole + more[1], stored + more[2]
+    cuts: list[Cuts] = []
+    whole: list[Matched] = []
+    stored: list[Matched] = []
+    if _may_have_chunks(matcher.lines, chosen):
+        one_in, most = _SAMPLE
+        sample = np.s_[:: max(one_in, len(chosen) // most)]
+        cuts, whole, stored = _matched(matcher, chosen[sample])
+        measured, chosen = cutting.measured(matcher, np.delete(chosen, sample), cutting.rulers(matcher, cuts))
+        cuts += measured
+    more = _matched(matcher, chosen)
+    cuts, whole, stored = cuts + more[0], whole + more[1], stored + more[2]
     by_template: dict[Template, list[Cuts]] = {}
     for each in cuts:
         by_template.setdefault(each.template, []).append(each)
     return [Cuts.joined(parts) for parts in by_template.values()], whole, stored
+
+
+def _may_have_chunks(lines: Lines, chosen: Ints) -> bool:
+    return any(_DELTA in lines.text(line) for line in chosen[:: max(1, len(chosen) // _LOOKED_AT)].tolist())
 
 
 def _matched(matcher: Matcher, line: Ints) -> tuple[list[Cuts], list[Matched], list[Matched]]:

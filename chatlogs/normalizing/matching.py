@@ -194,7 +194,7 @@ class Matcher:
         quote, offset = border
         if quote == LINE_END:
             return self.lines.end[line] + offset
-        return self.quotes.place[self.quotes.first[line] + quote] + offset
+        return self.quotes.place[self.quotes.first[line] + quote].astype(np.int64) + offset
 
 
 def _known() -> dict[int, list[Template]]:

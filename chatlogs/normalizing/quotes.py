@@ -16,6 +16,7 @@ _WINDOW = 1 << 17  # compares within the cache
 _MOST = 1 / 2  # of a block; for more than that all of it is searched
 
 _Bytes = npt.NDArray[np.uint8]
+_Places = npt.NDArray[np.int32]
 
 
 class Quotes:
@@ -24,7 +25,7 @@ class Quotes:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._data = np.frombuffer(lines.block.data, np.uint8)
-        self.place: Ints = np.empty(0, np.int64)
+        self.place: _Places = np.empty(0, np.int32)  # as wide as an offset within a string view
         self.first = np.zeros(len(lines), np.int64)
         self.count = np.zeros(len(lines), np.int64)
 
@@ -35,25 +36,25 @@ class Quotes:
             place = _quotes(self._data, self._lines.block.size)
         else:
             place = _quotes_in_lines(self._data, start, end)
-        first = np.searchsorted(place, start)
-        self.count[line] = np.searchsorted(place, end) - first
+        first = np.searchsorted(place, start.astype(np.int32))
+        self.count[line] = np.searchsorted(place, end.astype(np.int32)) - first
         self.first[line] = first + len(self.place)
-        self.place = np.concatenate([self.place, place])
+        self.place = np.concatenate([self.place, place]) if len(self.place) else place
 
 
-def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> Ints:
+def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> _Places:
     """The quotes of lines here and there, found in a copy where they stand side by side."""
     copied = [data[at:until] for at, until in zip(start.tolist(), end.tolist(), strict=True)]
     copy = np.concatenate([np.empty(0, np.uint8), *copied])
     ends = np.cumsum(end - start)
     place = _quotes(copy, len(copy))
     line = np.searchsorted(ends, place, side="right")
-    return place + (end - ends)[line]
+    return (place + (end - ends)[line]).astype(np.int32)
 
 
-def _quotes(data: _Bytes, size: int) -> Ints:
+def _quotes(data: _Bytes, size: int) -> _Places:
     """Where quotes are that no backslash escapes."""
-    found, is_quote = [np.empty(0, np.int64)], np.empty(_WINDOW, bool)
+    found, is_quote = [np.empty(0, np.int32)], np.empty(_WINDOW, bool)
     for offset in range(0, size, _WINDOW):
         window = data[offset : min(offset + _WINDOW, size)]
         place = np.equal(window, _QUOTE, out=is_quote[: len(window)]).nonzero()[0]
@@ -63,7 +64,7 @@ def _quotes(data: _Bytes, size: int) -> Ints:
             doubtful = behind_backslash.nonzero()[0]
             behind_backslash[doubtful] = _is_escaped(data, place[doubtful])
             place = place[~behind_backslash]
-        found.append(place)
+        found.append(place.astype(np.int32))
     return np.concatenate(found)
 
 
