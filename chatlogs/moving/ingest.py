@@ -291,10 +291,13 @@ class _Run:
 
         with self.store.lock():
             snapshot = self.store.snapshot()
-            if self._overtaken(ledger.read_ledger(snapshot), fresh):
+            ledger_now = ledger.read_ledger(snapshot)
+            if self._overtaken(ledger_now, fresh):
                 return False
             order = list(dict.fromkeys(reading.name for reading in self.readings))
-            changes = resolve.resolve(snapshot, self.staging, self.staged, order=order)
+            bodies = {row["source"] for row in ledger_now.values() if row["container"] == "sse"}
+            bodies |= {reading.name for reading in fresh if reading.container == "sse"}
+            changes = resolve.resolve(snapshot, self.staging, self.staged, order=order, bodies=bodies)
             for reading in fresh:
                 reading.duplicates = changes.duplicates.pop(reading.name, 0)
                 reading.responses -= changes.continued.pop(reading.name, 0)

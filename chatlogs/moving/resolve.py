@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -75,11 +75,17 @@ def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, o
 
 
 def resolve(
-    snapshot: Snapshot, staging: Staging, staged: dict[str, list[StagedFile]], *, order: Sequence[str]
+    snapshot: Snapshot,
+    staging: Staging,
+    staged: dict[str, list[StagedFile]],
+    *,
+    order: Sequence[str],
+    bodies: Collection[str] = (),
 ) -> Changes:
     """What to commit so that each response of the staged files and the store is one row.
 
-    order: the names of the new sources, in the order in which their responses follow each other.
+    order: the names of the new sources, in the order in which their responses follow each other. bodies: the names
+    of those, new or stored, that hold SSE bodies.
     """
     changes = Changes(dict(staged))
     if not staged["completions"]:
@@ -89,7 +95,7 @@ def resolve(
         rows.prepare(con)
         con.execute(_HASH_OF)
         files = _files(snapshot, staged)
-        outcomes = _outcomes(con, files, order)
+        outcomes = _outcomes(con, files, order, bodies)
         dropped = [r for outcome in outcomes for r in outcome.dropped]
         touched = [r for outcome in outcomes for r in outcome.touched]
         merged = [chain for outcome in outcomes for chain in outcome.merged]
@@ -111,11 +117,15 @@ def _files(snapshot: Snapshot, staged: Mapping[str, Sequence[StagedFile]]) -> di
     return files
 
 
-def _outcomes(con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], order: Sequence[str]) -> list[Outcome]:
+def _outcomes(
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], order: Sequence[str], bodies: Collection[str]
+) -> list[Outcome]:
     con.execute(_with_files("identity/suspects", files))
     if not con.execute("select count(*) from suspects").fetchall()[0][0]:
         return []
     found = [Response(*row) for row in con.execute(_with_files("identity/digests", files)).fetchall()]
+    for response in found:
+        response.in_body = response.source in bodies
     places = {source: place for place, source in enumerate(order)}
     found.sort(key=lambda r: (r.id, r.is_new, places.get(r.source, -1) if r.is_new else 0, r.byte_offset))
     return [decide(list(group)) for _, group in groupby(found, key=lambda r: r.id)]
