@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import asked_store
 import polars as pl
 import pytest
+from commands import Result, Run
 
 import chatlogs
 from chatlogs import cli
@@ -26,28 +26,6 @@ COMPLETION = {
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
 }
-
-
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.delenv("CHATLOGS_DEBUG", raising=False)
-
-    def run(*words: str) -> Result:
-        with pytest.raises(SystemExit) as caught:
-            cli.main(list(words))
-        out, err = capfd.readouterr()
-        return Result(int(caught.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.fixture(scope="module")
