@@ -4,9 +4,9 @@
     python benchmarks/queries.py --rows 1_000_000
     python benchmarks/queries.py --store DIR         keep the store there, and use it again
 
-By hand means: DuckDB over the same Parquet files, in the same process, with SQL that someone would write who knows the
-files and wants the same columns. Both take turns; the table shows medians. The last columns are of a whole command, from
-its start to its exit, CPU time of all its threads.
+By hand means: DuckDB over the same Parquet files, in the same process, with SQL that someone would write who knows
+the files and wants the same columns. Both take turns; the table shows medians. The last columns are of a whole
+command, from its start to its exit, CPU time of all its threads.
 """
 
 from __future__ import annotations
