@@ -1,6 +1,6 @@
 """What a store holds at one moment: versions and files of its tables.
 
-The rule: a snapshot never changes, and what only looks at a store (verify.py) needs nothing more.
+The rule: a snapshot never changes, so all that is asked of one fits together.
 """
 
 from __future__ import annotations

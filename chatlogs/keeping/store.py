@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from chatlogs.errors import StoreError
 from chatlogs.keeping import deltas, locks, recovery, staging
@@ -20,9 +20,6 @@ from chatlogs.keeping.deltas import CHILDREN, LEDGER, Added, Change
 from chatlogs.keeping.snapshot import Snapshot, known_table
 from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.schema import TABLES
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
