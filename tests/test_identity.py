@@ -25,7 +25,7 @@ PLAIN = Response(
     id="c1", completion_key=1, is_new=True, source="log", line_number=1, byte_offset=0, form="stream",
     status="complete", model="m", created=1, system_fingerprint="fp", usage=None, prompt_tokens=None,
     completion_tokens=None, total_tokens=None, metadata=None, started_at=None, flags=[], duplicates=0, body="b",
-    folded="f", ended=[0], speaking=[0], indexes=[0], has_role=True,
+    folded="f", ended=[0], speaking=[0], indexes=[0], has_role=True, in_body=False,
 )  # fmt: skip
 
 
@@ -168,6 +168,19 @@ def test_what_a_recorder_redacts_does_not_join_bodies(new_store: NewStore, tmp_p
     (tmp_path / "next.sse").write_bytes(sse(stream("gray", created=0)[1:]))
     ingest(tmp_path / "next.sse", store)
     assert contents() == ["blue", "gray", "green", "red"]
+
+
+@both
+def test_a_wrapped_stream_is_whole_whatever_a_recorder_redacts(
+    new_store: NewStore, tmp_path: Path, one_run: bool
+) -> None:
+    """One record, one answer: also when the next one has the same id, no time and no role."""
+    logs = [
+        [obj(request=obj(model="m", messages=[]), sse=sse(stream(text, created=0)[1:]).decode())]
+        for text in ("red", "blue")
+    ]
+    rows = rows_of(new_store, tmp_path, *logs, one_run=one_run)
+    assert sorted(row["chunk_count"] for row in rows) == [4, 5]
 
 
 # --- the decision ------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Response:
     speaking: list[int]
     indexes: list[int]
     has_role: bool
-    in_body: bool = False  # its log holds SSE bodies, each with a border of its own
+    in_body: bool  # in an SSE body, or beside its request in one record: something tells where it ends
 
     @property
     def counts(self) -> tuple[int | None, int | None, int | None]:

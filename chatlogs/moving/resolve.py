@@ -125,7 +125,7 @@ def _outcomes(
         return []
     found = [Response(*row) for row in con.execute(_with_files("identity/digests", files)).fetchall()]
     for response in found:
-        response.in_body = response.source in bodies
+        response.in_body |= response.source in bodies
     places = {source: place for place, source in enumerate(order)}
     found.sort(key=lambda r: (r.id, r.is_new, places.get(r.source, -1) if r.is_new else 0, r.byte_offset))
     return [decide(list(group)) for _, group in groupby(found, key=lambda r: r.id)]
