@@ -1,19 +1,20 @@
-"""What do other stream mergers make of the conformance suite? Prints the table as Markdown.
+"""What do other stream mergers make of the conformance suite? Prints the README's table.
 
-Every case of kind "stream" goes through each peer's own merging (conformance_peers/, one adapter each, in whatever
-interpreter has the peer installed); nothing leaves the machine. A peer that is not installed is named as missing.
+Every case of kind "stream" goes through each peer's own merging (conformance_peers/, one adapter each), offline. A peer
+lives in an environment of its own, DIR/NAME: one that is missing is made, with the newest release that pip finds.
 
-    python benchmarks/conformance.py --python /path/to/peers/bin/python [--python ...] [--cases]
+    python benchmarks/conformance.py --peers DIR [--cases]
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
-from collections import Counter
+import venv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +25,20 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 
 from conformance.suite import Case, equal, load_cases  # noqa: E402
 
+OURS = "chatlogs"
+# Name: (the package to install and whose version is shown, what it is run with, its adapter).
 PEERS = {
-    "chatlogs": ("chatlogs", "chatlogs_ingest.py"),
-    "openai": ("openai", "openai_sdk.py"),
-    "litellm": ("litellm", "litellm_builder.py"),
-    "langchain-openai": ("langchain-openai", "langchain_openai_sum.py"),
-    "langsmith": ("langsmith", "langsmith_wrapper.py"),
-    "langfuse": ("langfuse", "langfuse_openai.py"),
-    "opik": ("opik", "opik_aggregator.py"),
-    "weave": ("weave", "weave_accumulator.py"),
-    "mlflow": ("mlflow-skinny", "mlflow_autolog.py"),
-    "openinference": ("openinference-instrumentation-openai", "openinference_accumulator.py"),
-    "OpenLLMetry": ("opentelemetry-instrumentation-openai", "openllmetry_stream.py"),
+    OURS: ("chatlogs", [], "chatlogs_ingest.py"),
+    "openai": ("openai", [], "openai_sdk.py"),
+    "litellm": ("litellm", [], "litellm_builder.py"),
+    "langchain-openai": ("langchain-openai", [], "langchain_openai_sum.py"),
+    "langsmith": ("langsmith", ["openai"], "langsmith_wrapper.py"),
+    "langfuse": ("langfuse", ["openai"], "langfuse_openai.py"),
+    "opik": ("opik", ["openai"], "opik_aggregator.py"),
+    "weave": ("weave", ["openai"], "weave_accumulator.py"),
+    "mlflow": ("mlflow-skinny", ["openai", "numpy", "pandas"], "mlflow_autolog.py"),
+    "openinference": ("openinference-instrumentation-openai", ["openai"], "openinference_accumulator.py"),
+    "OpenLLMetry": ("opentelemetry-instrumentation-openai", ["openai"], "openllmetry_stream.py"),
 }
 RIGHT, LEGAL, NO_PLACE, WRONG, RAISES = "✓", "≈", "–", "✗", "!"
 NAMES = {
@@ -73,54 +76,50 @@ class Result:
 
 
 def main() -> None:
-    """Run the peers and print the summary, or every case with --cases."""
+    """Run the peers and print the summary, and every case with --cases."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--python", action="append", default=[], help="an interpreter that has peers installed")
+    parser.add_argument("--peers", type=Path, metavar="DIR", help="where the peers' environments are, or will be made")
     parser.add_argument("--peer", action="append", choices=PEERS, help="only these peers")
     parser.add_argument("--cases", action="store_true", help="a row for every case as well")
     options = parser.parse_args()
     cases = [case for case in load_cases() if case.about["kind"] == "stream"]
-    results = []
-    for name in options.peer or PEERS:
-        result = run(name, [sys.executable, *options.python], cases)
-        if result is None:
-            print(f"{name} is not installed in any interpreter given", file=sys.stderr)
-        else:
-            results.append(result)
+    names = options.peer or (PEERS if options.peers else [OURS])
+    results = [run(name, environment(name, options.peers), cases) for name in names]
     print("\n".join(summary(results, cases)))
     if options.cases:
         print("\n".join(["", *every_case(results, cases)]))
 
 
-def run(name: str, pythons: list[str], cases: list[Case]) -> Result | None:
-    """The peer's verdicts, from the interpreter with its newest version; None where no one has it."""
-    package, adapter = PEERS[name]
-    found = [(version, python) for python in pythons if (version := installed(package, python))]
-    if not found:
-        return None
-    _, python = max(found)
+def environment(name: str, folder: Path | None) -> Path:
+    """The interpreter that has this peer; its environment is made when it is missing."""
+    if name == OURS:
+        return Path(sys.executable)
+    if folder is None:
+        sys.exit(f"{name} needs an environment of its own: say with --peers DIR where it is, or may be made.")
+    python = folder.resolve() / name / "bin" / "python"
+    if not python.exists():
+        package, more, _ = PEERS[name]
+        print(f"installing {package}", file=sys.stderr)
+        venv.create(python.parent.parent, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", package, *more], check=True, stdout=sys.stderr)
+    return python
+
+
+def run(name: str, python: Path, cases: list[Case]) -> Result:
+    """The peer's verdicts."""
     done = subprocess.run(
-        [python, str(HERE / "conformance_peers" / adapter)],
+        [python, str(HERE / "conformance_peers" / PEERS[name][2])],
         input=json.dumps({"cases": {case.name: case.chunks() for case in cases}}),
         check=False,
         capture_output=True,
         text=True,
         timeout=900,
-        env={**os.environ, "PYTHONPATH": str(HERE.parent) if name == "chatlogs" else ""},
+        env={**os.environ, "PYTHONPATH": str(HERE.parent) if name == OURS else ""},
     )
     if done.returncode:
         sys.exit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
     told = json.loads(done.stdout)
     return Result(name, told["version"], {case.name: judge(case, told["answers"][case.name]) for case in cases})
-
-
-def installed(package: str, python: str) -> tuple[int, ...]:
-    """The version of a package in an interpreter, as numbers; empty when it is not there."""
-    if package == "chatlogs":
-        return (1,) if python == sys.executable and (HERE.parent / "chatlogs" / "__init__.py").is_file() else ()
-    code = f"import importlib.metadata as m; print(m.version({package!r}))"
-    done = subprocess.run([python, "-c", code], check=False, capture_output=True, text=True)
-    return tuple(int(part) for part in done.stdout.strip().split(".") if part.isdigit())
 
 
 def judge(case: Case, answer: Mapping[str, Any]) -> Verdict:
@@ -160,6 +159,10 @@ def fields(case: Case, answer: Mapping[str, Any]) -> Iterator[tuple[str, Any, An
             if column in row:
                 yield f"choices.{column}", row[column], choice.get(column, ABSENT)
     if "tool_calls" in case.expected:
+        kinds = {row.get("kind", "function") for row in case.expected["tool_calls"]}
+        if kinds & set(answer.get("without", ())):
+            yield "tool_calls.count", len(case.expected["tool_calls"]), ABSENT
+            return
         calls = [call for choice in choices for call in choice["tool_calls"]]
         yield "tool_calls.count", len(case.expected["tool_calls"]), len(calls)
         for row, call in zip(case.expected["tool_calls"], calls, strict=False):
@@ -188,18 +191,16 @@ def same(want: Any, have: Any) -> bool:
 
 
 def summary(results: list[Result], cases: list[Case]) -> Iterator[str]:
-    """One row a peer: how many of the specified and of the other streams it gets right, and what goes wrong."""
+    """One row a peer: how many of the streams as specified and of the other servers' it gets right."""
     own = [case for case in cases if case.about.get("specified")]
     other = [case for case in cases if not case.about.get("specified")]
-    yield f"| | version | as specified ({len(own)}) | other servers ({len(other)}) | not right: most often |"
-    yield "|---|---|---:|---:|---|"
-    for result in results:
-        words = Counter(word for verdict in result.verdicts.values() if verdict.mark in "✗!" for word in verdict.words)
-        often = ", ".join(f"{word} ({count})" for word, count in words.most_common(5))
-        shares = " | ".join(f"{result.count(RIGHT + LEGAL, part)}{places(result, part)}" for part in (own, other))
-        yield f"| {result.name} | {result.version} | {shares} | {often} |"
+    yield f"The suite's {len(cases)} streams, merged by chatlogs and by others, as seen on {dt.date.today():%-d %B %Y}:"
     yield ""
-    yield 'Right, or another legal reading; "+n": right in all it keeps, but with no place for part of the answer.'
+    yield f"| who merges the stream | version | OpenAI's own streams ({len(own)}) | other servers' ({len(other)}) |"
+    yield "|---|---|---:|---:|"
+    for result in results:
+        shares = " | ".join(f"{result.count(RIGHT + LEGAL, part)}{places(result, part)}" for part in (own, other))
+        yield f"| {result.name} | {result.version} | {shares} |"
 
 
 def places(result: Result, cases: list[Case]) -> str:

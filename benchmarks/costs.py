@@ -6,16 +6,14 @@ python benchmarks/costs.py --store DIR       keep the store there, and use it ag
 
 from __future__ import annotations
 
-import argparse
 import functools
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
 import genai_prices
-from measure import busy, machine, measure
-from queries import HERE, make, seconds
+from made_store import HERE, run, seconds
+from measure import measure
 
 import chatlogs
 
@@ -58,19 +56,5 @@ def report(path: Path, rows: int, repeats: int) -> None:
     print(f"| a call of genai-prices for each | ~{called:.0f} s, by a sample of {SAMPLE:,} | |")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--store", type=Path)
-    options = parser.parse_args()
-    print(f"{busy()}{machine()}, genai-prices {genai_prices.__version__}. {options.rows:,} completions.\n")
-    with tempfile.TemporaryDirectory(prefix="chatlogs-costs-") as folder:
-        path = options.store or Path(folder) / "store"
-        if not (path / "sources").is_dir():
-            make(path, options.rows)
-        report(path, options.rows, options.repeats)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, report, rows=1_000_000, about=f"genai-prices {genai_prices.__version__}")

@@ -39,8 +39,10 @@ class Failed(Exception):
     """A contender did not finish; says what it said last."""
 
 
-def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Measurement:
-    """Run `command` to its end; raises Failed when its exit code is not 0."""
+def measure(
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, exit_code: int = 0
+) -> Measurement:
+    """Run `command` to its end; raises Failed when its exit code is another one."""
     began = time.perf_counter()
     with subprocess.Popen(
         command, cwd=cwd, env=dict(env or os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -50,7 +52,7 @@ def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None 
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode != exit_code:
         raise Failed((said.strip().splitlines() or [f"exit code {process.returncode}"])[-1][:100])
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes there, KiB elsewhere
     return Measurement(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)

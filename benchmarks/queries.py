@@ -4,34 +4,25 @@
     python benchmarks/queries.py --rows 1_000_000
     python benchmarks/queries.py --store DIR         keep the store there, and use it again
 
-The store is real: DuckDB makes its rows (queries.sql), and they are written and committed as an ingest's are, a
-million completions a commit. By hand means: DuckDB over the same Parquet files, in the same process, with SQL that
-someone would write who knows the files and wants the same columns. Both take turns; the table shows medians.
-The last columns are of a whole command, from its start to its exit, CPU time of all its threads.
+By hand means: DuckDB over the same Parquet files, in the same process, with SQL that someone would write who knows
+the files and wants the same columns. Both take turns; the table shows medians. The last columns are of a whole
+command, from its start to its exit, CPU time of all its threads.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
 import statistics
 import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import polars as pl
-from measure import Measurement, busy, machine, measure, median, size_on_disk
+from made_store import HERE, run, seconds
+from measure import Measurement, measure, median
 
 import chatlogs
-from chatlogs.keeping.store import Store
-from chatlogs.schema import TABLES
-
-HERE = Path(__file__).resolve().parent
-COMMIT_ROWS = 1_000_000
-SEED = 4
 
 USAGE = """
 select cast(created at time zone 'UTC' as date) as day, model, count(*) as responses,
@@ -84,49 +75,6 @@ QUESTIONS = {
 }
 
 
-def make(path: Path, rows: int) -> None:
-    """A store with so many completions, each with one choice."""
-    query = (HERE / "queries.sql").read_text()
-    store = Store.create(path)
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        for low in range(0, rows, COMMIT_ROWS):
-            values = {"rows": rows, "seed": SEED, "low": low, "high": min(rows, low + COMMIT_ROWS)}
-            connection.execute(f"create or replace temp table made as {query}", values)
-            with store.staging(f"benchmark-{low}") as staging:
-                add = {
-                    "completions": [staging.write("completions", _rows(connection, "completions", "*"))],
-                    "choices": [staging.write("choices", _rows(connection, "choices", CHOICES))],
-                    "tool_calls": [
-                        staging.write("tool_calls", _rows(connection, "tool_calls", CALLS, "where tool_call_count = 1"))
-                    ],
-                    "sources": [staging.write("sources", _rows(connection, "sources", SOURCES, "group by source"))],
-                }
-                store.commit(f"benchmark-{low}", add)
-            print(f"{values['high']:,} rows", file=sys.stderr)
-
-
-CHOICES = "*, 0 as choice_index, 'assistant' as role, finish_reason as finish_class"
-CALLS = """*, 0 as choice_index, 0 as tool_call_index, 'function' as kind, 'look_up' as name,
-    '{"number": ' || line_number || '}' as arguments, true as arguments_valid"""
-SOURCES = """source, min(hash(source) // 2) as source_key, count(*) as lines, 0 as blank, 0 as ignorable,
-    count(*) as records, 0 as rejects, 0 as repaired, 0 as duplicates, count(*) as responses"""
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, table: str, columns: str, group: str = "") -> object:
-    """The rows of `made` that belong to a table, with nulls for the columns that nobody named."""
-    made = connection.sql(f"select {columns} from made {group}")
-    names = {name: name if name in made.columns else "null" for name in TABLES[table].names}
-    listed = ", ".join(f"{value} as {name}" for name, value in names.items())
-    return made.query("made_rows", f"select {listed} from made_rows").to_arrow_table().cast(TABLES[table].arrow())
-
-
-def seconds(question: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    question()
-    return time.perf_counter() - began
-
-
 def by_hand() -> Callable[[str], pl.DataFrame]:
     """A function that answers SQL as a notebook would: one connection, an answer as a polars frame."""
     connection = duckdb.connect()
@@ -144,7 +92,7 @@ def check(theirs: pl.DataFrame, ours: pl.DataFrame) -> None:
         assert sorted(map(int, theirs[count])) == sorted(ours[count]), count
 
 
-def report(path: Path, repeats: int) -> None:
+def report(path: Path, _: int, repeats: int) -> None:
     logs, plain = chatlogs.open(path), by_hand()
     start = median([command("sql", "select 1", str(path)) for _ in range(repeats)])
     print(f"Start-up, `chatlogs sql 'select 1' STORE`: {start.wall:.2f} s.\n")
@@ -167,20 +115,5 @@ def report(path: Path, repeats: int) -> None:
     print(f"| `show ID` | | {shown:.2f} s | | {told.wall:.2f} s | {told.cpu:.2f} s |")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--store", type=Path)
-    options = parser.parse_args()
-    print(f"{busy()}{machine()}, DuckDB {duckdb.__version__}.")
-    with tempfile.TemporaryDirectory(prefix="chatlogs-queries-") as folder:
-        path = options.store or Path(folder) / "store"
-        if not (path / "sources").is_dir():
-            make(path, options.rows)
-        print(f"{options.rows:,} completions, {size_on_disk(path) / 1e9:.1f} GB of store.", end=" ")
-        report(path, options.repeats)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, report, rows=10_000_000, about=f"DuckDB {duckdb.__version__}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Run, runner
 
 from chatlogs.keeping.store import Store
 
@@ -24,3 +25,10 @@ def new_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
         return Path(shutil.copytree(template, place / str(count)))
 
     return make
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command: run("usage", "store", "--json") gives its exit code, stdout and stderr."""
+    monkeypatch.delenv("CHATLOGS_DEBUG", raising=False)
+    return runner(capfd)

@@ -13,6 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from chatlogs.keeping.store import Store
+from chatlogs.keeping.upkeep import rewrite
+from chatlogs.keeping.verify import problems
 from chatlogs.schema import TABLES
 
 RESPONSES = 4
@@ -82,7 +84,7 @@ def ingest(store: Store, ingest_id: str, log: int, times: int = 1) -> int:
             replaced = {"completions": keys, "choices": keys, "sources": pa.array([log])}
             for table, gone in replaced.items():
                 column = "source_key" if table == "sources" else "completion_key"
-                adds, remove[table] = store.rewrite(table, gone, staging=staging, column=column)
+                adds, remove[table] = rewrite(store.snapshot(), table, gone, staging=staging, column=column)
                 add[table] += adds
             del add["rejects"]
         return store.commit(ingest_id, add, remove, info={"log": log, "times": times})
@@ -109,7 +111,7 @@ def torn(store: Store, *, verify: bool = True) -> list[str]:
         if {str(path) for path in Path(store.path, table).glob("*.parquet")} != set(snapshot.files(table)):
             found.append(f"the folder {table} is not the table")
     found += [str(path) for path in Path(store.path).glob("*/*.tmp")]
-    return found + (store.verify() if verify else [])
+    return found + (problems(store) if verify else [])
 
 
 _DISAGREEING = """

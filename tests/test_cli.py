@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import asked_store
 import polars as pl
 import pytest
+from commands import Result, Run
 
 import chatlogs
 from chatlogs import cli
@@ -26,28 +26,6 @@ COMPLETION = {
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
 }
-
-
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.delenv("CHATLOGS_DEBUG", raising=False)
-
-    def run(*words: str) -> Result:
-        with pytest.raises(SystemExit) as caught:
-            cli.main(list(words))
-        out, err = capfd.readouterr()
-        return Result(int(caught.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -364,3 +342,17 @@ def test_the_demo_needs_nothing_and_keeps_what_it_is_told_to(run: Run, tmp_path:
     assert run("demo", "--write", str(place)).code == 0
     assert run("summary", str(place / "store")).code == 0
     assert run("demo", "--write", str(place)).code == 0
+
+
+@pytest.mark.parametrize(("created", "unsure"), [(0, 1), (1767310200, 0)], ids=["no time", "with a time"])
+def test_the_summary_tells_which_copies_may_be_calls(run: Run, tmp_path: Path, created: int, unsure: int) -> None:
+    """Equal answers are copies; without a time, under an id that another answer has too, nobody knows."""
+    answer = COMPLETION | {"created": created}
+    other = COMPLETION | {"model": "gpt-4.1", "created": created}
+    log = tmp_path / "redacted.jsonl"
+    log.write_text("".join(json.dumps(line) + "\n" for line in (answer, other, answer)))
+    shown = run("summary", str(log)).out
+    assert "duplicates  1 equal copies, counted once" in shown
+    assert ("1 of them may be calls: without a time, under an id that others have too" in shown) == bool(unsure)
+    (told,) = json.loads(run("summary", str(log), "--json").out)
+    assert (told["duplicates"], told["unsure_duplicates"]) == (1, unsure)

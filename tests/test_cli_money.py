@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from commands import Run
 from test_bills import RESPONSES
-from test_cli import Result
 from test_pricing import CHAT, logs_of
 
-from chatlogs import cli
-
-Run = Callable[..., Result]
 SAMPLES = Path(__file__).parent.parent / "sample_data"
 CHANGE = ("--before", "2026-10-09..2026-10-17", "--after", "2026-10-18..")
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    monkeypatch.delenv("CHATLOGS_DEBUG", raising=False)
-
-    def run(*words: str) -> Result:
-        with pytest.raises(SystemExit) as caught:
-            cli.main(list(words))
-        out, err = capfd.readouterr()
-        return Result(int(caught.value.code or 0), out, err)
-
-    yield run
 
 
 @pytest.fixture(scope="module")

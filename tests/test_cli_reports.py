@@ -6,35 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 import reported_log
-from test_cli import Result
+from commands import Run
 
 import chatlogs
-from chatlogs import cli
 from chatlogs.asking import counting
 from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import QueryError
 from chatlogs.telling import report
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    monkeypatch.delenv("CHATLOGS_DEBUG", raising=False)
-
-    def run(*words: str) -> Result:
-        with pytest.raises(SystemExit) as caught:
-            cli.main(list(words))
-        out, err = capfd.readouterr()
-        return Result(int(caught.value.code or 0), out, err)
-
-    yield run
 
 
 @pytest.fixture(scope="module")

@@ -162,6 +162,36 @@ def test_streams_add_up_to_the_recorded_totals(streams: dict[str, Rows], source:
     adds_up(plain, streams[source]["choices"], expected)
 
 
+def redacted(line: bytes, name: str) -> bytes:
+    """The SSE line as a recorder leaves it that cleans ids and times."""
+    data = line.removeprefix(b"data: ")
+    if data == line or not data.startswith(b"{"):
+        return line
+    chunk = json.loads(data)
+    hidden = {key: value for key, value in (("id", name), ("created", 0)) if key in chunk}
+    return b"data: " + json.dumps(chunk | hidden).encode()
+
+
+@pytest.mark.parametrize("name", ["", "chatcmpl-REDACTED"])
+def test_streams_stay_apart_when_ids_and_times_are_redacted(new_store: NewStore, tmp_path: Path, name: str) -> None:
+    """A stream that has no row of its own is counted as a copy; without ids none is."""
+    log, first, borders = tmp_path / "redacted.sse", 1, []
+    with log.open("wb") as file:
+        for source in STREAMED:
+            body = (CORPORA / source / "streams.sse").read_bytes()
+            for row in lines(source, "expected.jsonl"):
+                begin, end = row["sse_offset"], row["sse_offset"] + row["sse_bytes"]
+                borders.append(range(first + body.count(b"\n", 0, begin), first + body.count(b"\n", 0, end) + 1))
+            first += body.count(b"\n")
+            file.write(b"\n".join(redacted(line, name) for line in body.split(b"\n")))
+    store = new_store()
+    report = ingest(log, store)
+    begins = {row["line_number"] for row in stored(store)["completions"]}
+    without = sum(begins.isdisjoint(border) for border in borders)
+    assert len(borders) == 505 and without == report.duplicates
+    assert without == 0 or name
+
+
 def test_every_stored_completion_is_one_row_as_recorded(completions: Rows) -> None:
     """2,477 bodies in one store, many with ids in common: each is there, with its counts and its answer."""
     choices, calls = children(completions, "choices"), children(completions, "tool_calls")

@@ -1,6 +1,6 @@
 """The house has floors: a module imports from the floors below it, or from its own without going in circles.
 
-Imports inside a function count too. Those under `if TYPE_CHECKING` do not: nothing runs there.
+Every import counts: inside a function, and for types alone (`if TYPE_CHECKING`).
 """
 
 from __future__ import annotations
@@ -38,19 +38,11 @@ def modules() -> dict[str, Path]:
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """(module of ours, line) for each import that runs, at the top of the file or in a function."""
-    tree = ast.parse(path.read_text("utf-8"))
-    typing = {
-        node
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for statement in block.body
-        for node in ast.walk(statement)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import) and node not in typing:
+    """(module of ours, line) for each import, wherever in the file it stands."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names if alias.name.startswith("chatlogs"))
-        elif isinstance(node, ast.ImportFrom) and node not in typing and (node.module or "").startswith("chatlogs"):
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chatlogs"):
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
@@ -78,9 +70,7 @@ def test_a_module_imports_from_its_own_floor_or_below(module: str, path: Path) -
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    """The doors may: the main group imports a command when it is asked for, and that imports what all share."""
-    rooms = {name: path for name, path in modules().items() if floor_of(name) < floor_of("cli")}
-    graph = {name: {module_of(imported) for imported, _ in imports(path)} - {name} for name, path in rooms.items()}
+    graph = {name: {module_of(imported) for imported, _ in imports(path)} - {name} for name, path in modules().items()}
     graphlib.TopologicalSorter(graph).prepare()  # CycleError names the circle
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
@@ -24,7 +25,7 @@ PLAIN = Response(
     id="c1", completion_key=1, is_new=True, source="log", line_number=1, byte_offset=0, form="stream",
     status="complete", model="m", created=1, system_fingerprint="fp", usage=None, prompt_tokens=None,
     completion_tokens=None, total_tokens=None, metadata=None, started_at=None, flags=[], duplicates=0, body="b",
-    folded="f", ended=[0], speaking=[0], indexes=[0], has_role=True,
+    folded="f", ended=[0], speaking=[0], indexes=[0], has_role=True, in_body=False,
 )  # fmt: skip
 
 
@@ -140,6 +141,48 @@ def test_usage_that_comes_in_the_next_file_is_added(new_store: NewStore, tmp_pat
     assert (row["total_tokens"], row["chunk_count"], row["duplicates"]) == (3, 5, 0)
 
 
+def sse(*bodies: list[Obj]) -> bytes:
+    """SSE bodies, each closed by [DONE]."""
+    return b"".join(b"data: " + data + b"\n\n" for body in bodies for data in [*map(dumps, body), b"[DONE]"])
+
+
+def test_what_a_recorder_redacts_does_not_join_bodies(new_store: NewStore, tmp_path: Path) -> None:
+    """One id, created 0, and no role: each SSE body stays one answer, however its log is read again."""
+    bodies = [stream(text, created=0)[1:] for text in ("red", "blue", "green")]
+    store, log = new_store(), tmp_path / "redacted.sse"
+
+    def contents() -> list[str]:
+        assert all(row["duplicates"] == 0 and row["status"] == "complete" for row in stored(store)["completions"])
+        return sorted(row["content"] for row in stored(store)["choices"])
+
+    log.write_bytes(sse(*bodies[:2]))
+    ingest(log, store)
+    assert contents() == ["blue", "red"]
+    log.write_bytes(sse(*bodies))
+    assert ingest(log, store).responses == 1  # it has grown
+    copies = {"other-name.sse": log.read_bytes(), "redacted.sse.gz": gzip.compress(log.read_bytes())}
+    for name, data in copies.items():
+        (tmp_path / name).write_bytes(data)
+    assert ingest([log, *(tmp_path / name for name in copies)], store).responses == 0
+    assert contents() == ["blue", "green", "red"]
+    (tmp_path / "next.sse").write_bytes(sse(stream("gray", created=0)[1:]))
+    ingest(tmp_path / "next.sse", store)
+    assert contents() == ["blue", "gray", "green", "red"]
+
+
+@both
+def test_a_wrapped_stream_is_whole_whatever_a_recorder_redacts(
+    new_store: NewStore, tmp_path: Path, one_run: bool
+) -> None:
+    """One record, one answer: also when the next one has the same id, no time and no role."""
+    logs = [
+        [obj(request=obj(model="m", messages=[]), sse=sse(stream(text, created=0)[1:]).decode())]
+        for text in ("red", "blue")
+    ]
+    rows = rows_of(new_store, tmp_path, *logs, one_run=one_run)
+    assert sorted(row["chunk_count"] for row in rows) == [4, 5]
+
+
 # --- the decision ------------------------------------------------------------------------------------------------
 
 responses = st.builds(
@@ -194,6 +237,8 @@ def test_what_continues_an_open_stream_and_what_does_not() -> None:
     assert continues([PLAIN], more)  # as Together ends each of several tool calls with a reason
     assert not continues([replace(opened, flags=["closed_early"])], more)
     assert continues([PLAIN], replace(more, speaking=[], indexes=[]))  # usage alone
+    assert not continues([replace(PLAIN, in_body=True)], more)  # that body is whole
+    assert continues([replace(PLAIN, in_body=True)], replace(more, speaking=[], indexes=[]))
     assert not continues([opened], replace(more, model="n"))
     assert not continues([opened], replace(PLAIN, created=2))  # a fresh start
     assert not continues([replace(opened, form="completion")], more)

@@ -20,6 +20,7 @@ import chatlogs
 from chatlogs.asking.logs import Logs
 from chatlogs.errors import ChatlogsError, QueryError, StoreError
 from chatlogs.keeping.store import Store
+from chatlogs.keeping.upkeep import compact
 from chatlogs.schema import TABLES
 
 
@@ -88,7 +89,7 @@ def test_a_question_sees_what_was_ingested_meanwhile(tmp_path: Path) -> None:
         store_rows.ingest(store, "one", 1)
         assert logs.summary()["responses"][0] == store_rows.RESPONSES
         store_rows.ingest(store, "two", 2)
-        store.compact()  # Deletes the files that the last question has read.
+        compact(store)  # Deletes the files that the last question has read.
         assert logs.summary()["responses"][0] == 2 * store_rows.RESPONSES
         assert logs.completions.collect().height == 2 * store_rows.RESPONSES
 

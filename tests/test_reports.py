@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 import pytest
 import reported_log
+from commands import Run
 
 import chatlogs
 from chatlogs import cli
@@ -59,11 +60,10 @@ def about(row: Row) -> Row:
     return {name: pytest.approx(value) if isinstance(value, float) else value for name, value in row.items()}
 
 
-def by_command(capfd: pytest.CaptureFixture[str], *words: str) -> list[Row]:
-    with pytest.raises(SystemExit) as ended:
-        cli.main([*words, "--json", "-q"])
-    assert not ended.value.code
-    return json.loads(capfd.readouterr().out)
+def by_command(run: Run, *words: str) -> list[Row]:
+    done = run(*words, "--json", "-q")
+    assert done.code == 0
+    return json.loads(done.out)
 
 
 def options(filters: dict[str, Any]) -> list[str]:
@@ -82,12 +82,10 @@ TIMELESS = {"rejects": [{}, {"where": "reason = 'not_json'"}], "summary": [{}, {
 @pytest.mark.parametrize(
     ("name", "filters"), [(name, filters) for name in REPORTS for filters in TIMELESS.get(name, DOORS)]
 )
-def test_every_door_tells_the_same(
-    logs: Logs, store: str, capfd: pytest.CaptureFixture[str], name: str, filters: dict[str, Any]
-) -> None:
+def test_every_door_tells_the_same(logs: Logs, store: str, run: Run, name: str, filters: dict[str, Any]) -> None:
     asked = Filters(**filters)
     told = plain(logs.ask(name, asked))
-    assert same(by_command(capfd, name, store, *options(filters)), told)
+    assert same(by_command(run, name, store, *options(filters)), told)
     if name != "rejects":  # whose name in Python is the table's
         twin = getattr(logs, REPORTS[name].twin.partition("(")[0])
         assert same(plain(twin(**filters)), told)
@@ -97,8 +95,8 @@ def test_every_door_tells_the_same(
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_raw_logs_answer_as_a_store_does(logs: Logs, log: str, capfd: pytest.CaptureFixture[str], name: str) -> None:
-    raw, kept = by_command(capfd, name, log), plain(logs.ask(name))
+def test_raw_logs_answer_as_a_store_does(logs: Logs, log: str, run: Run, name: str) -> None:
+    raw, kept = by_command(run, name, log), plain(logs.ask(name))
     for rows in (raw, kept):
         for row in rows:  # A key is made anew in every store where a response has no id.
             row.pop("example", None)
@@ -336,7 +334,7 @@ def test_absurd_numbers_are_added_up_exactly_and_fail_no_report(tmp_path: Path) 
         assert (queue["responses"], queue["least"]) == (2, pytest.approx(0.007))
 
 
-def test_an_empty_store_answers_every_report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_store_answers_every_report(tmp_path: Path, run: Run) -> None:
     (tmp_path / "empty.jsonl").write_text("")
     chatlogs.ingest(tmp_path / "empty.jsonl", tmp_path / "store")
     for name in REPORTS:
@@ -344,7 +342,5 @@ def test_an_empty_store_answers_every_report(tmp_path: Path, capfd: pytest.Captu
             with chatlogs.open(tmp_path / "store") as logs:
                 for row in plain(logs.ask(name, Filters(by=by))):
                     assert not any(isinstance(value, (int, float)) and value for value in row.values()), (name, row)
-        with pytest.raises(SystemExit) as ended:
-            cli.main([name, str(tmp_path / "store")])
-        assert not ended.value.code
-    assert "Traceback" not in capfd.readouterr().err
+        done = run(name, str(tmp_path / "store"))
+        assert done.code == 0 and "Traceback" not in done.err

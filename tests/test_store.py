@@ -20,6 +20,8 @@ from store_rows import WHEN, ingest, rows, state, tables_of, torn
 
 from chatlogs.errors import StoreError
 from chatlogs.keeping.store import Store
+from chatlogs.keeping.upkeep import compact, rewrite
+from chatlogs.keeping.verify import problems
 from chatlogs.schema import FORMAT_VERSION, TABLES
 
 
@@ -43,7 +45,7 @@ def test_a_fresh_store_reads_as_empty_tables_without_chatlogs(store: Store, tabl
 
 
 def test_a_fresh_store_has_nothing_wrong(store: Store) -> None:
-    assert store.verify() == []
+    assert problems(store) == []
     assert store.snapshot().ingests == []
 
 
@@ -133,7 +135,7 @@ def test_after_every_commit_the_folders_are_the_tables(store: Store) -> None:
         log, times = step % 3, step // 3 + 1
         ingest(store, f"step-{step}", log, times)
         if step % 4 == 3:
-            store.compact()
+            compact(store)
         assert torn(store) == []
     assert state(store) == dict.fromkeys(range(3), 3)
     assert any(Path(store.path, "sources", "_delta_log").glob("*.checkpoint.parquet"))
@@ -156,7 +158,7 @@ def test_values_come_back_as_they_were(store: Store) -> None:
     assert pq.read_table(path).equals(wide)
     store.commit("two", {})
     ingest(store, "three", 3)
-    store.compact()
+    compact(store)
     (path,) = [path for path in store.files("completions") if pq.read_metadata(path).num_rows]
     kept = pq.read_table(path).filter(pa.compute.field("source").is_null()).sort_by([("completion_key", "descending")])
     assert kept.equals(wide.combine_chunks()) or kept.to_pylist() == wide.to_pylist()
@@ -166,12 +168,12 @@ def test_compacting_keeps_the_rows_sorts_them_and_is_done_once(store: Store) -> 
     for log in range(5):
         ingest(store, f"log-{log}", log)
     before = state(store)
-    done = store.compact()
+    done = compact(store)
     assert (done.files_before, done.files_after) == (8 + 4 * 5, 8 + 4)
     assert "28 files became 12" in str(done)
     assert state(store) == before
     assert torn(store) == []
-    assert str(store.compact()).startswith("Nothing to fold: 12 files")
+    assert str(compact(store)).startswith("Nothing to fold: 12 files")
     models = [model for (model,) in duckdb.sql(f"select model from '{store.path}/choices/*.parquet'").fetchall()]
     assert models == sorted(models, key=lambda model: (model is None, model))
 
@@ -244,12 +246,12 @@ def test_rewriting_touches_only_files_that_are_hit(store: Store) -> None:
     with store.staging("gone") as staging:
         staged = staging.write("choices", tables_of(9)["choices"])
         some, none = pa.array([1_000_001, 9_000_000, 5]), pa.array([17], pa.int64())
-        assert store.rewrite("choices", none, staging=staging, staged=[staged]) == ([staged], [])
-        adds, removes = store.rewrite("choices", some, staging=staging, staged=[staged])
+        assert rewrite(store.snapshot(), "choices", none, staging=staging, staged=[staged]) == ([staged], [])
+        adds, removes = rewrite(store.snapshot(), "choices", some, staging=staging, staged=[staged])
         assert [file.rows for file in adds] == [3, 3]
         assert [os.path.basename(path)[:5] for path in removes] == ["log-1"]
         everything = pa.array([1_000_000 + n for n in range(4)])
-        assert store.rewrite("choices", everything, staging=staging)[0] == []
+        assert rewrite(store.snapshot(), "choices", everything, staging=staging)[0] == []
 
 
 def test_a_file_that_cannot_be_read_stops_upkeep_in_one_sentence(store: Store) -> None:
@@ -257,7 +259,7 @@ def test_a_file_that_cannot_be_read_stops_upkeep_in_one_sentence(store: Store) -
     ingest(store, "two", 2)
     Path(store.path, "choices", "one-00001.parquet").write_bytes(b"PAR1")
     with pytest.raises(StoreError, match=r"cannot be read or sorted: .*; see chatlogs verify"):
-        store.compact()
+        compact(store)
     with pytest.raises(StoreError, match="cannot be read or sorted: "):
         ingest(store, "three", 1, times=2)
     assert state(store) == {1: 1, 2: 1}
@@ -276,7 +278,7 @@ def test_a_change_by_another_program_is_told_and_not_built_upon(store: Store) ->
     ingest(store, "one", 1)
     ingest(store, "two", 2)
     DeltaTable(f"{store.path}/choices").optimize.compact()
-    assert store.verify()[0] == "Another program has changed choices since the last ingest."
+    assert problems(store)[0] == "Another program has changed choices since the last ingest."
     with pytest.raises(StoreError, match="another program changed choices"):
         ingest(store, "three", 3)
     assert state(store) == {1: 1, 2: 1}
@@ -322,8 +324,8 @@ def test_a_store_may_stand_in_any_folder(tmp_path: Path, name: str) -> None:
     store = Store.create(tmp_path / name)
     ingest(store, "one", 1)
     ingest(store, "two", 1, times=2)
-    store.compact()
-    assert store.verify() == []
+    compact(store)
+    assert problems(store) == []
     assert all(os.path.exists(path) for table in TABLES for path in Store.open(store.path).files(table))
 
 
@@ -364,7 +366,7 @@ def test_verify_tells_which_rows_break_a_law(
     store: Store, table: str, change: Callable[[pa.Table], pa.Table], problem: str
 ) -> None:
     spoil_rows(store, table, change)
-    found = store.verify()
+    found = problems(store)
     assert any(sentence.startswith(problem) for sentence in found), found
     assert all(sentence.endswith(".") for sentence in found)
 
@@ -373,18 +375,18 @@ def test_verify_tells_which_files_are_wrong(store: Store) -> None:
     ingest(store, "one", 1)
     folder = Path(store.path, "choices")
     (folder / "mine.parquet").write_bytes((folder / "one-00001.parquet").read_bytes())
-    assert store.verify() == [
+    assert problems(store) == [
         "choices/mine.parquet is not part of the table, but a plain reader of the folder would read it."
     ]
     (folder / "mine.parquet").unlink()
     whole = (folder / "one-00001.parquet").read_bytes()
     (folder / "one-00001.parquet").write_bytes(whole[:-1])
-    assert store.verify()[0].startswith("choices/one-00001.parquet cannot be read: ")
+    assert problems(store)[0].startswith("choices/one-00001.parquet cannot be read: ")
     pq.write_table(pa.table({"a": [1]}), folder / "one-00001.parquet")
-    assert "choices/one-00001.parquet has 1 rows, but the log says 4." in store.verify()
-    assert "choices/one-00001.parquet has other columns than declared." in store.verify()
+    assert "choices/one-00001.parquet has 1 rows, but the log says 4." in problems(store)
+    assert "choices/one-00001.parquet has other columns than declared." in problems(store)
     (folder / "one-00001.parquet").unlink()
-    assert store.verify() == ["choices/one-00001.parquet is missing."]
+    assert problems(store) == ["choices/one-00001.parquet is missing."]
 
 
 def test_importing_the_store_loads_no_engine() -> None:

@@ -25,6 +25,8 @@ from store_rows import ingest, state, tables_of, torn
 
 from chatlogs.errors import StoreError
 from chatlogs.keeping.store import Store
+from chatlogs.keeping.upkeep import compact
+from chatlogs.keeping.verify import problems
 from chatlogs.schema import TABLES
 
 KILLS = 30
@@ -35,7 +37,7 @@ STEPS = {"rename", "unlink", "fsync", "create_write_transaction", "mkdir"}
 def processes() -> Iterator[ForkServerContext]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["deltalake.transaction", "pyarrow.parquet", "pyarrow.compute", "chatlogs.upkeep", __name__]
+        ["deltalake.transaction", "pyarrow.parquet", "pyarrow.compute", "chatlogs.keeping.upkeep", __name__]
     )
     yield context
 
@@ -91,7 +93,7 @@ def commit_forever(path: str, seed: int, told: Connection) -> None:
     told.send((0, 0))
     for n in range(1_000):
         if rng.random() < 0.1:
-            store.compact()
+            compact(store)
         log = rng.randrange(1, 5)
         with store.lock():
             times = state(store).get(log, 0) + 1
@@ -137,7 +139,7 @@ def test_a_kill_at_any_step_leaves_all_or_nothing(processes: ForkServerContext, 
         assert code == -signal.SIGKILL, step
     else:
         pytest.fail("the commit never came to its end")
-    assert store.verify() == []
+    assert problems(store) == []
     assert outcomes == {0, 1}
     assert step > 25
 
@@ -236,7 +238,7 @@ def test_a_commit_that_fails_halfway_is_finished_later(path: str) -> None:
     with pytest.raises(StoreError, match="the commit will be finished when the store is opened next"):
         ingest(store, "second", 2)
     assert state(Store.open(path)) == {1: 1}
-    assert len(store.verify()) == 1 and "cannot be finished" in store.verify()[0]
+    assert len(problems(store)) == 1 and "cannot be finished" in problems(store)[0]
     obstacle.rmdir()
     store = Store.open(path)
     assert state(store) == {1: 1, 2: 1}

@@ -3,6 +3,7 @@
 An adapter runs in the peer's own environment, offline: chunks go through the openai package as they would in a
 program, from a transport that never leaves the process, and then through the peer's own merging. The answer holds
 only keys the peer's result has a place for; a key that is absent means "keeps no such thing", null means "lost".
+Which kinds of tool calls it keeps none of stands under "without".
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 Chunks = list[dict[str, Any]]
 Answer = dict[str, Any]
+
+CALL_KINDS = ("function", "function_call", "custom")
 
 
 def serve(package: str, merge: Callable[[Chunks], Answer]) -> None:
@@ -86,13 +89,17 @@ def sdk_chunks(chunks: Chunks) -> list[Any]:
 
 
 def from_completion(completion: Any, *, without: Iterable[str] = ()) -> Answer:
-    """A completion-shaped object or dict as an answer; `without` names what its shape has no place for."""
+    """A completion-shaped object or dict as an answer; `without` names what its shape has no place for.
+
+    Those may be kinds of tool calls too: function, function_call (the legacy one), custom.
+    """
     data: Mapping[str, Any] = completion if isinstance(completion, Mapping) else completion.model_dump()
     answer: Answer = {key: data.get(key) for key in ("id", "model", "system_fingerprint", "service_tier", "usage")}
     answer["choices"] = [
         from_message(choice.get("message") or {}, index=choice.get("index"), finish_reason=choice.get("finish_reason"))
         for choice in data.get("choices") or []
     ]
+    answer["without"] = [key for key in without if key in CALL_KINDS]
     for key in without:
         answer.pop(key, None)
         for choice in answer["choices"]:

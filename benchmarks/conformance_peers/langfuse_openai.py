@@ -17,7 +17,13 @@ def merge(chunks: Chunks) -> Answer:
     choice = from_message(message, index=0, finish_reason=(metadata or {}).get("finish_reason"))
     for key in ("role", "refusal", "reasoning"):
         del choice[key]
-    return {"model": model, "service_tier": tier, "usage": _parse_usage(usage), "choices": [choice]}
+    return {
+        "model": model,
+        "service_tier": tier,
+        "usage": _parse_usage(usage),
+        "choices": [choice],
+        "without": ["custom"],
+    }
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ def merge(chunks: Chunks) -> Answer:
     from langsmith.wrappers._openai import _reduce_chat
 
     data = _reduce_chat(sdk_chunks(chunks))
-    answer = from_completion(data, without=["refusal", "reasoning"])
+    answer = from_completion(data, without=["refusal", "reasoning", "custom"])
     usage = data.get("usage_metadata")
     answer["usage"] = usage and {
         "prompt_tokens": usage["input_tokens"],

@@ -11,7 +11,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def merge(chunks: Chunks) -> Answer:
-    """litellm's own way: its wrapper first, then its builder; asked for the model that the first chunk names."""
+    """litellm's own way: its wrapper first, then its builder; asked for the model that the first chunk names.
+
+    An id it replaces by one of its own counts as kept, for it stands beside.
+    """
     import litellm
 
     litellm.suppress_debug_info = True
@@ -25,7 +28,9 @@ def merge(chunks: Chunks) -> Answer:
         client=client(chunks),
         api_key="none",
     )
-    return from_completion(litellm.stream_chunk_builder(list(stream), messages=messages))
+    answer = litellm.stream_chunk_builder(list(stream), messages=messages)
+    kept = answer.model_dump().get("provider_specific_fields") or {}
+    return {**from_completion(answer), "id": kept.get("original_response_id", answer.id)}
 
 
 if __name__ == "__main__":

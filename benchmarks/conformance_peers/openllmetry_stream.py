@@ -16,7 +16,8 @@ def merge(chunks: Chunks) -> Answer:
     state: dict[str, Any] = {"choices": [], "model": ""}
     for chunk in sdk_chunks(chunks):
         _accumulate_stream_items(chunk, state)
-    return from_completion(state, without=["refusal", "system_fingerprint", "service_tier"])
+    without = ["refusal", "system_fingerprint", "service_tier", "function_call", "custom"]
+    return from_completion(state, without=without)
 
 
 if __name__ == "__main__":

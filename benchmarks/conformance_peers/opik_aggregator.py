@@ -12,7 +12,7 @@ def merge(chunks: Chunks) -> Answer:
     merged = aggregate(sdk_chunks(chunks))
     if merged is None:
         return {"error": "gives up"}
-    return from_completion(merged, without=["refusal", "reasoning", "service_tier"])
+    return from_completion(merged, without=["refusal", "reasoning", "service_tier", "function_call"])
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class Answers:
         from chatlogs.asking import comparing
 
         asked = Filters(by, **filters, prices=prices, before=before, after=after)
-        return comparing.compare(self, asked, alpha=alpha)
+        return comparing.compare(self.ask, asked, alpha=alpha)
 
     def summary(self, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """One row that says what is here."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,6 @@ from chatlogs.schema import BOOL, TEXT
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from chatlogs.asking.answers import Answers
 
 _FEWEST = 8  # On each side; with fewer there is nothing to judge.
 _UNTOLD = ("no", "complete", "stop")
@@ -46,12 +44,15 @@ class Comparison:
     p_value: float | None
 
 
-def compare(logs: Answers, filters: Filters, *, alpha: float = ALPHA) -> pl.DataFrame:
-    """The comparison of `filters.before` and `filters.after`: a row for each thing compared, COLUMNS after the keys."""
+def compare(ask: Callable[[str, Filters], pl.DataFrame], filters: Filters, *, alpha: float = ALPHA) -> pl.DataFrame:
+    """The comparison of `filters.before` and `filters.after`: a row for each thing compared, COLUMNS after the keys.
+
+    `ask` answers a report by its name, as Logs.ask does.
+    """
     asked = dataclasses.replace(filters, sort=(), limit=0)  # These are about the answer.
-    seen = logs.ask("diff", asked)
+    seen = ask("diff", asked)
     if filters.by is None and not _on_both_sides(seen):  # A model against another, say.
-        seen = logs.ask("diff", dataclasses.replace(asked, by=[]))
+        seen = ask("diff", dataclasses.replace(asked, by=[]))
     sides = seen["side"].unique().to_list()
     if "both" in sides:
         raise QueryError("some responses are both before and after: give two conditions that exclude each other.")

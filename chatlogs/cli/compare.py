@@ -88,7 +88,7 @@ def diff(
         if show_sql:
             click.echo(logs.show_sql("diff", dataclasses.replace(filters, sort=(), limit=0)) + ";")
             return EXIT_DONE
-        frame = comparing.compare(logs, filters, alpha=alpha)
+        frame = comparing.compare(logs.ask, filters, alpha=alpha)
     _write(frame, output, everything)
     tested = frame["p_value"].count()
     tell(

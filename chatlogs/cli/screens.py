@@ -84,6 +84,8 @@ def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "read", whole(count("sources", "sources"), read)
     if row["duplicates"]:
         yield "duplicates", f"{count('duplicates')} equal copies, counted once"
+    if row["unsure_duplicates"]:
+        yield "", f"{count('unsure_duplicates')} of them may be calls: without a time, under an id that others have too"
 
 
 def next_steps(logs: Logs, paths: Sequence[str]) -> str:

@@ -71,12 +71,13 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
 def verify(store: str) -> int:
     """Check a store: every file, every count, every key. Exit with 1 when anything is wrong."""
     from chatlogs.keeping.store import Store
+    from chatlogs.keeping.verify import problems
 
-    problems = Store.open(store).verify()
-    for problem in problems:
+    found = problems(Store.open(store))
+    for problem in found:
         click.echo(problem)
-    tell(f"{len(problems)} problems" if problems else f"{store} is whole")
-    return EXIT_FAILED if problems else EXIT_DONE
+    tell(f"{len(found)} problems" if found else f"{store} is whole")
+    return EXIT_FAILED if found else EXIT_DONE
 
 
 @click.command(cls=Command, name="compact")
@@ -84,9 +85,10 @@ def verify(store: str) -> int:
 @common_options
 def compact(store: str) -> None:
     """Fold a store's many small files into few sorted ones; its tables stay the same."""
+    from chatlogs.keeping import upkeep
     from chatlogs.keeping.store import Store
 
-    tell(str(Store.open(store).compact()))
+    tell(str(upkeep.compact(Store.open(store))))
 
 
 COMMANDS: Mapping[str, click.Command] = {"ingest": ingest, "verify": verify, "compact": compact}

@@ -10,89 +10,20 @@ import importlib.metadata
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from chatlogs.errors import StoreError
 from chatlogs.keeping import deltas, locks, recovery, staging
 from chatlogs.keeping.deltas import CHILDREN, LEDGER, Added, Change
+from chatlogs.keeping.snapshot import Snapshot, known_table
 from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.schema import TABLES
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    from deltalake import DeltaTable
-
-    from chatlogs.keeping.upkeep import Compaction
 
 T = TypeVar("T")
 
 LOCK_TIMEOUT = 300.0
-
-
-class Snapshot:
-    """All tables as of the last whole ingest; it stays the same whatever is committed later.
-
-    A later commit may delete files of this snapshot that it replaced: readers that meet a missing file
-    take a new snapshot and begin again, as Store.read does.
-    """
-
-    def __init__(self, path: str, ledger: DeltaTable) -> None:
-        self.path = path
-        self.version = ledger.version()
-        self._handles: dict[str, DeltaTable] = {LEDGER: ledger}
-
-    def version_of(self, table: str) -> int:
-        """The Delta version of a table in this snapshot."""
-        if table == LEDGER:
-            return self.version
-        version = deltas.recorded_version(self._handles[LEDGER], _known(table))
-        if version is None:
-            raise StoreError(f"the ledger of {self.path} does not know the table {table}: the store is damaged.")
-        return version
-
-    def files(self, table: str) -> list[str]:
-        """Absolute paths of a table's files: never an empty list, as one of them has no rows."""
-        return [os.path.join(self.path, table, name) for name in deltas.file_names(self._handle(table))]
-
-    def sizes(self, table: str) -> dict[str, tuple[int, int]]:
-        """Rows and bytes of each of a table's files, by absolute path, as the Delta log tells."""
-        import pyarrow as pa
-
-        actions = pa.table(self._handle(table).get_add_actions())
-        columns = [actions[name].to_pylist() for name in ("path", "num_records", "size_bytes")]
-        return {os.path.join(self.path, table, name): (rows, size) for name, rows, size in zip(*columns, strict=True)}
-
-    def has(self, ingest_id: str) -> bool:
-        """Whether this ingest is in."""
-        return deltas.is_in(self._handles[LEDGER], recovery.mark(ingest_id))
-
-    @property
-    def ingests(self) -> list[dict[str, Any]]:
-        """What each commit said of itself, newest first: ingest_id, chatlogs (its version), and what was added.
-
-        For people, not for decisions: it is Delta's history, which other programs may trim; `has` is exact.
-        """
-        told = [entry.get("chatlogs") or {} for entry in self._handles[LEDGER].history()]
-        return [entry for entry in told if "ingest_id" in entry]
-
-    def whole(self) -> bool:
-        """Whether every file of this snapshot is still there."""
-        return all(os.path.exists(path) for table in TABLES for path in self.files(table))
-
-    def disturbed(self, table: str) -> bool:
-        """Whether the table has other files than the last whole ingest left; only ask under the lock."""
-        newest = deltas.open_table(self.path, table)
-        if newest.version() == self.version_of(table):
-            self._handles[table] = newest
-            return False
-        return deltas.file_names(newest) != deltas.file_names(self._handle(table))
-
-    def _handle(self, table: str) -> DeltaTable:
-        if table not in self._handles:
-            self._handles[table] = deltas.open_table(self.path, table, self.version_of(table))
-        return self._handles[table]
 
 
 class Store:
@@ -200,7 +131,7 @@ class Store:
         ingest that is already in changes nothing. Files without rows are left out.
         """
         for table in (*add, *(remove or ())):
-            _known(table)
+            known_table(table)
         with self.lock():
             snapshot = self.snapshot()
             if snapshot.has(ingest_id):
@@ -213,44 +144,6 @@ class Store:
                 {"ingest_id": ingest_id, "chatlogs": _program_version(), **(info or {})},
             )
             return self._carry_out(intent)
-
-    def rewrite(
-        self,
-        table: str,
-        keys: pa.Array,
-        *,
-        staging: Staging,
-        staged: Sequence[StagedFile] = (),
-        column: str = "completion_key",
-        snapshot: Snapshot | None = None,
-    ) -> tuple[list[StagedFile], list[str]]:
-        """What to add and what to remove so that no row of `table` has one of `keys` in `column`.
-
-        `staged` are files about to be added: they come back among the adds, rewritten where hit. Hold the
-        lock from the snapshot on, or the files may be replaced by another before you commit.
-        """
-        from chatlogs.keeping import upkeep
-
-        return upkeep.rewrite(snapshot or self.snapshot(), _known(table), keys, staging, staged, column)
-
-    def compact(self) -> Compaction:
-        """Fold small files into larger, sorted ones, in one commit; says what that changed."""
-        from chatlogs.keeping import upkeep
-
-        return upkeep.compact(self)
-
-    def verify(self) -> list[str]:
-        """Everything that is wrong with the store, a sentence each; an empty list when nothing is.
-
-        Waits for a commit at work, and keeps others waiting, so that nothing half done is taken for wrong.
-        """
-        from chatlogs.keeping import verify
-
-        try:
-            with self.lock() if os.access(self.path, os.W_OK) else nullcontext():
-                return verify.problems(self.snapshot())
-        except StoreError as error:
-            return [str(error)]
 
     def _recover_if_free(self) -> None:
         try:
@@ -294,12 +187,6 @@ class Store:
                 raise
             state = "the store is as it was" if undone else "the commit will be finished when the store is opened next"
             raise StoreError(f"cannot commit to {self.path}: {staging.reason(error)}; {state}.") from error
-
-
-def _known(table: str) -> str:
-    if table not in TABLES:
-        raise StoreError(f"there is no table {table!r}; the tables are {', '.join(TABLES)}.")
-    return table
 
 
 def _program_version() -> str:

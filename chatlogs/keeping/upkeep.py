@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from chatlogs.keeping.store import Snapshot, Store
+    from chatlogs.keeping.snapshot import Snapshot
+    from chatlogs.keeping.store import Store
 
 TARGET_BYTES = 256 << 20
 SMALL_BYTES = TARGET_BYTES // 2
@@ -50,11 +51,19 @@ class Compaction:
 
 
 def rewrite(
-    snapshot: Snapshot, table: str, keys: pa.Array, staging: Staging, staged: Sequence[StagedFile], column: str
+    snapshot: Snapshot,
+    table: str,
+    keys: pa.Array,
+    *,
+    staging: Staging,
+    staged: Sequence[StagedFile] = (),
+    column: str = "completion_key",
 ) -> tuple[list[StagedFile], list[str]]:
-    """Adds and removes that take every row with one of `keys` in `column` out of a table.
+    """What to add and what to remove so that no row of `table` has one of `keys` in `column`.
 
-    A file with no row left has no successor. Rows whose column is null always stay.
+    `staged` are files about to be added: they come back among the adds, rewritten where hit. A file with no row
+    left has no successor; rows whose column is null always stay. Hold the store's lock from the snapshot on, or
+    the files may be replaced by another before you commit.
     """
     import pyarrow.compute as pc
 

@@ -10,20 +10,32 @@ import glob
 import importlib.resources
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from chatlogs.errors import StoreError
 from chatlogs.keeping import recovery
 from chatlogs.schema import TABLES
 
 if TYPE_CHECKING:
-    from chatlogs.keeping.store import Snapshot
+    from chatlogs.keeping.snapshot import Snapshot
+    from chatlogs.keeping.store import Store
 
 
-def problems(snapshot: Snapshot) -> list[str]:
-    """Everything that is wrong, a sentence each. No ingest may be committing meanwhile.
+def problems(store: Store) -> list[str]:
+    """Everything that is wrong with the store, a sentence each; an empty list when nothing is.
 
-    The laws about rows are asked only when all files can be read.
+    Waits for a commit at work, and keeps others waiting, so that nothing half done is taken for wrong.
     """
+    try:
+        with store.lock() if os.access(store.path, os.W_OK) else nullcontext():
+            return _of_tables(store.snapshot())
+    except StoreError as error:
+        return [str(error)]
+
+
+def _of_tables(snapshot: Snapshot) -> list[str]:
+    """What is wrong with the files, and, when all of them can be read, with the rows."""
     if recovery.pending(snapshot.path) is not None:
         return [f"An interrupted commit to {snapshot.path} waits to be finished by someone who may write there."]
     found = [problem for table in TABLES for problem in _of_files(snapshot, table)]

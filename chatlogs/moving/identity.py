@@ -39,6 +39,7 @@ class Response:
     speaking: list[int]
     indexes: list[int]
     has_role: bool
+    in_body: bool  # in an SSE body, or beside its request in one record: something tells where it ends
 
     @property
     def counts(self) -> tuple[int | None, int | None, int | None]:
@@ -134,6 +135,8 @@ def continues(chain: Sequence[Response], later: Response) -> bool:
         and "created_varies" not in (*first.flags, *later.flags)
     )  # fmt: skip
     again = ended.intersection(later.speaking)
+    if again and chain[-1].in_body:
+        return False  # of one body all that belongs together has been put together
     if (again and created_differs) or (later.has_role and (again or ended.intersection(later.indexes))):
         return False
     known = {index for part in chain for index in part.indexes}

@@ -291,10 +291,13 @@ class _Run:
 
         with self.store.lock():
             snapshot = self.store.snapshot()
-            if self._overtaken(ledger.read_ledger(snapshot), fresh):
+            ledger_now = ledger.read_ledger(snapshot)
+            if self._overtaken(ledger_now, fresh):
                 return False
             order = list(dict.fromkeys(reading.name for reading in self.readings))
-            changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, order=order)
+            bodies = {row["source"] for row in ledger_now.values() if row["container"] == "sse"}
+            bodies |= {reading.name for reading in fresh if reading.container == "sse"}
+            changes = resolve.resolve(snapshot, self.staging, self.staged, order=order, bodies=bodies)
             for reading in fresh:
                 reading.duplicates = changes.duplicates.pop(reading.name, 0)
                 reading.responses -= changes.continued.pop(reading.name, 0)
@@ -302,7 +305,7 @@ class _Run:
             for reading in fresh:
                 rows[reading.source_key] = self._ledger_row(reading, rows)
             written = [rows[key] for key in dict.fromkeys(reading.source_key for reading in fresh)]
-            resolve.replace_ledger(self.store, snapshot, self.staging, changes, written)
+            resolve.replace_ledger(snapshot, self.staging, changes, written)
             self.store.commit(self.staging.ingest_id, changes.add, changes.remove)
             self.committed = True
         return True

@@ -19,7 +19,7 @@ from chatlogs.reading.opening import open_source
 from chatlogs.reading.sources import HEAD_BYTES, Source
 
 if TYPE_CHECKING:
-    from chatlogs.keeping.store import Snapshot
+    from chatlogs.keeping.snapshot import Snapshot
 
 _STEP = 4 << 20
 _COUNTS = ("lines", "blank", "ignorable", "records", "rejects", "repaired", "duplicates", "responses")

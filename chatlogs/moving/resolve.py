@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -16,8 +16,9 @@ import duckdb
 import pyarrow as pa
 
 from chatlogs import sql
+from chatlogs.keeping import upkeep
+from chatlogs.keeping.snapshot import Snapshot
 from chatlogs.keeping.staging import StagedFile, Staging
-from chatlogs.keeping.store import Snapshot, Store
 from chatlogs.moving.identity import Outcome, Response, decide
 from chatlogs.moving.ledger import Row, read_ledger
 from chatlogs.normalizing import columns, rows
@@ -41,16 +42,13 @@ class Changes:
     continued: Counter[str] = field(default_factory=Counter)
 
 
-def replace_ledger(
-    store: Store, snapshot: Snapshot, staging: Staging, changes: Changes, ledger_rows: Sequence[Row]
-) -> None:
+def replace_ledger(snapshot: Snapshot, staging: Staging, changes: Changes, ledger_rows: Sequence[Row]) -> None:
     """Put the ledger rows in the place of older ones, and drop rejects that a longer log has made void."""
     old = read_ledger(snapshot)
     again = [row["source_key"] for row in ledger_rows if row["source_key"] in old]
     if again:
-        adds, removes = store.rewrite(
-            "sources", pa.array(again, pa.int64()), staging=staging, column="source_key", snapshot=snapshot
-        )
+        keys = pa.array(again, pa.int64())
+        adds, removes = upkeep.rewrite(snapshot, "sources", keys, staging=staging, column="source_key")
         changes.add["sources"] = adds
         changes.remove["sources"] = removes
         _drop_void_rejects(snapshot, staging, changes, [old[key] for key in again])
@@ -77,11 +75,17 @@ def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, o
 
 
 def resolve(
-    store: Store, snapshot: Snapshot, staging: Staging, staged: dict[str, list[StagedFile]], *, order: Sequence[str]
+    snapshot: Snapshot,
+    staging: Staging,
+    staged: dict[str, list[StagedFile]],
+    *,
+    order: Sequence[str],
+    bodies: Collection[str] = (),
 ) -> Changes:
     """What to commit so that each response of the staged files and the store is one row.
 
-    order: the names of the new sources, in the order in which their responses follow each other.
+    order: the names of the new sources, in the order in which their responses follow each other. bodies: the names
+    of those, new or stored, that hold SSE bodies.
     """
     changes = Changes(dict(staged))
     if not staged["completions"]:
@@ -91,14 +95,14 @@ def resolve(
         rows.prepare(con)
         con.execute(_HASH_OF)
         files = _files(snapshot, staged)
-        outcomes = _outcomes(con, files, order)
+        outcomes = _outcomes(con, files, order, bodies)
         dropped = [r for outcome in outcomes for r in outcome.dropped]
         touched = [r for outcome in outcomes for r in outcome.touched]
         merged = [chain for outcome in outcomes for chain in outcome.merged]
         changes.duplicates.update(r.source for r in dropped if r.is_new)
         changes.continued.update(r.source for chain in merged for r in chain[1:] if r.is_new)
         if dropped or touched or merged:
-            _apply(con, store, snapshot, staging, changes, files, dropped, touched, merged)
+            _apply(con, snapshot, staging, changes, files, dropped, touched, merged)
     finally:
         con.close()
     return changes
@@ -113,11 +117,15 @@ def _files(snapshot: Snapshot, staged: Mapping[str, Sequence[StagedFile]]) -> di
     return files
 
 
-def _outcomes(con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], order: Sequence[str]) -> list[Outcome]:
+def _outcomes(
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], order: Sequence[str], bodies: Collection[str]
+) -> list[Outcome]:
     con.execute(_with_files("identity/suspects", files))
     if not con.execute("select count(*) from suspects").fetchall()[0][0]:
         return []
     found = [Response(*row) for row in con.execute(_with_files("identity/digests", files)).fetchall()]
+    for response in found:
+        response.in_body |= response.source in bodies
     places = {source: place for place, source in enumerate(order)}
     found.sort(key=lambda r: (r.id, r.is_new, places.get(r.source, -1) if r.is_new else 0, r.byte_offset))
     return [decide(list(group)) for _, group in groupby(found, key=lambda r: r.id)]
@@ -139,7 +147,6 @@ def _with_files(name: str, files: Mapping[str, list[str]]) -> str:
 
 def _apply(
     con: duckdb.DuckDBPyConnection,
-    store: Store,
     snapshot: Snapshot,
     staging: Staging,
     changes: Changes,
@@ -155,9 +162,8 @@ def _apply(
     for name in ("completions", *_CHILDREN):
         keys = pa.array(gone + changed if name == "completions" else gone, pa.int64())
         if len(keys):
-            adds, removes = store.rewrite(
-                name, keys, staging=staging, staged=changes.add.get(name, ()), snapshot=snapshot
-            )
+            staged = changes.add.get(name, ())
+            adds, removes = upkeep.rewrite(snapshot, name, keys, staging=staging, staged=staged)
             changes.add[name], changes.remove[name] = adds, removes
         if added.get(name):
             table = pa.concat_tables(added[name])

@@ -20,6 +20,8 @@ select
     sum(reasoning_tokens) as reasoning_tokens,
     sum(total_tokens) as total_tokens,
     count(*) filter (where len(flags) > 0) as flagged,
+    coalesce(sum(duplicates) filter (where created is null and list_contains(flags, 'id_collision')), 0)
+        as unsure_duplicates,
     (select count(*) from sources) as sources,
     (select sum(lines) from sources) as lines,
     (select sum(records) from sources) as records,

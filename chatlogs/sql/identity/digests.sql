@@ -76,6 +76,7 @@ select
     coalesce(c.ended, []) as ended,
     coalesce(c.speaking, []) as speaking,
     coalesce(c.indexes, []) as indexes,
-    coalesce(c.has_role, false) as has_role
+    coalesce(c.has_role, false) as has_role,
+    i.request_model is not null or i.request is not null as in_body
 from involved as i left join choices as c using (completion_key)
 order by i.id, i.is_new, i.completion_key
