@@ -80,6 +80,7 @@ STORED = dumps(
         choices=[obj(index=0, message=obj(role="assistant", content="Hello"), finish_reason="stop")],
     )
 )
+LONG = "a text of many words, of which some carry more than others".split(" ")
 AGREEMENTS = {
     "a stored completion ends the stream of its body": lines(
         b"data: " + HEL, b"", b"data: " + STORED, b"", b"data: [DONE]"
@@ -113,6 +114,47 @@ AGREEMENTS = {
     "a pair of surrogates in two fragments": lines(*[chunk(obj(content=text)) for text in ("\ud83d", "\ude0a!")]),
     "an escape cut in two lines": lines(
         *[chunk(obj(content=text)).replace(b"/", b"\\") for text in ("a", "/u00", "e9", "b/u", "00e9", "c//u", "d")]
+    ),
+    "unknown fields at every level": lines(
+        *[
+            chunk(obj(content=text, note={"a": number % 2}), trace={"n": number, "of": "x"}, extras=["y", None])
+            for number, text in enumerate("abcabc")
+        ]
+    ),
+    "unknown fields in a few lines": lines(
+        *[chunk(obj(content=text), **({"trace": place} if place % 4 == 3 else {})) for place, text in enumerate(LONG)],
+        chunk(obj(), finish="stop"),
+    ),
+    "unknown fields that come and go": lines(
+        *[chunk(obj(content=text), seen=place // 3 % 2) for place, text in enumerate("abcdefghijklmnop")]
+    ),
+    "unknown fields without a text": lines(
+        chunk(obj(role="assistant", content="")), *[chunk(obj(), beat=place) for place in (1, 1, 2)], HEL, LO
+    ),
+    "a filter's results beside each text": lines(
+        *[
+            chunk(obj(content=text)).replace(
+                b'"finish_reason"', b'"content_filter_results":{"hate":{"filtered":%s}},"finish_reason"' % flag
+            )
+            for text, flag in (("a", b"false"), ("b", b"false"), ("c", b"true"), ("d", b"false"))
+        ]
+    ),
+    "a filter without results": lines(
+        *[chunk(obj(content=t)).replace(b'"finish', b'"content_filter_results":{},"finish') for t in "abc"]
+    ),
+    "unknown fields of stored answers": lines(
+        *[
+            STORED.replace(b'"c1"', b'"s%d"' % place).replace(
+                b'"role"', b'"seen":%d,"weights":{"a":"b"},"role"' % place
+            )[:-1]
+            + b',"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"severity":"safe"}}}]}'
+            for place in range(9)
+        ]
+    ),
+    "fields that mean more": lines(
+        *[chunk(obj(content=t), provider="P", request_id="r", system="s") for t in "ab"],
+        chunk(obj(content="c"), error={"code": 1}),
+        chunk(obj(content="d"), x_groq={"id": "g", "usage": None}),
     ),
     "half a pair": lines(chunk(obj(content="a\ud83d")), LO),
     "a trailing comma": lines(HEL[:-1] + b",}", LO),

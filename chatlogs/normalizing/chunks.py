@@ -20,14 +20,18 @@ from chatlogs.reading.lines import Ints
 NONE = -1  # the code, or number, of what a chunk does not say
 TEXTS = ("content", "reasoning", "refusal", "call_arguments")
 _CODED = (
-    "id", "model", "system_fingerprint", "service_tier", "usage", "role", "finish_reason", "call_id", "call_name"
+    "id", "model", "system_fingerprint", "service_tier", "usage", "role", "finish_reason", "call_id", "call_name",
+    "extra", "choice_extra", "content_filter",
 )  # fmt: skip
 _NUMBERS = ("created", "choice_index", "call_index")
-_NOTHING = {"finish_reason": ("", "null"), "usage": ()}
+_NOTHING = {"finish_reason": ("", "null"), "content_filter": ("{}",)} | dict.fromkeys(
+    ("usage", "extra", "choice_extra"), ()
+)
 _SCHEMA = pa.schema(
     [("line", pa.int64()), ("last_line", pa.int64()), ("chunks", pa.int64()), ("transcript", pa.int32())]
     + [("cut", pa.bool_())]
-    + [(name, pa.string()) for name in (*_CODED, *TEXTS, "first_fragment", "last_fragment")]
+    + [(name, pa.string()) for name in (*_CODED, *TEXTS, "fragments", "first_fragment", "last_fragment")]
+    + [("field", pa.string())]
     + [(name, pa.int64()) for name in _NUMBERS]
 )
 
@@ -50,14 +54,17 @@ class Chunks:
 
     numbers: `line` (the first), `last_line`, `chunks` (how many it stands for), `transcript`, and what a chunk says
     in numbers, NONE where it does not. cut: runs, whose text was joined as it was written. texts: what each chunk, or
-    run, adds. fragments: the first and the last text that a row adds to `content`, as far as it is told apart.
+    run, adds. fragments: what a row adds to `content`, as it was written if it was cut, and the first and the last part
+    of that. table: the same in columns; `field` is the text that a run was cut at.
     """
+
+    table: pa.Table
 
     numbers: dict[str, Ints]
     cut: Bools
     codes: dict[str, Codes]
     texts: dict[str, pa.Array]
-    fragments: tuple[pa.Array, pa.Array]
+    fragments: tuple[pa.Array, pa.Array, pa.Array]
 
     def __len__(self) -> int:
         return len(self.cut)
@@ -80,11 +87,12 @@ def of(table: pa.Table) -> Chunks:
     numbers = {name: columns[name].fill_null(NONE).to_numpy() for name in ("line", "last_line", "chunks", *_NUMBERS)}
     numbers["transcript"] = columns["transcript"].to_numpy().astype(np.int64)
     return Chunks(
+        table,
         numbers,
         columns["cut"].to_numpy(zero_copy_only=False),
         {name: _coded(columns[name], _NOTHING.get(name, ("",))) for name in _CODED},
         {name: columns[name] for name in TEXTS},
-        (columns["first_fragment"], columns["last_fragment"]),
+        (columns["fragments"], columns["first_fragment"], columns["last_fragment"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 Most lines of a log are chunks that differ in one short text, and before it stand as many bytes as in some other line.
 So a few lines tell at what distances texts begin; of the others only that place is looked at, and the text is read
-from there to its closing quote. What stands around it is not asked here: a run of lines alike tells that once.
+from there to its closing quote. What else stands around it is not asked here: a run of lines alike tells that once.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Cuts:
 
 @dataclass(frozen=True)
 class Ruler:
-    """Where lines of the template are cut: so many bytes stand before the text, before the padding and behind it."""
+    """Where lines of the template are cut: so many bytes stand before the text, behind it, and behind the padding."""
 
     template: Template
     head: int
@@ -78,9 +78,7 @@ def rulers(matcher: Matcher, cuts: Iterable[Cuts]) -> list[Ruler]:
     seen: Counter[Ruler] = Counter()
     for each in cuts:
         head = each.text_start - matcher.lines.start[each.line]
-        middle, tail = np.zeros_like(head), np.zeros_like(head)
-        if PADDING in each.template.fields:
-            middle, tail = each.padding_start - each.text_end, matcher.lines.end[each.line] - each.padding_end
+        middle, tail = each.padding_start - each.text_end, matcher.lines.end[each.line] - each.padding_end
         distances, counts = np.unique(np.stack([head, middle, tail]), axis=1, return_counts=True)
         for distance, count in zip(distances.T.tolist(), counts.tolist(), strict=True):
             seen[Ruler(each.template, *distance)] += count
@@ -120,5 +118,7 @@ def _measured(matcher: Matcher, line: Ints, ruler: Ruler) -> tuple[Cuts, Bools]:
         padding_start, padding_end = text_end + ruler.middle, end - ruler.tail
         good &= padding_start <= padding_end
         good &= ~words.contain(padding_start, padding_end, _QUOTE)
+    else:
+        good &= end - text_end == ruler.middle
     hit[rows[~good]] = False
     return Cuts(ruler.template, line[rows], start, text_end, padding_start, padding_end).where(good), hit

@@ -7,6 +7,7 @@ go too when they need judgement (streams.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -15,12 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs import sql
-from chatlogs.normalizing import chunks, plain, projection, runs
+from chatlogs.normalizing import chunks, plain, projection, runs, unknown
 from chatlogs.normalizing import cuts as cutting
 from chatlogs.normalizing.cuts import PADDING, Cuts
 from chatlogs.normalizing.matching import Matched, Matcher
 from chatlogs.normalizing.runs import Runs
 from chatlogs.normalizing.streams import Streams
+from chatlogs.normalizing.stretches import stretched
 from chatlogs.normalizing.templates import Template
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import OBJECT, Ints, Lines
@@ -78,11 +80,12 @@ class Facts:
     """What the fast ways read of a block.
 
     stored: its stored completions, one row each (sql/block/completions.sql). streams: those of its chunks, if it has
-    any. odd: the lines whose records need the careful path.
+    any, and runs of them. odd: the lines whose records need the careful path.
     """
 
     stored: list[pa.Table] = field(default_factory=list)
     streams: Streams | None = None
+    runs: Runs | None = None
     odd: list[int] = field(default_factory=list)
 
 
@@ -109,7 +112,7 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     whole = [matched.where(~np.isin(matched.line, again)) for matched in whole]
     if found or whole or len(parsed):
         parts = [*plain.chunks(con, matcher, found, whole), _columns_of(parsed)]
-        facts.streams = Streams(chunks.of(chunks.table_of(parts)), found)
+        facts.streams, facts.runs = Streams(chunks.of(chunks.table_of(parts))), found
     return facts
 
 
@@ -210,7 +213,9 @@ def _table(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
 def _columns_of(parsed: pa.Table) -> dict[str, pa.Array]:
     """The columns of chunks.py, of chunks that SQL has parsed."""
     part = {name: parsed[name].combine_chunks() for name in parsed.column_names if name != "tool_calls"}
-    part |= {"last_line": part["line"], "first_fragment": part["content"], "last_fragment": part["content"]}
+    part |= {"last_line": part["line"]} | dict.fromkeys(
+        ("fragments", "first_fragment", "last_fragment"), part["content"]
+    )
     part |= {"chunks": pa.array(np.ones(len(parsed), np.int64)), "cut": pa.repeat(pa.scalar(False), len(parsed))}
     lists = parsed["tool_calls"].combine_chunks()
     without = pc.list_value_length(lists).fill_null(0).to_numpy() == 0
@@ -220,12 +225,34 @@ def _columns_of(parsed: pa.Table) -> dict[str, pa.Array]:
     return part
 
 
-def rest_of_streams(con: duckdb.DuckDBPyConnection, lines: Lines, streams: Streams, plain: Bools) -> list[Careful]:
+def folded(
+    con: duckdb.DuckDBPyConnection, lines: Lines, facts: Facts, careful: Sequence[str]
+) -> tuple[list[dict[str, pa.Table]], list[Careful]]:
+    """The plain streams, linked by the line that each begins in (`line_number`), and the chunks of all others.
+
+    careful: names of streams that are not plain, though it may look like it.
+    """
+    streams = facts.streams
+    if streams is None:
+        return [], []
+    plain, tangled = streams.plain(careful)
+    tables = [streams.folded(plain)]
+    if facts.runs is not None and tangled.any():
+        cut = stretched(con, streams, facts.runs, tangled)
+        are_plain, _ = cut.plain()
+        tables.append(cut.folded(are_plain))
+        plain |= tangled & np.isin(streams.first_line, cut.first_line[are_plain])
+    return tables, _rest_of(con, lines, streams, facts.runs, plain)
+
+
+def _rest_of(
+    con: duckdb.DuckDBPyConnection, lines: Lines, streams: Streams, found: Runs | None, plain: Bools
+) -> list[Careful]:
     """The chunks of the streams that are not plain, and runs of them."""
     cut, numbers = streams.chunks.cut, streams.chunks.numbers
     rows = np.flatnonzero(~plain)
     first = numbers["line"][rows]
-    text, lines_of = _run_texts(con, lines, streams.runs, first[cut[rows] & (numbers["chunks"][rows] > 1)])
+    text, lines_of = _run_texts(con, lines, found, first[cut[rows] & (numbers["chunks"][rows] > 1)])
     borders = zip(first.tolist(), numbers["last_line"][rows].tolist(), numbers["chunks"][rows].tolist(), strict=True)
     return [Careful(line, last, count, text.get(line), lines_of.get(line, [line])) for line, last, count in borders]
 
@@ -246,13 +273,14 @@ def _run_texts(
             starts, ends, fragments, borders, strict=True
         )
     }
-    return texts, {line: each.tolist() for line, each in found.lines_of(con, first).items()}
+    return texts, found.lines_of(con, first)
 
 
 def completions(rows: pa.Table) -> dict[str, pa.Table]:
     """The pieces of plain stored completions, linked likewise. Their texts are not copied."""
     falses = pa.repeat(pa.scalar(False), len(rows))
     responses = {name: rows[name] for name in _OF_RESPONSE} | {
+        "extra": _kept(rows, "extra"),
         "line_number": rows["line"],
         "last_line": rows["line"],
         "form": pa.repeat(pa.scalar("completion"), len(rows)),
@@ -261,12 +289,23 @@ def completions(rows: pa.Table) -> dict[str, pa.Table]:
     }
     pieces = {
         "completions": pa.table(responses),
-        "choices": pa.table({name: rows[name] for name in _OF_CHOICE} | {"line_number": rows["line"]}),
+        "choices": pa.table(
+            {name: rows[name] for name in _OF_CHOICE}
+            | {"extra": _kept(rows, "choice_extra"), "content_filter": _kept(rows, "content_filter")}
+            | {"line_number": rows["line"]}
+        ),
     }
     if "tool_calls" in rows.column_names:
         calls = rows.filter(pc.greater(pc.list_value_length(rows["tool_calls"]), 0))
         pieces["tool_calls"] = _tool_calls(calls)
     return pieces
+
+
+def _kept(rows: pa.Table, name: str) -> pa.Array:
+    """The fields that have no column, as they are kept; records that SQL has parsed have none."""
+    if name not in rows.column_names or rows[name].null_count == len(rows):
+        return pa.nulls(len(rows), pa.string())
+    return unknown.all_kept(rows[name].combine_chunks())
 
 
 _OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")

@@ -89,8 +89,10 @@ def _read_several(lines: Lines, line: int, found: Found) -> None:
         return
     text = lines.text(line)
     texts = list(read_documents(text))
+    if len(texts) < 2:
+        return
     results = [read_text(part, line, _offset(lines, line) + offset, found) for _, offset, part in texts]
-    if len(texts) < 2 or any(isinstance(result, Reject) for result, _ in results):
+    if any(isinstance(result, Reject) for result, _ in results):
         return
     del found.rejects[line]
     found.lines += len(texts) - 1

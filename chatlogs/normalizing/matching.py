@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chatlogs.normalizing.projection import COMPLETION
 from chatlogs.normalizing.quotes import Quotes
-from chatlogs.normalizing.templates import LINE_END, NUMBER, TEXT_FIELDS, Border, Hole, Template, learn
+from chatlogs.normalizing.templates import FILTER, LINE_END, NUMBER, TEXT_FIELDS, Border, Hole, Template, learn
 from chatlogs.normalizing.words import Bools, Words
 from chatlogs.reading.lines import NO_TRANSCRIPT, Ints, Lines
+from chatlogs.values import as_json
 
 _MOST_KEPT = 256  # templates, in all
 _MOST_TRIED = 12  # of them for lines with as many quotes
@@ -189,6 +191,20 @@ class Matcher:
         if usage is None:
             return pa.nulls(len(matched.line), pa.string_view())
         return self.words.views(*(self._place(border, matched.line) for border in usage))
+
+    def unknown(self, matched: Matched, level: str) -> pa.Array:
+        """The fields of a level that have no column, as JSON objects; nulls where the lines have none."""
+        own = [unknown for unknown in matched.template.unknown if unknown.level == level]
+        if not own:
+            return pa.nulls(len(matched.line), pa.string())
+        parts: list[pa.Array | pa.Scalar] = []
+        for unknown in own:
+            begin, end = (self._place(border, matched.line) for border in (unknown.start, unknown.end))
+            value = self.words.views(begin, end).cast(pa.string())
+            if level == FILTER:
+                return value
+            parts += [pa.scalar(f"{',' if parts else '{'}{as_json(unknown.name)}:"), value]
+        return pc.binary_join_element_wise(*parts, pa.scalar("}"), "")
 
     def _place(self, border: Border, line: Ints) -> Ints:
         quote, offset = border

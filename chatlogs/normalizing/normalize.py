@@ -124,10 +124,9 @@ def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
         careful.read_one(lines, line, found)
     _read_odd(lines, found)
     parts = [fold.completions(rows) for rows in facts.stored]
-    if facts.streams is not None:
-        plain = facts.streams.plain(found.streams)
-        careful.read(lines, fold.rest_of_streams(con, lines, facts.streams, plain), found)
-        parts.append(facts.streams.folded(plain))
+    folded, rest = fold.folded(con, lines, facts, found.streams)
+    careful.read(lines, rest, found)
+    parts += folded
     careful.untangle(lines, found)
     tables = _no_pieces()
     for name in ("completions", "choices", "tool_calls"):

@@ -153,7 +153,7 @@ def merge(a: Piece, b: Piece) -> Piece:
     _merge_usage(a, b)
     a.flags |= b.flags
     a.chunk_count = (a.chunk_count or 0) + (b.chunk_count or 0)
-    _merge_lists(a.extra, b.extra)
+    merge_lists(a.extra, b.extra)
     a.last_line, a.last_offset = b.last_line, b.last_offset
     a.role_repeats |= b.role_repeats
     for choice in b.choices.values():
@@ -237,7 +237,7 @@ def _merge_choice(a: Choice, b: Choice) -> None:
     a.role = a.role or b.role
     a.finish_reason = b.finish_reason or a.finish_reason
     a.content_filter = b.content_filter or a.content_filter
-    _merge_lists(a.extra, b.extra)
+    merge_lists(a.extra, b.extra)
 
 
 def _merge_audio(a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -275,13 +275,13 @@ def _merge_growth(a: Growth, b: Growth) -> Growth:
     return (a[0], b[1], a[2] + b[2]) if grows else None
 
 
-def _merge_lists(a: dict[str, Any], b: dict[str, Any]) -> None:
+def merge_lists(a: dict[str, Any], b: dict[str, Any]) -> None:
     """Append the values of each field; a value that repeats the one before it is kept once."""
     for name, values in b.items():
         if name not in a:
             a[name] = values
         elif isinstance(values, dict):
-            _merge_lists(a[name], values)
+            merge_lists(a[name], values)
         else:
             a[name].extend(values[1:] if same(a[name][-1], values[0]) else values)
 

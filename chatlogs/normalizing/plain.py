@@ -10,20 +10,25 @@ from collections.abc import Sequence
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chatlogs.normalizing.matching import Matched, Matcher
+from chatlogs.normalizing.projection import COMPLETION
 from chatlogs.normalizing.runs import Runs
+from chatlogs.normalizing.templates import CHOICE, FILTER, SAID, TOP
 
 _TEXTS = (
     "id", "model", "system_fingerprint", "service_tier", "role", "content", "reasoning", "refusal", "finish_reason",
     "call_id", "call_name", "call_arguments",
 )  # fmt: skip
+_UNKNOWN = ("extra", "choice_extra", "content_filter")
 _NUMBERS = ("created", "choice_index", "call_index")
 Columns = dict[str, pa.Array]
 _SCHEMA = pa.schema(
     [("line", pa.int64()), ("transcript", pa.int32()), ("usage", pa.string_view()), ("minified", pa.bool_())]
     + [(name, pa.string_view()) for name in _TEXTS]
     + [(name, pa.int64()) for name in _NUMBERS]
+    + [(name, pa.string()) for name in _UNKNOWN]
 )
 
 
@@ -52,7 +57,9 @@ def _of_runs(matcher: Matcher, runs: Runs, lines: Matched) -> Columns:
     part |= {name: runs.table[name].take(place).combine_chunks() for name in ("last_line", "chunks")}
     part["cut"] = pa.repeat(pa.scalar(True), len(lines.line))
     name = lines.template.text or ""
+    part["field"] = pa.repeat(pa.scalar(name), len(lines.line))
     if name == "content":
+        part["fragments"] = runs.table["fragments"].take(place).combine_chunks()
         last = runs.borders(part["last_line"].to_numpy())
         part |= {"first_fragment": part[name], "last_fragment": matcher.words.views(last.text_start, last.text_end)}
     part[name] = runs.table["text"].take(place).combine_chunks()
@@ -70,12 +77,26 @@ def _minified(con: duckdb.DuckDBPyConnection, part: Columns) -> pa.Array:
 def _columns(matcher: Matcher, lines: Matched) -> Columns:
     columns = {name: matcher.texts(lines, name) for name in _TEXTS}
     columns |= {name: matcher.numbers(lines, name) for name in _NUMBERS}
+    if lines.template.unknown:
+        columns |= {"extra": matcher.unknown(lines, TOP), "content_filter": matcher.unknown(lines, FILTER)}
+        columns["choice_extra"] = _with_said(lines, matcher.unknown(lines, CHOICE), matcher.unknown(lines, SAID))
     return columns | {
         "line": pa.array(lines.line),
         "transcript": pa.array(matcher.lines.transcript[lines.line]),
         "usage": matcher.usages(lines),
         "minified": pa.repeat(pa.scalar(lines.template.minified), len(lines.line)),
     }
+
+
+def _with_said(lines: Matched, own: pa.Array, said: pa.Array) -> pa.Array:
+    """The unknown fields of choices, and among them, under the name of what was said, those of that."""
+    if said.null_count == len(said):
+        return own
+    name = "message" if lines.template.lane == COMPLETION else "delta"
+    nested = pc.binary_join_element_wise(pa.scalar(f'"{name}":'), said, pa.scalar("}"), "")
+    if own.null_count == len(own):
+        return pc.binary_join_element_wise(pa.scalar("{"), nested, "")
+    return pc.binary_join_element_wise(pc.utf8_slice_codeunits(own, 0, -1), nested, ",")
 
 
 def _table(parts: Sequence[Columns]) -> pa.Table:

@@ -54,25 +54,27 @@ class Runs:
         """The rows of the runs that begin in these lines."""
         return np.searchsorted(self.table["first_line"].to_numpy(), first_line)
 
-    def fragments(self, first_line: int) -> str:
-        """The joined fragments of the run that begins in this line, as they are written."""
-        text: str = self.table["fragments"][int(self.places(np.array([first_line]))[0])].as_py()
-        return text
-
     def borders(self, line: Ints) -> Cuts:
         """Where these lines were cut; the template is any of theirs."""
         return self.cuts.where(np.searchsorted(self.cuts.line, line))
 
-    def lines_of(self, con: duckdb.DuckDBPyConnection, first_lines: Ints) -> dict[int, Ints]:
-        """The lines of the runs that begin in these lines."""
+    def members(self, con: duckdb.DuckDBPyConnection, first_lines: Ints) -> tuple[Ints, Ints]:
+        """All lines, in order, of the runs that begin in these lines; and the first line of each one's run."""
         if not len(first_lines):
-            return {}
+            return joined([]), joined([])
         wanted = self.borders(first_lines)
         con.register("wanted_runs", self._shown(wanted))
         con.register("cut_lines", self._shown(self.cuts.where(np.isin(self._keys(self.cuts), self._keys(wanted)))))
         same = " and ".join(f"c.{part} = f.{part}" for part in self.parts)
-        rows = con.execute(sql.text("block/run_lines", same=same)).fetchall()
-        return {first: np.array(lines, np.int64) for first, lines in rows}
+        found = con.sql(sql.text("block/run_lines", same=same)).to_arrow_table()
+        return found["line"].to_numpy(), found["first_line"].to_numpy()
+
+    def lines_of(self, con: duckdb.DuckDBPyConnection, first_lines: Ints) -> dict[int, list[int]]:
+        """The lines of the runs that begin in these lines, by these."""
+        found: dict[int, list[int]] = {first: [] for first in first_lines.tolist()}
+        for line, first in zip(*(part.tolist() for part in self.members(con, first_lines)), strict=True):
+            found[first].append(line)
+        return found
 
     def _keys(self, cuts: Cuts) -> Ints:
         """Numbers that are equal for lines with equal heads, and for few others."""
@@ -115,8 +117,8 @@ def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts])
     is_plain = found["text"].is_valid().to_numpy() & ~is_repeated
     runs.matched, fits = _fitting(matcher, cuts, first, is_plain)
     runs.table = found.filter(pa.array(fits))
-    runs.left = joined(runs.lines_of(con, first[~fits & ~is_repeated]).values())
-    runs.repeated = joined([*aside, *runs.lines_of(con, first[is_repeated]).values()])
+    runs.left, _ = runs.members(con, first[~fits & ~is_repeated])
+    runs.repeated = joined([*aside, runs.members(con, first[is_repeated])[0]])
     return runs
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.chunks import NONE, TEXTS, Chunks, Codes, says
-from chatlogs.normalizing.runs import Runs
+from chatlogs.normalizing.unknown import all_kept, kept_of_stream
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
 
@@ -63,10 +63,15 @@ class _Groups:
         """Whether all rows say the same, those aside that say nothing."""
         return self.least(code, code >= 0) >= self.most(code)
 
-    def earliest(self, code: Ints, line: Ints) -> Ints:
-        """What the first row says that says anything."""
-        said = np.flatnonzero(code >= 0)
-        said = said[np.argsort(line[said], kind="stable")]
+    def earliest(self, code: Ints) -> Ints:
+        """What the first row says that says anything; rows stand in the order of their lines."""
+        return self._first_said(code, np.flatnonzero(code >= 0))
+
+    def latest(self, code: Ints) -> Ints:
+        """What the last row says that says anything."""
+        return self._first_said(code, np.flatnonzero(code >= 0)[::-1])
+
+    def _first_said(self, code: Ints, said: Ints) -> Ints:
         groups, place = np.unique(self.of_row[said], return_index=True)
         found = np.full(len(self), NONE)
         found[groups] = code[said[place]]
@@ -75,20 +80,35 @@ class _Groups:
 
 @dataclass
 class Streams:
-    """The streams of a block's chunks; `runs` are those that some of these stand for."""
+    """The streams of a block's chunks."""
 
     chunks: Chunks
-    runs: Runs | None
 
-    def plain(self, careful: Sequence[str]) -> Bools:
-        """Which rows belong to plain streams; `careful` names streams that are none, though it may look like it."""
+    def plain(self, careful: Sequence[str] = ()) -> tuple[Bools, Bools]:
+        """Which rows belong to plain streams, and which to streams that may be once tangled runs are cut.
+
+        careful: names of streams that are not plain, though it may look like it.
+        """
         by_stream, by_choice = self._by_stream, self._by_choice
         odd = ~self._have_one_of_all
-        odd[by_stream.of_row[by_choice.first[~self._choices_are_plain]]] = True
-        odd[by_stream.of_row[self._tangled]] = True
+        odd[by_stream.of_row[by_choice.first[~self._choices_start_once]]] = True
         odd[by_stream.of_row[self._calls_that_differ]] = True
         odd |= np.isin(self._key[by_stream.first], self._keys_of(careful))
-        return ~odd[by_stream.of_row]
+        tangled = np.zeros(len(by_stream), bool)
+        tangled[by_stream.of_row[by_choice.first[~self._choices_are_in_order]]] = True
+        tangled[by_stream.of_row[self._tangled]] = True
+        tangled[by_stream.of_row[self._mixed]] = True
+        return ~(odd | tangled)[by_stream.of_row], (tangled & ~odd)[by_stream.of_row]
+
+    @property
+    def number(self) -> Ints:
+        """The number of each row's stream."""
+        return self._by_stream.of_row
+
+    @cached_property
+    def first_line(self) -> Ints:
+        """The line that the stream of each row begins in."""
+        return self._by_stream.least(self.chunks.numbers["line"])[self._by_stream.of_row]
 
     @cached_property
     def _key(self) -> Ints:
@@ -143,17 +163,20 @@ class Streams:
         return ok & by_stream.agree(speaking)
 
     @property
-    def _choices_are_plain(self) -> Bools:
+    def _choices_start_once(self) -> Bools:
+        ok = self._by_choice.total(self._opens) <= 1
+        ok &= self._by_choice.agree(self.chunks.codes["finish_reason"].code)
+        ok[self._repeating] = False
+        return ok
+
+    @property
+    def _choices_are_in_order(self) -> Bools:
         by_choice, codes = self._by_choice, self.chunks.codes
         line, last_line = self.chunks.numbers["line"], self.chunks.numbers["last_line"]
         has_role, speaks, ends = codes["role"].code >= 0, self._field >= 0, codes["finish_reason"].code >= 0
-        ok = by_choice.total(self._opens) <= 1
-        ok &= by_choice.agree(codes["finish_reason"].code)
         begins = by_choice.least(line, has_role)
-        ok &= (begins <= by_choice.least(line, speaks)) | (begins == _NEVER)
-        ok &= by_choice.most(last_line, has_role | speaks) <= by_choice.least(line, ends)
-        ok[self._repeating] = False
-        return ok
+        ok = (begins <= by_choice.least(line, speaks)) | (begins == _NEVER)
+        return ok & (by_choice.most(last_line, has_role | speaks) <= by_choice.least(line, ends))
 
     @property
     def _repeating(self) -> list[int]:
@@ -161,7 +184,7 @@ class Streams:
 
         Then the text begins with the first fragment twice, and so does the last fragment, which is longer.
         """
-        firsts, lasts = self.chunks.fragments
+        _, firsts, lasts = self.chunks.fragments
         heard = np.flatnonzero(says(firsts))
         if not len(heard):
             return []
@@ -183,10 +206,7 @@ class Streams:
         """How the content of a choice begins, as it was written."""
         text = ""
         for row in rows.tolist():
-            if self.runs is not None and self.chunks.cut[row]:
-                text += self.runs.fragments(int(self.chunks.numbers["line"][row]))
-            else:
-                text += self.chunks.texts["content"][row].as_py()
+            text += self.chunks.fragments[0][row].as_py()
             if len(text) >= length:
                 break
         return text
@@ -201,6 +221,21 @@ class Streams:
         rows, choice, field = rows[order], choice[order], field[order]
         goes_on = (choice[1:] == choice[:-1]) & (field[1:] == field[:-1])
         return rows[1:][goes_on & (line[rows[1:]] <= last_line[rows[:-1]])]
+
+    @property
+    def _mixed(self) -> Ints:
+        """Rows that begin before one ends that came before them, where unknown fields tell which came when."""
+        codes = self.chunks.codes
+        differ = ~self._by_stream.agree(codes["extra"].code)
+        for name in ("choice_extra", "content_filter"):
+            differ[self._by_stream.of_row[self._by_choice.first[~self._by_choice.agree(codes[name].code)]]] = True
+        rows = self._by_stream.order
+        rows = rows[differ[self._by_stream.of_row[rows]]]
+        stream = self._by_stream.of_row[rows]
+        # The streams stand one behind the other, so that one running maximum serves them all.
+        apart = stream * (int(self.chunks.numbers["last_line"].max(initial=0)) + 1)
+        reach = np.maximum.accumulate(self.chunks.numbers["last_line"][rows] + apart)
+        return rows[1:][(self.chunks.numbers["line"][rows] + apart)[1:] <= reach[:-1]]
 
     @property
     def _calls_that_differ(self) -> Ints:
@@ -246,17 +281,21 @@ class Streams:
             "opens": pa.array(self._opens[by_stream.first][kept]),
             "role_repeats": pa.array(((roles > starts) | (by_stream.most(numbers["chunks"], has_role) > 1))[kept]),
         }
+        columns["extra"] = _unknown(codes["extra"], by_stream, kept)
         return pa.table(columns | {name: _agreed(codes[name], by_stream, kept) for name in _ONE_A_STREAM})
 
     def _choices(self, plain: Bools) -> pa.Table:
-        by_choice, codes, line = self._by_choice, self.chunks.codes, self.chunks.numbers["line"]
+        by_choice, codes = self._by_choice, self.chunks.codes
+        filtered = codes["content_filter"]
         index = self.chunks.numbers["choice_index"][by_choice.first]
         kept = plain[by_choice.first] & (index >= 0)
         columns = {
-            "line_number": pa.array(self._line_number[by_choice.first[kept]]),
+            "line_number": pa.array(self.first_line[by_choice.first[kept]]),
             "choice_index": pa.array(index[kept]),
-            "role": codes["role"].take(by_choice.earliest(codes["role"].code, line)[kept]),
+            "role": codes["role"].take(by_choice.earliest(codes["role"].code)[kept]),
             "finish_reason": _agreed(codes["finish_reason"], by_choice, kept),
+            "extra": _unknown(codes["choice_extra"], by_choice, kept),
+            "content_filter": all_kept(filtered.take(by_choice.latest(filtered.code)[kept])),
         }
         texts = {name: _joined(self.chunks.texts[name], by_choice, kept) for name in TEXTS[:_CALL]}
         return pa.table(columns | texts)
@@ -269,25 +308,33 @@ class Streams:
         name = codes["call_name"]
         return pa.table(
             {
-                "line_number": pa.array(self._line_number[first[kept]]),
+                "line_number": pa.array(self.first_line[first[kept]]),
                 "choice_index": pa.array(numbers["choice_index"][first[kept]]),
                 "tool_call_index": pa.array(numbers["call_index"][first[kept]]),
                 "call_id": codes["call_id"].take(by_call.most(codes["call_id"].code[rows])[kept]),
                 "kind": pa.repeat(pa.scalar("function"), int(kept.sum())),
-                "name": name.take(by_call.earliest(name.code[rows], numbers["line"][rows])[kept]),
+                "name": name.take(by_call.earliest(name.code[rows])[kept]),
                 "arguments": _joined(self.chunks.texts["call_arguments"].take(pa.array(rows)), by_call, kept),
             }
         )
-
-    @cached_property
-    def _line_number(self) -> Ints:
-        """The line that the stream of each row begins in."""
-        return self._by_stream.least(self.chunks.numbers["line"])[self._by_stream.of_row]
 
 
 def _agreed(column: Codes, groups: _Groups, kept: Bools) -> pa.Array:
     """What the rows of each group say in a column, that say anything; they agree."""
     return column.take(groups.most(column.code)[kept])
+
+
+def _unknown(column: Codes, groups: _Groups, kept: Bools) -> pa.Array:
+    """The unknown fields of each group, as a stream keeps them: the values of each in a list, repeats once."""
+    if not (column.code >= 0).any():
+        return pa.nulls(int(kept.sum()), pa.string())
+    texts = column.texts.to_pylist()
+    said: list[list[str]] = [[] for _ in range(len(groups))]
+    rows = groups.order[column.code[groups.order] >= 0]
+    for group, code in zip(groups.of_row[rows].tolist(), column.code[rows].tolist(), strict=True):
+        said[group].append(texts[code])
+    one_by_one = (said[group] for group in np.flatnonzero(kept).tolist())
+    return pa.array([kept_of_stream(tuple(of)) if of else None for of in one_by_one], pa.string())
 
 
 def _joined(texts: pa.Array, groups: _Groups, kept: Bools) -> pa.Array:

@@ -23,7 +23,9 @@ from chatlogs.normalizing.projection import (
     KNOWN_FUNCTION,
     KNOWN_MESSAGE,
     KNOWN_TOP,
+    READ_ELSEWHERE,
 )
+from chatlogs.normalizing.unknown import says_no_more
 
 TEXT, NUMBER = "text", "number"
 LINE_END = -1
@@ -37,7 +39,9 @@ _WHOLE_NUMBER = re.compile(rb"0|[1-9][0-9]{0,15}")
 _LONGEST = 1 << 16  # a longer line is read alone
 _DEEPEST = 8
 _TOP_TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier", "obfuscation")
+_FILTERED = "content_filter_results"
 _SAID_TEXTS = ("role", "content", "refusal", "reasoning_content", "reasoning")
+TOP, CHOICE, SAID, FILTER = LEVELS = "extra", "choice_extra", "said_extra", "content_filter"
 TEXT_FIELDS = ("call_arguments", "content", "reasoning", "refusal")
 
 
@@ -51,11 +55,21 @@ class Hole:
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """A field that has no column of its own, at one of LEVELS: its name, and where its value stands."""
+
+    level: str
+    name: str
+    start: Border
+    end: Border
+
+
+@dataclass(frozen=True)
 class Template:
     """A line with holes. pieces: the bytes before, between and behind them, one more than holes.
 
     quotes: how many such a line has. fields: the hole that fills each column. usage: from where to where that
-    object reaches, if it is there; minified: it has no blanks. usage_numbers: the holes in it.
+    object reaches, if it is there; minified: it has no blanks. usage_numbers: the holes in it. unknown: other fields.
     text: the field that a stream's lines differ in. has_choice, has_call: whether there is one.
     """
 
@@ -70,6 +84,7 @@ class Template:
     usage: tuple[Border, Border] | None = None
     minified: bool = True
     usage_numbers: tuple[int, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
 
     def __hash__(self) -> int:
         return hash(self.pieces)
@@ -108,7 +123,10 @@ def learn(line: bytes, quotes: int) -> Template | None:
         _check(record)
     except (_Unfit, ValueError, RecursionError):
         return None
-    return _template(line, quotes, record, values)
+    template = _template(line, quotes, record, values)
+    if template is not None and template.unknown and not says_no_more(line, template.lane, unknown_of(record)):
+        return None
+    return template
 
 
 def _values(line: bytes) -> Iterator[_Value]:
@@ -146,17 +164,18 @@ def _walk(tokens: Sequence[tuple[bytes, int]], at: list[int], path: Path) -> Ite
 
 def _check(record: Any) -> None:
     """Raise _Unfit unless all that the record says has a column."""
-    _only(record, KNOWN_TOP)
+    choices = record.get("choices") if isinstance(record, dict) else None
+    may_say_more = isinstance(choices, list) and len(choices) == 1
+    _only(record, KNOWN_TOP, more=may_say_more)
     _texts(record, _TOP_TEXTS)
     _whole(record.get("created"))
     usage = record.get("usage")
     if usage is not None and not isinstance(usage, dict):
         raise _Unfit
-    choices = record.get("choices")
     if not isinstance(choices, list) or len(choices) > 1:
         raise _Unfit
     for choice in choices:
-        _only(choice, KNOWN_CHOICE)
+        _only(choice, KNOWN_CHOICE, more=True)
         _texts(choice, ("finish_reason",))
         _whole(choice.get("index"), absent=False)
         said = choice.get("delta", choice.get("message"))
@@ -166,7 +185,7 @@ def _check(record: Any) -> None:
 
 
 def _check_said(said: Any, streamed: bool) -> None:
-    _only(said, KNOWN_MESSAGE)
+    _only(said, KNOWN_MESSAGE, more=True)
     _texts(said, _SAID_TEXTS)
     reasons = said.get("reasoning_content"), said.get("reasoning")
     is_odd = said.get("audio") is not None or said.get("function_call") is not None or None not in reasons
@@ -184,9 +203,25 @@ def _check_said(said: Any, streamed: bool) -> None:
     _texts(calls[0]["function"], ("name", "arguments"))
 
 
-def _only(value: Any, known: frozenset[str]) -> None:
-    if not isinstance(value, dict) or any(name not in known and item is not None for name, item in value.items()):
+def _only(value: Any, known: frozenset[str], *, more: bool = False) -> None:
+    """Only these fields, or more that have no column either."""
+    if not isinstance(value, dict):
         raise _Unfit
+    names = {name for name, item in value.items() if name not in known and item is not None}
+    if names and (not more or names & READ_ELSEWHERE):
+        raise _Unfit
+
+
+def unknown_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record that have no column, by level; a content filter's results have one."""
+    (choice,) = record["choices"] or [{}]
+    part = "delta" if "delta" in choice else "message"
+    levels = {TOP: (record, KNOWN_TOP), CHOICE: (choice, KNOWN_CHOICE), SAID: (choice.get(part) or {}, KNOWN_MESSAGE)}
+    found = {
+        level: {name: value for name, value in said.items() if name not in names and value is not None}
+        for level, (said, names) in levels.items()
+    }
+    return found | {FILTER: found[CHOICE].pop(_FILTERED, None)}
 
 
 def _texts(value: dict[str, Any], names: Sequence[str]) -> None:
@@ -233,7 +268,27 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
         (_behind(quotes, usage.start), _before(quotes, line, usage.end)) if usage else None,
         usage is None or len(msgspec.json.encode(record["usage"])) == usage.end - usage.start,
         counted,
+        tuple(
+            Unknown(level, name, _behind(quotes, value.start), _before(quotes, line, value.end))
+            for value in values
+            for level, name in _unknown(value, line, said)
+        ),
     )
+
+
+def _unknown(value: _Value, line: bytes, said: str) -> Iterator[tuple[str, str]]:
+    """The level and the name of a field that has no column; nulls say nothing."""
+    if line[value.start : value.end] == b"null":
+        return
+    match value.path:
+        case (str(name),) if name not in KNOWN_TOP:
+            yield TOP, name
+        case ("choices", 0, str(name)) if name == _FILTERED:
+            yield FILTER, name
+        case ("choices", 0, str(name)) if name not in KNOWN_CHOICE:
+            yield CHOICE, name
+        case ("choices", 0, part, str(name)) if part == said and name not in KNOWN_MESSAGE:
+            yield SAID, name
 
 
 def _quotes_of(match: re.Match[bytes]) -> tuple[int, int]:

@@ -50,6 +50,7 @@ _BOM = codecs.BOM_UTF8
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _TRAILING_COMMA = re.compile(f"({_STRING.decode()})|,(?=\\s*[\\]}}])", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _LONGEST_INT = 4000  # digits; Python refuses to read longer ones, they are kept as text
@@ -151,8 +152,8 @@ def _patient(text: str, notes: _Notes) -> Decoded | Reject:
     reject: Reject | None = None
     for repair in (_as_is, _allow_control_characters, _drop_trailing_commas):
         mended, strict = repair(text)
-        if mended is text and reject is not None and strict:
-            continue
+        if reject is not None and mended == text and (strict or not _CONTROL.search(text)):
+            continue  # that was tried already
         flags: set[str] = set()
         try:
             value = _loads(mended, flags, strict=strict)

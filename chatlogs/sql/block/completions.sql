@@ -23,5 +23,8 @@ select
     content,
     reasoning,
     refusal,
+    extra,
+    choice_extra,
+    content_filter,
     given = (content is not null)::int + (reasoning is not null)::int + (refusal is not null)::int as plain
 from texts

@@ -1,4 +1,4 @@
--- Which lines is each of these runs made of? wanted_runs are the first of them.
-select f.line as first_line, list(c.line order by c.line) as lines
+-- Which lines are these runs made of? wanted_runs are the first of them.
+select c.line, f.line as first_line
 from cut_lines as c join wanted_runs as f on {same} and c.transcript = f.transcript
-group by f.line
+order by c.line

@@ -1,0 +1,71 @@
+"""Fields that have no column, as they are kept: what each record says, in lists where a stream says it chunk by chunk.
+
+The texts here are those of the records, so what is computed of one is computed once for all that are equal to it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlogs.normalizing.oddlines import Decoded, Found, read_line, records
+from chatlogs.normalizing.piece import Piece, listed, merge_lists
+from chatlogs.values import as_json
+
+_SAID = ("message", "delta")
+_PLAIN = ("id", "model", "system_fingerprint", "service_tier", "created", "form", "chunk_count", "usage", "extra")
+
+
+def says_no_more(line: bytes, lane: str, unknown: Mapping[str, Any]) -> bool:
+    """Whether the careful path reads the line as one plain piece with these unknown fields, and nothing else."""
+    decoded = read_line(line)
+    found = records(decoded) if isinstance(decoded, Decoded) and not decoded.repaired and not decoded.flags else None
+    if not isinstance(found, Found) or len(found.pieces) != 1 or found.loose != (lane == "chunk"):
+        return False
+    (piece,) = found.pieces
+    (choice,) = piece.choices.values()
+    streamed = lane == "chunk"
+    part = _SAID[streamed]
+    said = {part: unknown["said_extra"]} if unknown["said_extra"] else {}
+    own = unknown["choice_extra"] | said
+    filtered = unknown["content_filter"]
+    return (
+        _is_plain(piece)
+        and piece.extra == (listed(unknown["extra"]) if streamed else unknown["extra"])
+        and choice.extra == (listed(own, *_SAID) if streamed else own)
+        and choice.content_filter == (as_json(filtered) if filtered else None)
+        and not (choice.logprobs or choice.audio)
+    )
+
+
+def _is_plain(piece: Piece) -> bool:
+    """Whether the piece says nothing but what the fast path reads."""
+    empty = Piece(line_number=piece.line_number, byte_offset=piece.byte_offset)
+    names = set(Piece.__slots__) - {*_PLAIN, "choices", "last_line", "last_offset", "part", "opens", "role_repeats"}
+    return all(getattr(piece, name) == getattr(empty, name) for name in names)
+
+
+def all_kept(texts: pa.StringArray) -> pa.StringArray:
+    """The unknown fields of stored completions, or of their choices, as they are kept; nothing where there are none."""
+    encoded = pc.dictionary_encode(texts)
+    return pa.array(map(_kept, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
+
+
+@functools.lru_cache(maxsize=4096)
+def _kept(text: str | None) -> str | None:
+    fields = None if text is None else msgspec.json.decode(text)
+    return as_json(fields) if fields else None
+
+
+@functools.lru_cache(maxsize=4096)
+def kept_of_stream(texts: tuple[str, ...]) -> str:
+    """The fields that the chunks of a stream, or of a choice, say one after the other, as they are kept."""
+    merged: dict[str, Any] = {}
+    for text in texts:
+        merge_lists(merged, listed(msgspec.json.decode(text), *_SAID))
+    return as_json(merged)
