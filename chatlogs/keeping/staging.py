@@ -89,7 +89,7 @@ class Staging:
         order; `sort=()` keeps them as they are. A table without rows gives a file that commit leaves out.
         """
         fitted = parquet.fit(table, data)
-        pieces = parquet.sorted_pieces(fitted, parquet.ORDER[table] if sort is None else sort)
+        pieces = parquet.sorted_pieces(table, fitted, parquet.ORDER[table] if sort is None else sort)
         return self._write(table, pieces, rows=fitted.num_rows, width=fitted.nbytes)
 
     def write_batches(
