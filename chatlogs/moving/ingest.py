@@ -294,7 +294,8 @@ class _Run:
             if self._overtaken(ledger.read_ledger(snapshot), fresh):
                 return False
             order = list(dict.fromkeys(reading.name for reading in self.readings))
-            changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, order=order)
+            differ = self.writer.ids_differ()
+            changes = resolve.resolve(self.store, snapshot, self.staging, self.staged, order=order, ids_differ=differ)
             for reading in fresh:
                 reading.duplicates = changes.duplicates.pop(reading.name, 0)
                 reading.responses -= changes.continued.pop(reading.name, 0)

@@ -77,14 +77,22 @@ def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, o
 
 
 def resolve(
-    store: Store, snapshot: Snapshot, staging: Staging, staged: dict[str, list[StagedFile]], *, order: Sequence[str]
+    store: Store,
+    snapshot: Snapshot,
+    staging: Staging,
+    staged: dict[str, list[StagedFile]],
+    *,
+    order: Sequence[str],
+    ids_differ: bool = False,
 ) -> Changes:
     """What to commit so that each response of the staged files and the store is one row.
 
-    order: the names of the new sources, in the order in which their responses follow each other.
+    order: the names of the new sources, in the order in which their responses follow each other. ids_differ: it is
+    known that no two of the new responses have the same id, so that these need be compared with stored ones only.
     """
     changes = Changes(dict(staged))
-    if not staged["completions"]:
+    nothing_stored = len(snapshot.files("completions")) == 1  # the file without rows
+    if not staged["completions"] or (ids_differ and nothing_stored):
         return changes
     con = duckdb.connect()
     try:

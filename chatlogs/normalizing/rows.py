@@ -30,6 +30,13 @@ def completion_keys(source_key: int, byte_offset: pa.ChunkedArray, part: pa.Chun
     return _mix(_mix(place) ^ np.uint64(source_key & (1 << 64) - 1)).view(np.int64)
 
 
+def hashes(con: duckdb.DuckDBPyConnection, texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """Numbers of the texts that are there: where these differ, the texts do."""
+    con.register("texts", pa.table({"text": texts}))
+    query = "select hash(text) as number from texts where text is not null"
+    return con.sql(query).to_arrow_table()["number"].to_numpy()
+
+
 def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """The finalizer of splitmix64: a bijection that spreads neighbours over all 64 bits."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
