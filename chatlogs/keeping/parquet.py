@@ -45,6 +45,7 @@ _UNIQUE = {*LOOK_UPS, "line_number", "byte_offset", "call_id", "request_id", "cu
 _MANY_ROWS_A_RESPONSE = {"logprobs", "chunks"}
 _TIMES = ("created", "started_at", "ingested_at", "arrived_at")
 _LONGEST_STATISTIC = 100
+_BUFFER_BYTES = 1 << 16
 _INF = float("inf")
 
 
@@ -156,20 +157,24 @@ def write(
     `rows` and `width` (bytes) of what is to come, as far as known, size the row groups. With
     `target_bytes` no further piece is taken once the file is that large; the caller goes on with the rest.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     temporary = f"{path}.tmp"
     group = max(1_000, min(ROW_GROUP_ROWS, rows * ROW_GROUP_BYTES // max(1, width)))
     try:
         with open(temporary, "wb") as file:
-            with pq.ParquetWriter(file, _as_views(table), **_options(table, min(rows, group), level)) as writer:
+            # Arrow writes by itself: through a Python file each page would wait for the interpreter.
+            with (
+                pa.BufferedOutputStream(pa.OSFile(temporary, "wb"), _BUFFER_BYTES) as sink,
+                pq.ParquetWriter(sink, _as_views(table), **_options(table, min(rows, group), level)) as writer,
+            ):
                 for piece in pieces:
                     writer.write_table(piece.cast(_as_views(table)), row_group_size=group)
-                    if target_bytes is not None and file.tell() >= target_bytes:
+                    if target_bytes is not None and sink.tell() >= target_bytes:
                         break
                 # Views are our own affair: whoever reads the file by its Arrow schema gets the declared one.
                 writer.add_key_value_metadata({"ARROW:schema": base64.b64encode(TABLES[table].arrow().serialize())})
-            file.flush()
             os.fsync(file.fileno())
         os.rename(temporary, path)
     except BaseException:
