@@ -25,6 +25,7 @@ SHAPES = [
     '{"prompt_tokens":true,"completion_tokens":null,"cost":0.00%d,"total_tokens":%d}',
     '{"prompt_tokens_details":null,"prompt_cache_hit_tokens":%d,"cached_tokens":%d,"num_cached_tokens":1}',
     '{"tier":"pro \\" 12 %d","prompt_tokens":%d,"cache_creation_input_tokens":%d,"reasoning_tokens":%d}',
+    '{"queue_time":0.%d,"prompt_tokens":%d}',
     '{"queue_time":0.1,"x":{"y":[1,%d]},"prompt_tokens":9007199254740993,"completion_tokens":%d}',
     "{}",
 ]
@@ -55,7 +56,9 @@ def con():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_texts_alike_are_read_as_each_alone(con, shape: str) -> None:
     texts = [*_texts(shape, 1500, 1), None, *_texts(shape, 1500, 2)]
-    chunks = pa.chunked_array([pa.array(["", *texts[:100]], pa.string())[1:], pa.array(texts[100:], pa.string())])
+    chunks = pa.chunked_array(
+        [pa.array(["", *texts[:100]], pa.string())[1:], pa.array([], pa.string()), pa.array(texts[100:], pa.string())]
+    )
     found = usages.token_counts(con, chunks)
     assert {name: values.to_pylist() for name, values in found.items()} == _one_by_one(con, texts)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ _WHOLE_NUMBER = """create or replace temp macro whole_number(v) as
 NAMES = tuple(name for name in COMPLETIONS.names if name in DERIVED and name.endswith("_tokens"))
 FEW = 1000  # so many are parsed sooner than compared
 _MOST_SHAPES = 8
+_WORTH = 1 / 32  # of the first texts need be alike, or the others are not even compared
 _LONGEST = 1 << 11
 _SLICE = 2048  # texts looked at together, so that their bytes stay in the cache
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*')
@@ -47,7 +49,7 @@ _MARKS = (10**15, 3 * 10**15)
 _MOST_KEPT = 256
 
 _Origins = dict[str, int]
-_judged: dict[tuple[bytes, ...], _Origins | None] = {}
+_worker = threading.local()
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
@@ -105,7 +107,11 @@ def _read_alike(
             for name, hole in origins.items():
                 counts[name].values[rows[here]] = words.numbers(*(border[here] for border in numbers[hole]))
                 counts[name].known[rows[here]] = True
+            if here.mean() < _WORTH and not at:
+                break
         left = left[~fits]
+        if fits[:_SLICE].mean() < _WORTH:
+            break
     return np.sort(np.append(left, np.array(unlike, np.int64)))
 
 
@@ -115,7 +121,7 @@ def _shown(usage: pa.ChunkedArray) -> tuple[Words, Ints, Ints]:
     starts: list[Ints] = []
     ends: list[Ints] = []
     before = 0
-    for chunk in usage.chunks:
+    for chunk in (chunk for chunk in usage.chunks if len(chunk)):
         _, offsets, texts = chunk.buffers()
         borders = np.frombuffer(offsets, np.int32)[chunk.offset :][: len(chunk) + 1].astype(np.int64)
         if texts is not None:
@@ -143,11 +149,20 @@ def _origins(con: duckdb.DuckDBPyConnection, pieces: Sequence[bytes]) -> _Origin
     if sum(map(len, pieces)) > _LONGEST:
         return None
     kind = tuple(pieces)
-    if kind not in _judged:
-        if len(_judged) >= _MOST_KEPT:
-            _judged.clear()
-        _judged[kind] = _asked(con, pieces)
-    return _judged[kind]
+    if kind in (known := _judged()):
+        return known[kind]
+    if len(known) >= _MOST_KEPT:
+        known.clear()
+    known[kind] = _asked(con, pieces)
+    return known[kind]
+
+
+def _judged() -> dict[tuple[bytes, ...], _Origins | None]:
+    """What this thread knows of texts already, by their pieces."""
+    if not hasattr(_worker, "judged"):
+        _worker.judged = {}
+    judged: dict[tuple[bytes, ...], _Origins | None] = _worker.judged
+    return judged
 
 
 def _asked(con: duckdb.DuckDBPyConnection, pieces: Sequence[bytes]) -> _Origins | None:
