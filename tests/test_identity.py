@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ingested import stored
 from log_lines import Obj, dumps, obj
 
+from chatlogs.moving import writer
 from chatlogs.moving.identity import Response, continues, decide
 from chatlogs.moving.ingest import ingest
 
@@ -64,6 +65,15 @@ both = pytest.mark.parametrize("one_run", [True, False], ids=["one run", "two ru
 def test_an_equal_answer_is_counted_not_stored(new_store: NewStore, tmp_path: Path, one_run: bool) -> None:
     (row,) = rows_of(new_store, tmp_path, [completion()], [completion()], [completion()], one_run=one_run)
     assert row["duplicates"] == 2 and row["flags"] == []
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_an_equal_answer_is_found_however_few_ids_are_known_in_memory(
+    new_store: NewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(writer, "_MOST_IDS", most)
+    (row,) = rows_of(new_store, tmp_path, [completion()], [completion()], one_run=True)
+    assert row["duplicates"] == 1 and row["flags"] == []
 
 
 @both

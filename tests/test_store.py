@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from deltalake import DeltaTable
 from store_rows import WHEN, ingest, rows, state, tables_of, torn
 
 from chatlogs.errors import StoreError
+from chatlogs.keeping import parquet
 from chatlogs.keeping.store import Store
 from chatlogs.keeping.upkeep import compact, rewrite
 from chatlogs.keeping.verify import problems
@@ -394,3 +396,22 @@ def test_importing_the_store_loads_no_engine() -> None:
     probe = f"import sys, chatlogs.keeping.store; print(sorted({engines} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_rows_are_sorted_as_arrow_sorts_them() -> None:
+    """Nulls last, equal rows as they came; in chunks, and with nulls in texts that come as views."""
+    draw = random.Random(5)
+    columns = {
+        "model": [draw.choice(["b", "a", None, "ä", ""]) for _ in range(500)],
+        "system_fingerprint": [draw.choice(["x", None]) for _ in range(500)],
+        "completion_key": [draw.choice([None, -3, 0, 7, 2**63 - 1, -(2**63)]) for _ in range(500)],
+        "choice_index": [draw.randrange(-2, 2) for _ in range(500)],
+        "content": [draw.choice([None, "", f"short {n}", f"longer than twelve bytes {n}"]) for n in range(500)],
+    }
+    declared = TABLES["choices"].arrow()
+    arrays = [pa.array(columns.get(f.name, [None] * 500), f.type) for f in declared]
+    whole = pa.table(arrays, schema=declared)
+    chunked = pa.concat_tables([whole.slice(0, 3), whole.slice(3, 300), whole.slice(303)])
+    (piece,) = parquet.sorted_pieces("choices", chunked, parquet.ORDER["choices"])
+    keys = [(name, "ascending") for name in parquet.ORDER["choices"]]
+    assert piece.cast(declared).to_pylist() == whole.sort_by(keys).to_pylist()

@@ -134,8 +134,11 @@ def main(args: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in arguments or os.environ.get("CHATLOGS_DEBUG", "") not in ("", "0")
     _open_streams()
-    if args is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
+    if args is None:
+        # numpy's threads for linear algebra wait by spinning, and nothing here is linear algebra.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
     code = _run(arguments, debug)
     if args is None:
         _leave(code)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from chatlogs.errors import StoreError
 from chatlogs.keeping import locks, parquet
@@ -89,7 +89,7 @@ class Staging:
         order; `sort=()` keeps them as they are. A table without rows gives a file that commit leaves out.
         """
         fitted = parquet.fit(table, data)
-        pieces = parquet.sorted_pieces(fitted, parquet.ORDER[table] if sort is None else sort)
+        pieces = parquet.sorted_pieces(table, fitted, parquet.ORDER[table] if sort is None else sort)
         return self._write(table, pieces, rows=fitted.num_rows, width=fitted.nbytes)
 
     def write_batches(
@@ -149,7 +149,8 @@ def leftovers(store: str) -> bool:
 
 def reason(error: BaseException) -> str:
     """Why, in the words of the system: 'No space left on device'."""
-    text: Any = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    number = getattr(error, "errno", None)  # Arrow says it in more words
+    text = (os.strerror(number) if number else "") or str(error) or type(error).__name__
     return str(text).splitlines()[0].rstrip(".")
 
 

@@ -297,7 +297,10 @@ class _Run:
             order = list(dict.fromkeys(reading.name for reading in self.readings))
             bodies = {row["source"] for row in ledger_now.values() if row["container"] == "sse"}
             bodies |= {reading.name for reading in fresh if reading.container == "sse"}
-            changes = resolve.resolve(snapshot, self.staging, self.staged, order=order, bodies=bodies)
+            differ = self.writer.ids_differ()
+            changes = resolve.resolve(
+                snapshot, self.staging, self.staged, order=order, bodies=bodies, ids_differ=differ
+            )
             for reading in fresh:
                 reading.duplicates = changes.duplicates.pop(reading.name, 0)
                 reading.responses -= changes.continued.pop(reading.name, 0)

@@ -81,14 +81,17 @@ def resolve(
     *,
     order: Sequence[str],
     bodies: Collection[str] = (),
+    ids_differ: bool = False,
 ) -> Changes:
     """What to commit so that each response of the staged files and the store is one row.
 
     order: the names of the new sources, in the order in which their responses follow each other. bodies: the names
-    of those, new or stored, that hold SSE bodies.
+    of those, new or stored, that hold SSE bodies. ids_differ: it is known that no two of the new responses have the
+    same id, so that these need be compared with stored ones only.
     """
     changes = Changes(dict(staged))
-    if not staged["completions"]:
+    nothing_stored = len(snapshot.files("completions")) == 1  # the file without rows
+    if not staged["completions"] or (ids_differ and nothing_stored):
         return changes
     con = duckdb.connect()
     try:

@@ -26,6 +26,7 @@ from chatlogs.normalizing.hiding import hidden, hidden_table
 
 FILE_BYTES = 48 << 20  # of pieces in memory, gathered into one file a table
 _WRITES_AT_ONCE = 1
+_MOST_IDS = 4_000_000  # of which is known in memory, 8 bytes each, that none is twice
 _ALWAYS = ("completions", "choices", "tool_calls", "messages")
 
 _worker = threading.local()
@@ -43,6 +44,8 @@ class Writer:
         self._bytes = 0
         self._rejects: list[pa.Table] = []
         self._writes: list[Future[list[StagedFile]]] = []
+        self._ids: list[npt.NDArray[np.uint64]] | None = []
+        self._noting = threading.Lock()
 
     def add(self, source: str, source_key: int, pieces: Tables) -> None:
         """Take whole responses of one source."""
@@ -82,6 +85,13 @@ class Writer:
             staged["rejects"].append(self._staging.write("rejects", pa.concat_tables(self._rejects)))
         return staged
 
+    def ids_differ(self) -> bool:
+        """Whether it is known that no two of the responses written have the same id. Ask when all is written."""
+        if self._ids is None:
+            return False
+        hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *self._ids]))
+        return not bool(np.any(hashes[1:] == hashes[:-1]))
+
     def _flush(self) -> None:
         if not self._gathered:
             return
@@ -93,12 +103,19 @@ class Writer:
 
     def _write(self, gathered: list[tuple[str, int, Tables]]) -> list[StagedFile]:
         pieces, keys, sources = _joined(gathered)
+        self._note_ids(pieces["completions"]["id"])
         found = hidden(rows.rows(_connection(), pieces, keys=keys), self._content)
         written = []
         for name in sorted(self._tables & found.keys()):
             columns = {"source": sources, "ingested_at": self._now, "duplicates": 0}
             written.append(self._staging.write(name, rows.conform(name, found[name], **columns)))
         return written
+
+    def _note_ids(self, ids: pa.ChunkedArray) -> None:
+        hashes = rows.hashes(_connection(), ids)
+        with self._noting:
+            if self._ids is not None:
+                self._ids = [*self._ids, hashes] if sum(map(len, self._ids)) + len(hashes) <= _MOST_IDS else None
 
 
 def _joined(gathered: Sequence[tuple[str, int, Tables]]) -> tuple[Tables, npt.NDArray[np.int64], pa.ChunkedArray]:

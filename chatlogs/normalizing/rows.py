@@ -5,7 +5,6 @@ All that can be derived from a piece is derived here, once, whichever path read 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 
@@ -17,32 +16,25 @@ import pyarrow.compute as pc
 
 from chatlogs import schema, sql
 from chatlogs.finish import FINISH_CLASSES, OTHER
+from chatlogs.normalizing import usages
 from chatlogs.schema import KEYS
 
 _Columns = dict[str, pa.Array | pa.ChunkedArray]
 _ASKED = ("id", "usage", "error_code", "error_type", "error_message", "flags")
 _KEYS = [column.name for column in KEYS]
 
-_DETAILS = {
-    "prompt": "cached cache_write audio",
-    "completion": "reasoning audio accepted_prediction rejected_prediction",
-}
-USAGE_STRUCTURE = json.dumps(
-    dict.fromkeys(
-        "prompt_tokens completion_tokens total_tokens reasoning_tokens cached_tokens num_cached_tokens "
-        "prompt_cache_hit_tokens cache_creation_input_tokens".split(),
-        "VARCHAR",
-    )
-    | {f"{side}_tokens_details": {f"{n}_tokens": "VARCHAR" for n in names.split()} for side, names in _DETAILS.items()}
-)
-_WHOLE_NUMBER = """create or replace temp macro whole_number(v) as
-    if(contains(v, '.') and try_cast(v as double) <> trunc(try_cast(v as double)), null, try_cast(v as bigint))"""
-
 
 def completion_keys(source_key: int, byte_offset: pa.ChunkedArray, part: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """The surrogate key of each response: distinct within a source by construction, and the same in every run."""
     place = byte_offset.to_numpy().astype(np.uint64) << np.uint64(16) | part.to_numpy().astype(np.uint64)
     return _mix(_mix(place) ^ np.uint64(source_key & (1 << 64) - 1)).view(np.int64)
+
+
+def hashes(con: duckdb.DuckDBPyConnection, texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """Numbers of the texts that are there: where these differ, the texts do."""
+    con.register("texts", pa.table({"text": texts}))
+    query = "select hash(text) as number from texts where text is not null"
+    return con.sql(query).to_arrow_table()["number"].to_numpy()
 
 
 def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -54,7 +46,7 @@ def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """Teach a connection what the row queries need; once."""
-    con.execute(_WHOLE_NUMBER)
+    usages.prepare(con)
 
 
 def rows(
@@ -86,8 +78,8 @@ def _of_completions(
     ended = place.filter(pc.is_valid(choices["finish_reason"]))
     counts = {"choices": _counts(place, len(responses)), "finished": _counts(ended, len(responses))}
     con.register("piece_completions", pa.table({name: responses[name] for name in _ASKED} | counts))
-    query = sql.text("rows/completions", usage_structure=USAGE_STRUCTURE)
-    return _columns(con.sql(query).to_arrow_table())
+    derived = _columns(con.sql(sql.text("rows/completions")).to_arrow_table())
+    return derived | usages.token_counts(con, responses["usage"])
 
 
 def _of_choices(pieces: Mapping[str, pa.Table], place: Mapping[str, pa.ChunkedArray], responses: int) -> _Columns:

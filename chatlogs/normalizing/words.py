@@ -102,8 +102,16 @@ class Words:
             good &= _all_digits((self._words[start + _SIZE] ^ _DIGITS) & _MASKS[np.clip(size - _SIZE, 0, _SIZE)])
         return good
 
+    def digits(self, place: Ints) -> Ints:
+        """How many digits stand from the place on; of more than eight, eight."""
+        other = self._words[place] ^ _DIGITS
+        other = (other | (other + _ABOVE_NINE)) & _HIGHS  # right up to the first byte that is no digit
+        return (np.bitwise_count(~other & (other - np.uint64(1))) >> 3).astype(np.int64)
+
     def numbers(self, start: Ints, end: Ints) -> Ints:
         """The whole numbers that stand from start to end, for which `are_numbers` holds."""
+        if len(start) and (end - start).max() == 1:
+            return self._bytes[start].astype(np.int64) - ord("0")
         many = np.maximum(end - start - _SIZE, 0)
         number = self._value(start + many, end - start - many)
         return number if not many.any() else number + self._value(start, many) * 10**_SIZE
