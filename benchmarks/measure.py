@@ -44,8 +44,10 @@ def measure(
 ) -> Measurement:
     """Run `command` to its end; raises Failed when its exit code is another one."""
     began = time.perf_counter()
+    # As installed programs run, which keep their modules compiled.
+    surroundings = {name: value for name, value in (env or os.environ).items() if name != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(
-        command, cwd=cwd, env=dict(env or os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, cwd=cwd, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         said = process.stderr.read()

@@ -45,7 +45,7 @@ class Placed:
 
     @property
     def stream(self) -> str:
-        """The stream it is a part of, as sql/block/facts.sql names it."""
+        """The stream it is a part of, as streams.py takes it."""
         if self.transcript != NO_TRANSCRIPT:
             return f"body {self.transcript}"
         return f"id {self.piece.id or self.ahead or ''}"

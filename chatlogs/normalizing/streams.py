@@ -16,66 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.chunks import NONE, TEXTS, Chunks, Codes, says
+from chatlogs.normalizing.groups import NEVER, Groups
 from chatlogs.normalizing.unknown import all_kept, kept_of_stream
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
 
 _CONTENT, _CALL = 0, len(TEXTS) - 1  # numbers of fields; a call's is larger by its slot
 _ONE_A_STREAM = ("id", "model", "system_fingerprint", "service_tier", "usage")
-_NEVER = np.iinfo(np.int64).max
-
-
-class _Groups:
-    """Rows in groups that have the same keys: of each group, what its rows have in common or add up to.
-
-    order: the rows, by group and within it as they stand. first: the row that each group begins with.
-    """
-
-    def __init__(self, *keys: Ints) -> None:
-        self.order = np.lexsort(keys[::-1])
-        ordered = [key[self.order] for key in keys]
-        begins = np.ones(len(self.order), bool)
-        if len(begins):
-            begins[1:] = np.any([key[1:] != key[:-1] for key in ordered], axis=0)
-        self.starts = np.flatnonzero(begins)
-        self.first = self.order[self.starts]
-        self.of_row = np.empty(len(self.order), np.int64)
-        self.of_row[self.order] = np.cumsum(begins) - 1
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def least(self, values: Ints, where: Bools | None = None) -> Ints:
-        """The least value, of the rows under the mask; _NEVER where there is none."""
-        values = values if where is None else np.where(where, values, _NEVER)
-        return np.minimum.reduceat(values[self.order], self.starts) if len(self) else values
-
-    def most(self, values: Ints, where: Bools | None = None) -> Ints:
-        """The greatest value likewise; NONE where there is none."""
-        values = values if where is None else np.where(where, values, NONE)
-        return np.maximum.reduceat(values[self.order], self.starts) if len(self) else values
-
-    def total(self, values: Ints | Bools) -> Ints:
-        """The sum of values, or how many rows are under a mask."""
-        return np.bincount(self.of_row, values, len(self)).astype(np.int64)
-
-    def agree(self, code: Ints) -> Bools:
-        """Whether all rows say the same, those aside that say nothing."""
-        return self.least(code, code >= 0) >= self.most(code)
-
-    def earliest(self, code: Ints) -> Ints:
-        """What the first row says that says anything; rows stand in the order of their lines."""
-        return self._first_said(code, np.flatnonzero(code >= 0))
-
-    def latest(self, code: Ints) -> Ints:
-        """What the last row says that says anything."""
-        return self._first_said(code, np.flatnonzero(code >= 0)[::-1])
-
-    def _first_said(self, code: Ints, said: Ints) -> Ints:
-        groups, place = np.unique(self.of_row[said], return_index=True)
-        found = np.full(len(self), NONE)
-        found[groups] = code[said[place]]
-        return found
 
 
 @dataclass
@@ -123,12 +70,12 @@ class Streams:
         return np.array([-1 - int(of) if kind == "body" else ids.get(of, 0) for kind, _, of in kinds], np.int64)
 
     @cached_property
-    def _by_stream(self) -> _Groups:
-        return _Groups(self._key)
+    def _by_stream(self) -> Groups:
+        return Groups(self._key)
 
     @cached_property
-    def _by_choice(self) -> _Groups:
-        return _Groups(self._by_stream.of_row, self.chunks.numbers["choice_index"])
+    def _by_choice(self) -> Groups:
+        return Groups(self._by_stream.of_row, self.chunks.numbers["choice_index"])
 
     @cached_property
     def _said(self) -> list[Bools]:
@@ -175,7 +122,7 @@ class Streams:
         line, last_line = self.chunks.numbers["line"], self.chunks.numbers["last_line"]
         has_role, speaks, ends = codes["role"].code >= 0, self._field >= 0, codes["finish_reason"].code >= 0
         begins = by_choice.least(line, has_role)
-        ok = (begins <= by_choice.least(line, speaks)) | (begins == _NEVER)
+        ok = (begins <= by_choice.least(line, speaks)) | (begins == NEVER)
         return ok & (by_choice.most(last_line, has_role | speaks) <= by_choice.least(line, ends))
 
     @property
@@ -244,11 +191,11 @@ class Streams:
         return rows[by_call.first[~by_call.agree(self.chunks.codes["call_id"].code[rows])]]
 
     @cached_property
-    def _by_call(self) -> tuple[Ints, _Groups]:
+    def _by_call(self) -> tuple[Ints, Groups]:
         """The rows of tool calls, and these in groups by slot."""
         slot = self.chunks.numbers["call_index"]
         rows = np.flatnonzero(slot >= 0)
-        return rows, _Groups(self._by_choice.of_row[rows], slot[rows])
+        return rows, Groups(self._by_choice.of_row[rows], slot[rows])
 
     def folded(self, plain: Bools) -> dict[str, pa.Table]:
         """The plain streams, linked by the line that each begins in (`line_number`)."""
@@ -273,7 +220,7 @@ class Streams:
             "line_number": pa.array(by_stream.least(numbers["line"])[kept]),
             "last_line": pa.array(by_stream.most(numbers["last_line"])[kept]),
             "form": pa.repeat(pa.scalar("stream"), int(kept.sum())),
-            "created": pa.array(created[kept], mask=created[kept] == _NEVER),
+            "created": pa.array(created[kept], mask=created[kept] == NEVER),
             "chunk_count": pa.array(by_stream.total(numbers["chunks"])[kept]),
             "flags": pc.if_else(
                 pa.array(varies[kept]), pa.scalar(["created_varies"]), pa.scalar([], pa.list_(pa.string()))
@@ -319,12 +266,12 @@ class Streams:
         )
 
 
-def _agreed(column: Codes, groups: _Groups, kept: Bools) -> pa.Array:
+def _agreed(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
     """What the rows of each group say in a column, that say anything; they agree."""
     return column.take(groups.most(column.code)[kept])
 
 
-def _unknown(column: Codes, groups: _Groups, kept: Bools) -> pa.Array:
+def _unknown(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
     """The unknown fields of each group, as a stream keeps them: the values of each in a list, repeats once."""
     if not (column.code >= 0).any():
         return pa.nulls(int(kept.sum()), pa.string())
@@ -337,7 +284,7 @@ def _unknown(column: Codes, groups: _Groups, kept: Bools) -> pa.Array:
     return pa.array([kept_of_stream(tuple(of)) if of else None for of in one_by_one], pa.string())
 
 
-def _joined(texts: pa.Array, groups: _Groups, kept: Bools) -> pa.Array:
+def _joined(texts: pa.Array, groups: Groups, kept: Bools) -> pa.Array:
     """The texts of each group, one behind the other; null where there is none."""
     rows = groups.order[kept[groups.of_row[groups.order]]]
     there = texts.is_valid().to_numpy(zero_copy_only=False)
