@@ -17,15 +17,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs.normalizing.outside import Outside
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import COMPLETION, STREAM, Piece
+from chatlogs.normalizing.requested import MESSAGE, OF_FACTS, OF_REQUEST, Messages
 from chatlogs.normalizing.requests import add_request, apply_facts
 from chatlogs.normalizing.shells import ANSWER_FIELDS, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.decoding import DEPTH_LIMIT
 from chatlogs.reading.envelopes import Envelope
-from chatlogs.reading.lines import OBJECT, Block, Lines
+from chatlogs.reading.lines import OBJECT, Block, Ints, Lines
 from chatlogs.schema import TIME
 from chatlogs.values import as_json
 
@@ -56,7 +58,7 @@ class _Unwrapped:
     chunks: list[int] = field(default_factory=list)  # how many chunks it holds; 0 for a completion
     facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS: tuples of plain values, which
     flags: list[frozenset[str]] = field(default_factory=list)  # the collector of garbage need not look at
-    messages: list[dict[str, Any]] = field(default_factory=list)  # rows, `piece` being the line
+    messages: Messages = field(default_factory=Messages)
     bare: list[bytes] = field(default_factory=list)
     count: int = 0
     shells: Shells = field(default_factory=Shells)
@@ -69,7 +71,8 @@ def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list
     if not sample or sum(_may_wrap(lines.text(line)) for line in sample) * 2 <= len(sample):
         return {}, []
     found = _Unwrapped()
-    for line in records.tolist():
+    _take_alike(lines, records, asked, found)
+    for line in records[~np.isin(records, found.lines)].tolist():
         text = lines.text(line)
         if _may_wrap(text):
             _take(text, line, asked, found)
@@ -85,6 +88,22 @@ def _may_wrap(text: bytes) -> bool:
     """Whether the line holds an answer below its first level, perhaps in a text."""
     at = text.find(b'"choices')
     return at > 0 and text.count(b"{", 0, at) > 1
+
+
+def _take_alike(lines: Lines, records: Ints, asked: Asked, found: _Unwrapped) -> None:
+    """Take the lines that hold one completion, in a wrapper whose shape tells all."""
+    taken = Outside().take(lines, records, asked)
+    count = len(taken.lines)
+    if not count:
+        return
+    said = dict(zip(OF_FACTS, zip(*taken.facts, strict=True), strict=True))
+    asks = dict(zip(OF_REQUEST, zip(*taken.requests, strict=True), strict=True))
+    metadata = zip(asks["metadata"], said["metadata"], strict=True)
+    columns = said | asks | {"metadata": [one if one is not None else other for one, other in metadata]}
+    found.lines, found.begins, found.chunks = taken.lines, list(range(count)), [0] * count
+    found.facts = list(zip(*[columns[name] for name in _FACTS], strict=True))
+    found.flags, found.messages, found.count = taken.flags, taken.messages, count
+    found.bare = [b"\n".join(taken.answers), b"\n"]
 
 
 def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
@@ -115,7 +134,7 @@ def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
     found.chunks.append(holder.chunks)
     found.facts.append(_facts_of(facts))
     found.flags.append(frozenset(facts.flags))
-    found.messages += [{**message, "piece": line} for message in facts.messages]
+    found.messages.add_rows(facts.messages, line)
     found.bare.append(holder.bare())
     found.count += holder.chunks + 1
 
@@ -248,10 +267,18 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
                 table.schema.get_field_index("piece"), table.schema.field("piece"), numbers.take(place)
             )
             tables[name] = table.filter(pc.is_valid(place))
-    taken = set(wrappers.tolist())
-    rows = [row for row in found.messages if row["piece"] in taken]
-    tables["messages"] = pa.Table.from_pylist(rows, schema=PIECES["messages"].arrow())
+    tables["messages"] = _messages(found.messages, wrappers)
     return tables, wrappers.tolist()
+
+
+def _messages(messages: Messages, wrappers: Ints) -> pa.Table:
+    """The messages of the wrappers that are kept."""
+    schema = PIECES["messages"].arrow()
+    names = ("piece", "message_index", *MESSAGE)
+    values = dict(zip(names, (messages.line, messages.message_index, *messages.columns), strict=True))
+    table = pa.table([pa.array(values[f.name], f.type) for f in schema], schema=schema)
+    kept = np.isin(np.array(messages.line, np.int64), wrappers)
+    return table if kept.all() else table.filter(pa.array(kept))
 
 
 def _good(responses: pa.Table, partials: Partials, found: _Unwrapped, at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -88,9 +88,7 @@ def _files_of(folder: str) -> Iterator[str]:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        yield from (
-            os.path.join(path, name) for name in names if _may_be_log(name)
-        )
+        yield from (os.path.join(path, name) for name in names if _may_be_log(name))
 
 
 def _may_be_log(name: str) -> bool:
