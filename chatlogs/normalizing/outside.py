@@ -18,6 +18,7 @@ from chatlogs.normalizing.requested import OF_REQUEST, Messages, Parameters, fac
 from chatlogs.normalizing.shells import ERRORS, NAMING, REQUESTS, Path, Places, places_of
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
+from chatlogs.reading.decoding import DEPTH_LIMIT
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.lines import Ints, Lines
 from chatlogs.reading.wrappers import STEPS
@@ -27,7 +28,7 @@ _MOST = 1 << 12  # shapes
 _MOST_NAMES = 100  # of fields
 _BODIES = ("response", "body", "completion", "output", "response_body")
 _OTHERS = frozenset({"chunks", "sse", "response_text", "response_json", "result", "reply", "providerResponse"})
-_QUOTE, _COLON, _SPACE, _TAB, _CR = 0x22, 0x3A, 0x20, 0x09, 0x0D
+_QUOTE, _COLON, _SPACE, _TAB, _CR, _BRACE = 0x22, 0x3A, 0x20, 0x09, 0x0D, 0x7B
 _NOTHING = Literal["no field of this name is expected"]
 _Fields = dict[str, msgspec.Raw] | list[Any] | str | int | float | bool | None | msgspec.UnsetType
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -261,7 +262,7 @@ def _learned(said: dict[str, Any], where: Path) -> Plan | None:
     if may_be_hosted(said) or len(asking) > 1 or not _is_told_by_shape(said, where):
         return None
     places: dict[object, Path] = {}
-    value = {name: _marked(item, (name,), where, places) for name, item in said.items()}
+    value = {name: _marked(item, (name,), where, places) for name, item in said.items() if name not in asking}
     if asking and (probe := _probe(said[asking[0]], asking[0], places)) is None:
         return None
     if asking:
@@ -317,8 +318,8 @@ def _marked(item: Any, path: Path, where: Path, places: dict[object, Path]) -> A
     """The value with another one in place of each scalar that says something; containers are known by identity."""
     if path == where:
         return _ANSWER
-    if isinstance(item, msgspec.Raw):  # messages
-        item = msgspec.json.decode(item)
+    if isinstance(item, msgspec.Raw):  # messages, of which more is not asked here
+        item = [{"role": "mark"}] if bytes(item)[:1] == b"[" else None
     if not item or isinstance(item, bool):
         return item
     if isinstance(item, dict) and ".".join(path) in STEPS:
@@ -354,7 +355,8 @@ def _probe(fields: dict[str, Any], name: str, places: dict[object, Path]) -> dic
 
 
 class _Keys:
-    """Counts the keys of lines: their texts that a colon follows."""
+    """Counts the keys of lines: their texts that a colon follows. plain: lines that are sure to be no deeper than may
+    be, and of which no text is followed by a blank."""
 
     def __init__(self, lines: Lines) -> None:
         self.lines = lines
@@ -368,6 +370,8 @@ class _Keys:
         blank = closing & ((behind == _SPACE) | (behind == _TAB) | (behind == _CR))
         until = np.concatenate([[0], np.cumsum(blank)])
         self.plain = lines.clean & (until[first[1:]] == until[first[:-1]])
+        opened = np.flatnonzero((data[: lines.block.size] | _SPACE) == _BRACE)
+        self.plain &= np.searchsorted(opened, lines.end) - np.searchsorted(opened, lines.start) <= DEPTH_LIMIT
 
     def outside(self, numbers: Sequence[int], answers: Sequence[msgspec.Raw]) -> int:
         """How many keys these lines have but for those in their answers."""

@@ -85,8 +85,6 @@ class Parameters:
                     raise ValueError("a number that no column holds")
         piece = Piece()
         apply_request(piece, values)
-        if not isinstance(piece.request_model, (str, type(None))):
-            raise ValueError("a model that is no text")
         said = tuple([getattr(piece, name) for name in OF_REQUEST])
         return said, frozenset(piece.flags), keys
 
@@ -155,9 +153,19 @@ def _texts(values: Sequence[Any]) -> list[str | None]:
     return [value or None for value in values]
 
 
+class _Facts:
+    """As much of a piece as facts are put into."""
+
+    request_id = custom_id = provider = metadata = status_code = None
+    started_at = first_chunk_at = last_chunk_at = ended_at = None
+
+    def __init__(self) -> None:
+        self.flags: set[str] = set()
+
+
 def facts_of(facts: Sequence[tuple[str, Any]]) -> tuple[tuple[Any, ...], frozenset[str]]:
     """The values of OF_FACTS, and flags."""
-    piece = Piece()
+    piece: Any = _Facts()
     apply_facts(piece, dict(facts))
     return _values_of_facts(piece), frozenset(piece.flags)
 

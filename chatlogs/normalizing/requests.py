@@ -27,8 +27,8 @@ def apply_request(piece: Piece, request: Mapping[str, Any]) -> None:
     """Fill the request's columns and messages; what has no column goes to `request`. What is there stays."""
     rest = {name: value for name, value in request.items() if value is not None and name not in _DROPPED}
     rest = without_secrets(rest)
-    _keep(piece, "request_model", text(rest.get("model")) and rest.pop("model"))
-    _keep(piece, "requested_service_tier", text(rest.get("service_tier")) and rest.pop("service_tier"))
+    _keep(piece, "request_model", text(rest.get("model")) and text(rest.pop("model")))
+    _keep(piece, "requested_service_tier", text(rest.get("service_tier")) and text(rest.pop("service_tier")))
     if isinstance(rest.get("stream"), bool):
         _keep(piece, "stream", rest.pop("stream"))
     for name in ("temperature", "top_p"):
