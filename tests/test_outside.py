@@ -23,6 +23,11 @@ ANSWER = (
     '{"id":"c%d","object":"chat.completion","created":1700000000,"model":"m","choices":[{"index":0,"message":'
     '{"role":"assistant","content":"Hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"total_tokens":2}}'
 )
+CHUNKS = [
+    '{"id":"c%d","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":'
+    f'{delta},"finish_reason":{finish}}}]}}'
+    for delta, finish in (('{"role":"assistant","content":"He"}', "null"), ('{"content":"llo"}', '"stop"'))
+]
 MESSAGES = (
     '[{"role":"user","content":"Hi"}]',
     '[{"role":"system","content":""},{"role":"user","content":"\\u00e9 \\"a\\":1 \\ud83d\\ude00","name":"n"}]',
@@ -78,7 +83,7 @@ def joined(draw: st.DrawFn, parts: list[str]) -> str:
 def wrappers(draw: st.DrawFn) -> str:
     more = draw(fields(ANSWER_FIELDS, 1)) if draw(st.integers(0, 5)) == 0 else []
     answer = ANSWER[:-1] + "".join(f",{one}" for one in more) + "}"
-    form = draw(st.sampled_from(("exchange", "nested", "litellm", "batch", "openpipe")))
+    form = draw(st.sampled_from(("chunks", "exchange", "nested", "litellm", "batch", "openpipe")))
     asks = draw(fields(PARAMETERS, 3))
     if form != "litellm" or draw(st.integers(0, 8)) == 0:
         asks.append(f'"messages":{draw(st.sampled_from(MESSAGES))}')
@@ -90,6 +95,7 @@ def wrappers(draw: st.DrawFn) -> str:
     if form == "nested" and draw(st.booleans()):
         request = joined(draw, [f'"body":{request}', '"method":"POST"', *draw(fields(INSIDE, 1))])
     parts = {
+        "chunks": [f'"request":{request}', f'"{draw(st.sampled_from(("chunks", "response")))}":[{",".join(CHUNKS)}]'],
         "exchange": [f'"request":{request}', f'"response":{answer}'],
         "nested": [f'"request":{request}', f'"response":{answer}'],
         "litellm": ['"litellm_call_id":"x"', f'"model_parameters":{request}', f'"response":{answer}', '"model":"g"',

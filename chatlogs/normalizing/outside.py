@@ -26,13 +26,15 @@ from chatlogs.reading.wrappers import STEPS
 UNSET = msgspec.UNSET
 _MOST = 1 << 12  # shapes
 _MOST_NAMES = 100  # of fields
-_BODIES = ("response", "body", "completion", "output", "response_body")
-_OTHERS = frozenset({"chunks", "sse", "response_text", "response_json", "result", "reply", "providerResponse"})
+_BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
+_OTHERS = frozenset({"sse", "response_text", "response_json", "result", "reply", "providerResponse"})
 _QUOTE, _COLON, _SPACE, _TAB, _CR, _BRACE = 0x22, 0x3A, 0x20, 0x09, 0x0D, 0x7B
 _NOTHING = Literal["no field of this name is expected"]
 _Fields = dict[str, msgspec.Raw] | list[Any] | str | int | float | bool | None | msgspec.UnsetType
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _ANSWER: dict[str, Any] = {"choices": [{"message": {}}]}
+_CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
+_CHUNKS = [_CHUNK]
 _ASKING = REQUESTS | {"model_parameters"}
 _MARK = "\0"
 _BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
@@ -50,6 +52,8 @@ _Answer: Any = msgspec.defstruct(
     ],
 )
 _answer = msgspec.json.Decoder(_Answer).decode
+_answers = msgspec.json.Decoder(list[_Answer]).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Frame:
@@ -110,6 +114,7 @@ class Taken:
 
     lines: list[int] = field(default_factory=list)
     answers: list[msgspec.Raw] = field(default_factory=list)
+    chunks: list[list[msgspec.Raw] | None] = field(default_factory=list)  # of answers that are lists of these
     requests: list[tuple[Any, ...]] = field(default_factory=list)  # values of OF_REQUEST
     facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of OF_FACTS
     flags: list[frozenset[str]] = field(default_factory=list)
@@ -146,12 +151,12 @@ class Outside:
         read = self._said(text)
         if read is None:
             return
-        said, where = read
-        shape = where, _shape(said, ())
+        said, where, chunks = read
+        shape = where, chunks is None, _shape(said, ())
         if shape not in self.plans:
             if len(self.plans) >= _MOST:
                 self.plans.clear()
-            self.plans[shape] = _learned(said, where)
+            self.plans[shape] = _learned(said, where, _ANSWER if chunks is None else _CHUNKS)
         plan = self.plans[shape]
         if plan is None:
             return
@@ -165,14 +170,15 @@ class Outside:
             return
         found.lines.append(line)
         found.answers.append(_at(said, where))
+        found.chunks.append(chunks)
         found.requests.append(request)
         found.facts.append(facts)
         found.flags.append(plan.flags | flags | more)
         found.asked.append(messages)
         found.keys += keys
 
-    def _said(self, text: memoryview) -> tuple[dict[str, Any], Path] | None:
-        """The fields of a line, and where among them its answer is."""
+    def _said(self, text: memoryview) -> tuple[dict[str, Any], Path, list[msgspec.Raw] | None] | None:
+        """The fields of a line, where among them its answer is, and the chunks that it is made of."""
         values = self.root.values(text)
         if values is None:
             return None
@@ -182,7 +188,9 @@ class Outside:
             return None
         body = bodies[0]
         if _is_answer(said[body]):
-            return said, (body,)
+            return said, (body,), None
+        if chunks := _chunks(said[body]):
+            return said, (body,), chunks
         values = self.inner.values(said[body])
         if values is None:
             return None
@@ -190,7 +198,7 @@ class Outside:
         bodies = [name for name in _BODIES if name in said[body]]
         if len(bodies) != 1 or not _is_answer(said[body][bodies[0]]):
             return None
-        return said, (body, bodies[0])
+        return said, (body, bodies[0]), None
 
     def _request(self, plan: Plan, said: dict[str, Any]) -> tuple[tuple[Any, ...], frozenset[str], int, Any]:
         """The values of OF_REQUEST, flags, how many keys the parameters have, and the messages."""
@@ -217,6 +225,14 @@ def _is_answer(raw: msgspec.Raw) -> bool:
         return b'"message"' in bytes(_answer(raw).choices)
     except (ValueError, RecursionError):
         return False
+
+
+def _chunks(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """The items of a list of chunks; none where it is anything else."""
+    try:
+        return _items(raw) if _answers(raw) else []
+    except (ValueError, RecursionError):
+        return []
 
 
 def _at(value: dict[str, Any], path: Path) -> Any:
@@ -257,12 +273,12 @@ def _keys_beside(request: dict[str, Any]) -> int:
     return len(request) + sum(keys_in(msgspec.json.decode(item)) for name, item in request.items() if name != "body")
 
 
-def _learned(said: dict[str, Any], where: Path) -> Plan | None:
+def _learned(said: dict[str, Any], where: Path, carried: Any) -> Plan | None:
     asking = [name for name, item in said.items() if name in _ASKING and isinstance(item, dict) and item]
     if may_be_hosted(said) or len(asking) > 1 or not _is_told_by_shape(said, where):
         return None
     places: dict[object, Path] = {}
-    value = {name: _marked(item, (name,), where, places) for name, item in said.items() if name not in asking}
+    value = {name: _marked(item, (name,), where, carried, places) for name, item in said.items() if name not in asking}
     if asking and (probe := _probe(said[asking[0]], asking[0], places)) is None:
         return None
     if asking:
@@ -272,7 +288,8 @@ def _learned(said: dict[str, Any], where: Path) -> Plan | None:
         return None
     envelope = envelopes[0]
     parts = envelope.parts
-    if envelope.error is not None or envelope.transcript or len(parts) != 1 or parts[0].value != _ANSWER:
+    alike = envelope.transcript == (carried is _CHUNKS) and len(parts) == 1
+    if envelope.error is not None or not alike or parts[0].value != (_CHUNK if carried is _CHUNKS else _ANSWER):
         return None
     if parts[0].arrived_at is not None or parts[0].unread is not None:
         return None
@@ -314,16 +331,16 @@ def _is_plain_step(name: str, item: Any, where: Path) -> bool:
 _LOADED = _BODY_NAMES | {"error", "object", "content"}
 
 
-def _marked(item: Any, path: Path, where: Path, places: dict[object, Path]) -> Any:
+def _marked(item: Any, path: Path, where: Path, carried: Any, places: dict[object, Path]) -> Any:
     """The value with another one in place of each scalar that says something; containers are known by identity."""
     if path == where:
-        return _ANSWER
+        return carried
     if isinstance(item, msgspec.Raw):  # messages, of which more is not asked here
         item = [{"role": "mark"}] if bytes(item)[:1] == b"[" else None
     if not item or isinstance(item, bool):
         return item
     if isinstance(item, dict) and ".".join(path) in STEPS:
-        item = {name: _marked(inner, (*path, name), where, places) for name, inner in item.items()}
+        item = {name: _marked(inner, (*path, name), where, carried, places) for name, inner in item.items()}
     if isinstance(item, (dict, list)):
         places[id(item)] = path
         return item

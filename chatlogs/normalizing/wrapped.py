@@ -7,6 +7,7 @@ tests says that both give the same.
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -93,17 +94,20 @@ def _may_wrap(text: bytes) -> bool:
 def _take_alike(lines: Lines, records: Ints, asked: Asked, found: _Unwrapped) -> None:
     """Take the lines that hold one completion, in a wrapper whose shape tells all."""
     taken = Outside().take(lines, records, asked)
-    count = len(taken.lines)
-    if not count:
+    if not taken.lines:
         return
     said = dict(zip(OF_FACTS, zip(*taken.facts, strict=True), strict=True))
     asks = dict(zip(OF_REQUEST, zip(*taken.requests, strict=True), strict=True))
     metadata = zip(asks["metadata"], said["metadata"], strict=True)
     columns = said | asks | {"metadata": [one if one is not None else other for one, other in metadata]}
-    found.lines, found.begins, found.chunks = taken.lines, list(range(count)), [0] * count
+    found.lines, found.chunks = taken.lines, [len(chunks or ()) for chunks in taken.chunks]
+    *found.begins, found.count = itertools.accumulate((chunks + 1 for chunks in found.chunks), initial=0)
     found.facts = list(zip(*[columns[name] for name in _FACTS], strict=True))
-    found.flags, found.messages, found.count = taken.flags, taken.messages, count
-    found.bare = [b"\n".join(taken.answers), b"\n"]
+    found.flags, found.messages = taken.flags, taken.messages
+    found.bare = [
+        b"%b\n" % answer if chunks is None else b"data: %b\n%b" % (b"\ndata: ".join(chunks), _DONE)
+        for answer, chunks in zip(taken.answers, taken.chunks, strict=True)
+    ]
 
 
 def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
