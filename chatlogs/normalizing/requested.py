@@ -28,8 +28,8 @@ OF_REQUEST = (
 OF_FACTS = ("request_id", "custom_id", "provider", "metadata", "started_at", "first_chunk_at", "ended_at",
             "status_code")  # fmt: skip
 MESSAGE = ("role", "content", "content_parts", "name", "tool_call_id", "tool_calls")
-_MOST = 1 << 12
-_LONGEST = 1 << 14  # parameters of more bytes are not remembered
+_MOST = 1 << 11
+_LONGEST = 1 << 12  # parameters of more bytes are not remembered
 
 
 class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,7 @@ _FACTS = (
 )  # fmt: skip
 _OWN = ("temperature", "top_p", "seed", "metadata", "request", "error_code", "error_type", "error_message",
         "status_code")  # fmt: skip
+_worker = threading.local()
 _facts_of = operator.attrgetter(*_FACTS)
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
@@ -93,7 +95,9 @@ def _may_wrap(text: bytes) -> bool:
 
 def _take_alike(lines: Lines, records: Ints, asked: Asked, found: _Unwrapped) -> None:
     """Take the lines that hold one completion, in a wrapper whose shape tells all."""
-    taken = Outside().take(lines, records, asked)
+    if not hasattr(_worker, "outside"):
+        _worker.outside = Outside()
+    taken = _worker.outside.take(lines, records, asked)
     if not taken.lines:
         return
     said = dict(zip(OF_FACTS, zip(*taken.facts, strict=True), strict=True))
