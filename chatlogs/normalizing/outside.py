@@ -25,6 +25,7 @@ from chatlogs.reading.wrappers import STEPS
 
 UNSET = msgspec.UNSET
 _MOST = 1 << 12  # shapes
+_AT_ONCE = 128  # lines whose messages are gathered, so that few are in memory twice
 _MOST_NAMES = 100  # of fields
 _BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
 _OTHERS = frozenset({"sse", "response_text", "response_json", "result", "reply", "providerResponse"})
@@ -119,8 +120,13 @@ class Taken:
     facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of OF_FACTS
     flags: list[frozenset[str]] = field(default_factory=list)
     messages: Messages = field(default_factory=Messages)
-    asked: list[Any] = field(default_factory=list)  # messages of each line
+    asked: list[Any] = field(default_factory=list)  # messages of the last lines
     keys: int = 0  # of all objects but those in the answers
+
+    def gather(self) -> None:
+        """Put the messages of the last lines into columns."""
+        self.keys += self.messages.add(self.lines[len(self.lines) - len(self.asked) :], self.asked)
+        self.asked = []
 
 
 @dataclass
@@ -141,8 +147,10 @@ class Outside:
         borders = zip(chosen.tolist(), lines.start[chosen].tolist(), lines.end[chosen].tolist(), strict=True)
         for line, start, end in borders:
             self._take(view[start:end], line, asked, found)
+            if len(found.asked) >= _AT_ONCE:
+                found.gather()
         if found.lines:
-            found.keys += found.messages.add(found.lines, found.asked)
+            found.gather()
             if keys.outside(found.lines, found.answers) != found.keys:
                 return Taken()
         return found

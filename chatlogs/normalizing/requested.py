@@ -12,10 +12,14 @@ from itertools import chain
 from typing import Any
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from chatlogs.normalizing.choices import part_texts
+from chatlogs.normalizing.partials import PIECES
 from chatlogs.normalizing.piece import Piece
 from chatlogs.normalizing.requests import apply_facts, apply_request, without_secrets
+from chatlogs.reading.lines import Ints
 from chatlogs.values import as_json, fits
 
 UNSET = msgspec.UNSET
@@ -27,7 +31,7 @@ OF_REQUEST = (
 )  # fmt: skip
 OF_FACTS = ("request_id", "custom_id", "provider", "metadata", "started_at", "first_chunk_at", "ended_at",
             "status_code")  # fmt: skip
-MESSAGE = ("role", "content", "content_parts", "name", "tool_call_id", "tool_calls")
+_SCHEMA = PIECES["messages"].arrow()
 _MOST = 1 << 11
 _LONGEST = 1 << 12  # parameters of more bytes are not remembered
 
@@ -106,28 +110,25 @@ class Parameters:
 
 @dataclass
 class Messages:
-    """Rows of messages in columns."""
+    """Rows of messages, some lines at a time as columns; `piece` is the line."""
 
-    line: list[int] = field(default_factory=list)
-    message_index: list[int] = field(default_factory=list)
-    columns: list[list[Any]] = field(default_factory=lambda: [[] for _ in MESSAGE])
+    tables: list[pa.Table] = field(default_factory=list)
 
     def add_rows(self, rows: Sequence[Mapping[str, Any]], line: int) -> None:
         """Add the messages of one line, read alone."""
-        for row in rows:
-            self.line.append(line)
-            self.message_index.append(row["message_index"])
-            for column, name in zip(self.columns, MESSAGE, strict=True):
-                column.append(row[name])
+        if rows:
+            self.tables.append(pa.Table.from_pylist([{**row, "piece": line} for row in rows], schema=_SCHEMA))
 
     def add(self, lines: Sequence[int], found: Sequence[Sequence[_Message]]) -> int:
         """Add the messages of these lines; how many keys they have comes back."""
         every = list(chain.from_iterable(found))
         if not every:
             return 0
-        for line, messages in zip(lines, found, strict=True):
-            self.line += [line] * len(messages)
-            self.message_index += range(len(messages))
+        counts = [len(messages) for messages in found]
+        given: dict[str, Any] = {
+            "piece": np.repeat(lines, counts),
+            "message_index": list(chain.from_iterable(map(range, counts))),
+        }
         said = list(zip(*map(msgspec.structs.astuple, every), strict=True))
         keys = sum(len(column) - column.count(UNSET) for column in said)
         role, content, name, call_id, calls, _ = said
@@ -143,10 +144,16 @@ class Messages:
                     contents[place] = None
         keys += sum(keys_in(value) for value in calls if value)
         called = [as_json(value) if value else None for value in calls]
-        new = [_texts(role), contents, parts, _texts(name), _texts(call_id), called]
-        for column, values in zip(self.columns, new, strict=True):
-            column += values
+        given |= {"role": _texts(role), "content": contents, "content_parts": parts, "name": _texts(name)}
+        given |= {"tool_call_id": _texts(call_id), "tool_calls": called}
+        self.tables.append(pa.table([pa.array(given[f.name], f.type) for f in _SCHEMA], schema=_SCHEMA))
         return keys
+
+    def of(self, lines: Ints) -> pa.Table:
+        """The messages of these lines."""
+        table = pa.concat_tables([_SCHEMA.empty_table(), *self.tables])
+        kept = np.isin(np.asarray(table["piece"]), lines)
+        return table if kept.all() else table.filter(pa.array(kept))
 
 
 def _texts(values: Sequence[Any]) -> list[str | None]:

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from chatlogs.normalizing.outside import Outside
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import COMPLETION, STREAM, Piece
-from chatlogs.normalizing.requested import MESSAGE, OF_FACTS, OF_REQUEST, Messages
+from chatlogs.normalizing.requested import OF_FACTS, OF_REQUEST, Messages
 from chatlogs.normalizing.requests import add_request, apply_facts
 from chatlogs.normalizing.shells import ANSWER_FIELDS, Shells
 from chatlogs.reading.asked import Asked
@@ -275,18 +275,8 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
                 table.schema.get_field_index("piece"), table.schema.field("piece"), numbers.take(place)
             )
             tables[name] = table.filter(pc.is_valid(place))
-    tables["messages"] = _messages(found.messages, wrappers)
+    tables["messages"] = found.messages.of(wrappers)
     return tables, wrappers.tolist()
-
-
-def _messages(messages: Messages, wrappers: Ints) -> pa.Table:
-    """The messages of the wrappers that are kept."""
-    schema = PIECES["messages"].arrow()
-    names = ("piece", "message_index", *MESSAGE)
-    values = dict(zip(names, (messages.line, messages.message_index, *messages.columns), strict=True))
-    table = pa.table([pa.array(values[f.name], f.type) for f in schema], schema=schema)
-    kept = np.isin(np.array(messages.line, np.int64), wrappers)
-    return table if kept.all() else table.filter(pa.array(kept))
 
 
 def _good(responses: pa.Table, partials: Partials, found: _Unwrapped, at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
