@@ -6,41 +6,31 @@ its shape; what that means is learned from one line, by `unwrap`. No line is tak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
-import pyarrow as pa
 
 from chatlogs.normalizing.requested import OF_REQUEST, Messages, Parameters, facts_of, keys_in, messages_of
-from chatlogs.normalizing.shells import ERRORS, NAMING, REQUESTS, Path, Places, places_of
+from chatlogs.normalizing.shallow import ASKING, BODIES, UNSET, Frame, Keys, raws
+from chatlogs.normalizing.shells import ERRORS, REQUESTS, Path, Places, places_of
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
-from chatlogs.reading.decoding import DEPTH_LIMIT
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.lines import Ints, Lines
 from chatlogs.reading.wrappers import STEPS
 
-UNSET = msgspec.UNSET
 _MOST = 1 << 12  # shapes
 _AT_ONCE = 128  # lines whose messages are gathered, so that few are in memory twice
-_MOST_NAMES = 100  # of fields
-_BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
 _OTHERS = frozenset({"sse", "response_text", "response_json", "result", "reply", "providerResponse"})
-_QUOTE, _COLON, _SPACE, _TAB, _CR, _BRACE = 0x22, 0x3A, 0x20, 0x09, 0x0D, 0x7B
 _NOTHING = Literal["no field of this name is expected"]
-_Fields = dict[str, msgspec.Raw] | list[Any] | str | int | float | bool | None | msgspec.UnsetType
-_raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _ANSWER: dict[str, Any] = {"choices": [{"message": {}}]}
 _CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
 _CHUNKS = [_CHUNK]
-_ASKING = REQUESTS | {"model_parameters"}
 _MARK = "\0"
 _BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
 _STEPS_OF_REQUESTS = _BODY_NAMES.union(*(STEPS.get(name, ()) for name in REQUESTS))
-_STEPS_OF_ANSWERS = frozenset({"error"}).union(*(STEPS.get(name, ()) for name in _BODIES))
+_STEPS_OF_ANSWERS = frozenset({"error"}).union(*(STEPS.get(name, ()) for name in BODIES))
 
 _Answer: Any = msgspec.defstruct(
     "_Answer",
@@ -55,47 +45,6 @@ _Answer: Any = msgspec.defstruct(
 _answer = msgspec.json.Decoder(_Answer).decode
 _answers = msgspec.json.Decoder(list[_Answer]).decode
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-class Frame:
-    """Decodes objects into tuples of the same width; it grows with each name that is new."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.decode = msgspec.json.Decoder(_struct(self.names)).decode
-
-    def values(self, text: Any) -> tuple[Any, ...] | None:
-        """The values by the places of their names; None where they should be read one by one."""
-        try:
-            return msgspec.structs.astuple(self.decode(text))
-        except msgspec.ValidationError as error:
-            if "unknown field" not in str(error):
-                return None
-        except (ValueError, RecursionError):
-            return None
-        return self.values(text) if self._grow(text) else None
-
-    def _grow(self, text: Any) -> bool:
-        try:
-            new = [name for name in _raws(text) if name not in self.names]
-        except (ValueError, RecursionError):
-            return False
-        if not new or len(self.names) + len(new) > _MOST_NAMES or not NAMING.isdisjoint(new):
-            return False
-        self.names += new
-        self.decode = msgspec.json.Decoder(_struct(self.names)).decode
-        return True
-
-
-def _struct(names: Sequence[str]) -> Any:
-    return msgspec.defstruct("_Frame", [_field(f"f{at}", name) for at, name in enumerate(names)],
-                             forbid_unknown_fields=True, gc=False)  # fmt: skip
-
-
-def _field(place: str, name: str) -> tuple[str, Any, Any]:
-    raw = name in _BODIES or name == "messages"
-    kind = msgspec.Raw | msgspec.UnsetType if raw else _Fields if name in _ASKING else Any
-    return place, kind, msgspec.field(default=UNSET, name=name)
 
 
 @dataclass(frozen=True)
@@ -140,7 +89,7 @@ class Outside:
 
     def take(self, lines: Lines, chosen: Ints, asked: Asked) -> Taken:
         """What the lines say of which every word is sure; none of them where a key may stand twice in one."""
-        keys = _Keys(lines)
+        keys = Keys(lines)
         chosen = chosen[keys.plain[chosen]]
         found = Taken()
         view = memoryview(lines.block.data)
@@ -191,7 +140,7 @@ class Outside:
         if values is None:
             return None
         said = {name: item for name, item in zip(self.root.names, values, strict=True) if item is not UNSET}
-        bodies = [name for name in _BODIES if name in said]
+        bodies = [name for name in BODIES if name in said]
         if len(bodies) != 1:
             return None
         body = bodies[0]
@@ -203,7 +152,7 @@ class Outside:
         if values is None:
             return None
         said[body] = {name: item for name, item in zip(self.inner.names, values, strict=True) if item is not UNSET}
-        bodies = [name for name in _BODIES if name in said[body]]
+        bodies = [name for name in BODIES if name in said[body]]
         if len(bodies) != 1 or not _is_answer(said[body][bodies[0]]):
             return None
         return said, (body, bodies[0]), None
@@ -211,7 +160,7 @@ class Outside:
     def _request(self, plan: Plan, said: dict[str, Any]) -> tuple[tuple[Any, ...], frozenset[str], int, Any]:
         """The values of OF_REQUEST, flags, how many keys the parameters have, and the messages."""
         fields = {} if plan.request is None else _at(said, plan.request)
-        fields = _raws(fields) if isinstance(fields, msgspec.Raw) else fields
+        fields = raws(fields) if isinstance(fields, msgspec.Raw) else fields
         raw = fields.get("messages")
         if raw is not None:
             fields = {name: item for name, item in fields.items() if name != "messages"}
@@ -255,7 +204,7 @@ def _shape(value: dict[str, Any], path: Path) -> tuple[Any, ...]:
     for name, item in value.items():
         kind: Any = type(item), bool(item)
         if type(item) is dict:
-            if not path and name in _ASKING:
+            if not path and name in ASKING:
                 kind = "messages" in item, bool(item), tuple(sorted(_STEPS_OF_REQUESTS & item.keys()))
             elif ".".join((*path, name)) in STEPS:
                 kind = _shape(item, (*path, name))
@@ -269,7 +218,7 @@ def _keys_around(plan: Plan, said: dict[str, Any]) -> int:
     """How many keys there are outside the answer, the parameters and the messages."""
     keys = len(said)
     for name, item in said.items():
-        if type(item) is dict and name in _ASKING:
+        if type(item) is dict and name in ASKING:
             keys += _keys_beside(item) if plan.request == (name, "body") else 0
         elif type(item) is dict or type(item) is list:
             keys += keys_in(item)
@@ -282,7 +231,7 @@ def _keys_beside(request: dict[str, Any]) -> int:
 
 
 def _learned(said: dict[str, Any], where: Path, carried: Any) -> Plan | None:
-    asking = [name for name, item in said.items() if name in _ASKING and isinstance(item, dict) and item]
+    asking = [name for name, item in said.items() if name in ASKING and isinstance(item, dict) and item]
     if may_be_hosted(said) or len(asking) > 1 or not _is_told_by_shape(said, where):
         return None
     places: dict[object, Path] = {}
@@ -364,7 +313,7 @@ def _probe(fields: dict[str, Any], name: str, places: dict[object, Path]) -> dic
     steps = _STEPS_OF_REQUESTS & fields.keys()
     if steps == {"body"} and "messages" not in fields:
         try:
-            inner = _raws(fields["body"])
+            inner = raws(fields["body"])
         except (ValueError, RecursionError):
             return None
         path, fields = (name, "body"), inner
@@ -377,33 +326,3 @@ def _probe(fields: dict[str, Any], name: str, places: dict[object, Path]) -> dic
         probe["messages"] = [{"role": "mark"}]
         places[id(probe["messages"])] = path
     return {"body": probe} if len(path) > 1 else probe
-
-
-class _Keys:
-    """Counts the keys of lines: their texts that a colon follows. plain: lines that are sure to be no deeper than may
-    be, and of which no text is followed by a blank."""
-
-    def __init__(self, lines: Lines) -> None:
-        self.lines = lines
-        data = np.frombuffer(lines.block.data, np.uint8)
-        marks = lines.marks
-        self.first = first = np.minimum(lines.first_mark, len(marks))
-        behind = data[marks + 1]
-        number = np.arange(len(marks)) - np.repeat(first[:-1], np.diff(first))
-        closing = (number & 1 == 1) & (data[marks] == _QUOTE)
-        self.before = np.concatenate([[0], np.cumsum(closing & (behind == _COLON))])
-        blank = closing & ((behind == _SPACE) | (behind == _TAB) | (behind == _CR))
-        until = np.concatenate([[0], np.cumsum(blank)])
-        self.plain = lines.clean & (until[first[1:]] == until[first[:-1]])
-        opened = np.flatnonzero((data[: lines.block.size] | _SPACE) == _BRACE)
-        self.plain &= np.searchsorted(opened, lines.end) - np.searchsorted(opened, lines.start) <= DEPTH_LIMIT
-
-    def outside(self, numbers: Sequence[int], answers: Sequence[msgspec.Raw]) -> int:
-        """How many keys these lines have but for those in their answers."""
-        lines = np.array(numbers)
-        marks, first, before = self.lines.marks, self.first, self.before
-        base = pa.py_buffer(self.lines.block.data).address
-        begin = np.array([pa.py_buffer(answer).address for answer in answers]) - base
-        end = begin + np.array(list(map(len, answers)))
-        within = before[np.searchsorted(marks, end)] - before[np.searchsorted(marks, begin)]
-        return int((before[first[lines + 1]] - before[first[lines]] - within).sum())
