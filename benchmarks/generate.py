@@ -6,6 +6,7 @@ sends, so that a reader tuned on these files is tuned on real ones.
     python benchmarks/generate.py chunks -o chunks.jsonl               2,000,000 lines, about 600 MB
     python benchmarks/generate.py completions -o completions.jsonl       400,000 lines, about 500 MB
     python benchmarks/generate.py chunks --scale 0.1 --obfuscation --odd 0.01 -o odd.jsonl
+    python benchmarks/generate.py completions --container litellm --lines 100000 -o litellm.jsonl
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from containers import CONTAINERS, Requests
 from vocabulary import json_bytes, tokens, weighted
 
 CHUNK_LINES = 2_000_000
@@ -40,6 +42,7 @@ FINISH = [b"stop"] * 94 + [b"length"] * 5 + [b"content_filter"]
 class Texts:
     """A seeded source of everything random in a log."""
 
+    seed: int
     rng: random.Random
     raw: list[bytes]
     escaped: list[bytes]
@@ -47,7 +50,7 @@ class Texts:
     @classmethod
     def seeded(cls, seed: int) -> Texts:
         table = weighted(tokens())
-        return cls(random.Random(seed), json_bytes(table, ascii_only=False), json_bytes(table, ascii_only=True))
+        return cls(seed, random.Random(seed), json_bytes(table, ascii_only=False), json_bytes(table, ascii_only=True))
 
     def answer(self, *, mean: float, spread: float = 0.55) -> list[bytes]:
         """The tokens of one answer, ready for a JSON string; one in twenty is written with \\u escapes."""
@@ -165,37 +168,36 @@ def with_odd(lines: Iterator[bytes], rng: random.Random, share: float) -> Iterat
         yield rng.choice(ODD_KINDS)(line) if rng.random() < share else line
 
 
-def _exchange(line: bytes) -> bytes:
-    """A request and its answer, with the times and the status, as a proxy logs them."""
-    return (
-        b'{"request":{"model":"gpt-4o-mini","temperature":0.7,"stream":false,"messages":[{"role":"user","content":'
-        b'"What is in the log?"}]},"response":%b,"status":200,"started_at":"2026-11-01T00:00:00Z","duration_ms":%d}\n'
-        % (line[:-1], len(line))
-    )
+def wrapped(kind: str, texts: Texts, container: str) -> Iterator[bytes]:
+    """Answers, each line in a container with its request: stored completions, or whole lists of chunks."""
+    requests = Requests(texts)
+    lines = completion_lines(Texts.seeded(texts.seed + 2)) if kind == "completions" else _lists_of_chunks(texts)
+    for line in lines:
+        at = int(line.split(b'"created":', 1)[1].split(b",", 1)[0]) + texts.rng.random()
+        model = line.split(b'"model":"', 1)[1].split(b'"', 1)[0]
+        took = 0.2 + texts.rng.expovariate(0.5)
+        yield CONTAINERS[container](requests, model, line[:-1], at, took, kind == "chunks")
 
 
-def wrapped(kind: str, texts: Texts) -> Iterator[bytes]:
-    """The same answers, each line in a container: exchanges of completions, or of the whole list of chunks."""
-    if kind == "completions":
-        yield from map(_exchange, completion_lines(texts))
+def _lists_of_chunks(texts: Texts) -> Iterator[bytes]:
     created = float(START)
     while True:
         created += texts.rng.expovariate(STREAMS_PER_SECOND)
-        yield _exchange(b"[%b]\n" % b",".join(line[:-1] for line in stream(texts, int(created))))
+        yield b"[%b]\n" % b",".join(line[:-1] for line in stream(texts, int(created)))
 
 
 def write(
     kind: str, path: str | Path, *, lines: int, seed: int = 7, obfuscation: bool = False, odd: float = 0.0,
-    open_streams: int = 50, in_container: bool = False,
+    open_streams: int = 50, container: str | None = None,
 ) -> int:  # fmt: skip
     """Write `lines` lines of `kind` ("chunks" or "completions") to `path`; gives back the bytes written.
 
-    A chunk log ends where its lines end, so the streams still open there stay unfinished. in_container: each line is
-    an exchange, one of chunks holds a whole stream.
+    A chunk log ends where its lines end, so the streams still open there stay unfinished. container: each line is
+    an answer in it, one of chunks holds a whole stream.
     """
     texts = Texts.seeded(seed)
-    if in_container:
-        made = wrapped(kind, texts)
+    if container is not None:
+        made = wrapped(kind, texts, container)
     elif kind == "chunks":
         made = chunk_lines(texts, open_streams=open_streams, obfuscation=obfuscation)
     else:
@@ -220,14 +222,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--obfuscation", action="store_true", help='add "obfuscation" to each chunk, as OpenAI does')
     parser.add_argument("--odd", type=float, default=0.0, metavar="SHARE", help="share of lines made odd, 0 to 1")
-    parser.add_argument("--wrapped", action="store_true", help="each line is an exchange: request, response, times")
+    parser.add_argument("--container", choices=list(CONTAINERS), help="put each answer into one, with its request")
     parser.add_argument("--open", type=int, default=50, metavar="N", help="streams being written at once")
     options = parser.parse_args()
     whole = CHUNK_LINES if options.kind == "chunks" else COMPLETION_LINES
     lines = options.lines if options.lines is not None else round(whole * options.scale)
     size = write(
         options.kind, options.output, lines=lines, seed=options.seed, obfuscation=options.obfuscation,
-        odd=options.odd, open_streams=options.open, in_container=options.wrapped,
+        odd=options.odd, open_streams=options.open, container=options.container,
     )  # fmt: skip
     print(f"{options.output}: {lines:,} lines, {size / 1e6:,.1f} MB", file=sys.stderr)
 

@@ -26,9 +26,9 @@ _DROPPED = frozenset({"messages", "url", "uri", "method"})
 def apply_request(piece: Piece, request: Mapping[str, Any]) -> None:
     """Fill the request's columns and messages; what has no column goes to `request`. What is there stays."""
     rest = {name: value for name, value in request.items() if value is not None and name not in _DROPPED}
-    rest = _without_secrets(rest)
-    _keep(piece, "request_model", text(rest.get("model")) and rest.pop("model"))
-    _keep(piece, "requested_service_tier", text(rest.get("service_tier")) and rest.pop("service_tier"))
+    rest = without_secrets(rest)
+    _keep(piece, "request_model", text(rest.get("model")) and text(rest.pop("model")))
+    _keep(piece, "requested_service_tier", text(rest.get("service_tier")) and text(rest.pop("service_tier")))
     if isinstance(rest.get("stream"), bool):
         _keep(piece, "stream", rest.pop("stream"))
     for name in ("temperature", "top_p"):
@@ -81,7 +81,7 @@ def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
             _keep(piece, name, text(facts[name]))
     metadata = facts.get("metadata")
     if isinstance(metadata, (dict, list)) and metadata:
-        _keep(piece, "metadata", as_json(_without_secrets(metadata)))
+        _keep(piece, "metadata", as_json(without_secrets(metadata)))
     _check_clock(piece)
 
 
@@ -141,14 +141,14 @@ def _message(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
     """The same value without the fields that hold credentials; what a schema calls a field is left alone."""
     if isinstance(value, dict):
         return {
-            name: _without_secrets(item) if isinstance(item, (dict, list)) and name not in _LEFT_ALONE else item
+            name: without_secrets(item) if isinstance(item, (dict, list)) and name not in _LEFT_ALONE else item
             for name, item in value.items()
             if str(name).lower() not in _SECRETS
         }
     if isinstance(value, list):
-        return [_without_secrets(item) if isinstance(item, (dict, list)) else item for item in value]
+        return [without_secrets(item) if isinstance(item, (dict, list)) else item for item in value]
     return value

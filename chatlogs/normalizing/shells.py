@@ -31,11 +31,11 @@ _CARRIERS = frozenset({
     "response", "body", "completion", "output", "response_body", "chunks", "sse", "response_text", "response_json",
     "result", "reply", "providerResponse", "stream",
 })  # fmt: skip
-_ERRORS = frozenset({"error", "exception", "error_information", "error_str", "errorMessage"})
-_REQUESTS = frozenset({
+ERRORS = frozenset({"error", "exception", "error_information", "error_str", "errorMessage"})
+REQUESTS = frozenset({
     "request", "request_body", "input", "prompt", "params", "kwargs", "proxy_server_request", "providerRequest",
 })  # fmt: skip
-_NAMING = frozenset({"object", "choices", "fault"})  # fields by which a record names its kind
+NAMING = frozenset({"object", "choices", "fault"})  # fields by which a record names its kind
 _DEEP = frozenset({"headers", "body", "parsed_body", "postData", "content", "json", "error"})
 _OF_REQUEST = (
     "request_model", "requested_service_tier", "stream", "temperature", "top_p", "seed", "n", "max_tokens", "metadata",
@@ -124,9 +124,9 @@ def _learned(value: dict[str, Any], carried: object, is_plain: Check) -> Plan | 
     if len(envelopes) != 1 or not is_plain(envelopes[0]):
         return None
     envelope = envelopes[0]
-    facts = _places(envelope.facts, places)
+    facts = places_of(envelope.facts, places)
     request = None if envelope.request is None else places.get(id(envelope.request))
-    fields = _places(envelope.request or {}, places) if request is None else ()
+    fields = places_of(envelope.request or {}, places) if request is None else ()
     if facts is None or fields is None or (envelope.request is not None and not request and not fields):
         return None
     return Plan(facts, request, fields, frozenset(envelope.flags))
@@ -138,11 +138,11 @@ def _is_told_by_shape(value: dict[str, Any], carried: object) -> bool:
         return False
     for name, item in value.items():
         holds = item is carried or (isinstance(item, dict) and any(inner is carried for inner in item.values()))
-        if name in _NAMING or (name in _ERRORS and item):
+        if name in NAMING or (name in ERRORS and item):
             return False
         if name in _CARRIERS and not holds and isinstance(item, (str, list, dict)):
             return False
-        if name in _REQUESTS and isinstance(item, (str, list)):
+        if name in REQUESTS and isinstance(item, (str, list)):
             return False
         inside = item.items() if isinstance(item, dict) and item is not carried else ()
         if any(key in _DEEP and inner is not carried and inner for key, inner in inside):
@@ -165,7 +165,7 @@ def _marked(item: Any, carried: object, path: Path, places: dict[object, Path]) 
     return mark
 
 
-def _places(found: dict[str, Any], places: dict[object, Path]) -> Places | None:
+def places_of(found: dict[str, Any], places: dict[object, Path]) -> Places | None:
     """Where each of the values stands; None when that is not sure for all."""
     result = []
     for name, item in found.items():

@@ -7,7 +7,9 @@ tests says that both give the same.
 
 from __future__ import annotations
 
+import itertools
 import operator
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,15 +19,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs.normalizing.outside import Outside
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import COMPLETION, STREAM, Piece
+from chatlogs.normalizing.requested import OF_FACTS, OF_REQUEST, Messages
 from chatlogs.normalizing.requests import add_request, apply_facts
 from chatlogs.normalizing.shells import ANSWER_FIELDS, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.decoding import DEPTH_LIMIT
 from chatlogs.reading.envelopes import Envelope
-from chatlogs.reading.lines import OBJECT, Block, Lines
+from chatlogs.reading.lines import OBJECT, Block, Ints, Lines
 from chatlogs.schema import TIME
 from chatlogs.values import as_json
 
@@ -40,6 +44,7 @@ _FACTS = (
 )  # fmt: skip
 _OWN = ("temperature", "top_p", "seed", "metadata", "request", "error_code", "error_type", "error_message",
         "status_code")  # fmt: skip
+_worker = threading.local()
 _facts_of = operator.attrgetter(*_FACTS)
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
@@ -56,7 +61,7 @@ class _Unwrapped:
     chunks: list[int] = field(default_factory=list)  # how many chunks it holds; 0 for a completion
     facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS: tuples of plain values, which
     flags: list[frozenset[str]] = field(default_factory=list)  # the collector of garbage need not look at
-    messages: list[dict[str, Any]] = field(default_factory=list)  # rows, `piece` being the line
+    messages: Messages = field(default_factory=Messages)
     bare: list[bytes] = field(default_factory=list)
     count: int = 0
     shells: Shells = field(default_factory=Shells)
@@ -69,7 +74,8 @@ def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list
     if not sample or sum(_may_wrap(lines.text(line)) for line in sample) * 2 <= len(sample):
         return {}, []
     found = _Unwrapped()
-    for line in records.tolist():
+    _take_alike(lines, records, asked, found)
+    for line in records[~np.isin(records, found.lines)].tolist():
         text = lines.text(line)
         if _may_wrap(text):
             _take(text, line, asked, found)
@@ -85,6 +91,27 @@ def _may_wrap(text: bytes) -> bool:
     """Whether the line holds an answer below its first level, perhaps in a text."""
     at = text.find(b'"choices')
     return at > 0 and text.count(b"{", 0, at) > 1
+
+
+def _take_alike(lines: Lines, records: Ints, asked: Asked, found: _Unwrapped) -> None:
+    """Take the lines that hold one completion, in a wrapper whose shape tells all."""
+    if not hasattr(_worker, "outside"):
+        _worker.outside = Outside()
+    taken = _worker.outside.take(lines, records, asked)
+    if not taken.lines:
+        return
+    said = dict(zip(OF_FACTS, zip(*taken.facts, strict=True), strict=True))
+    asks = dict(zip(OF_REQUEST, zip(*taken.requests, strict=True), strict=True))
+    metadata = zip(asks["metadata"], said["metadata"], strict=True)
+    columns = said | asks | {"metadata": [one if one is not None else other for one, other in metadata]}
+    found.lines, found.chunks = taken.lines, [len(chunks or ()) for chunks in taken.chunks]
+    *found.begins, found.count = itertools.accumulate((chunks + 1 for chunks in found.chunks), initial=0)
+    found.facts = list(zip(*[columns[name] for name in _FACTS], strict=True))
+    found.flags, found.messages = taken.flags, taken.messages
+    found.bare = [
+        b"%b\n" % answer if chunks is None else b"data: %b\n%b" % (b"\ndata: ".join(chunks), _DONE)
+        for answer, chunks in zip(taken.answers, taken.chunks, strict=True)
+    ]
 
 
 def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
@@ -115,7 +142,7 @@ def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
     found.chunks.append(holder.chunks)
     found.facts.append(_facts_of(facts))
     found.flags.append(frozenset(facts.flags))
-    found.messages += [{**message, "piece": line} for message in facts.messages]
+    found.messages.add_rows(facts.messages, line)
     found.bare.append(holder.bare())
     found.count += holder.chunks + 1
 
@@ -248,9 +275,7 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
                 table.schema.get_field_index("piece"), table.schema.field("piece"), numbers.take(place)
             )
             tables[name] = table.filter(pc.is_valid(place))
-    taken = set(wrappers.tolist())
-    rows = [row for row in found.messages if row["piece"] in taken]
-    tables["messages"] = pa.Table.from_pylist(rows, schema=PIECES["messages"].arrow())
+    tables["messages"] = found.messages.of(wrappers)
     return tables, wrappers.tolist()
 
 

@@ -181,11 +181,14 @@ def llm_logs(row: dict[str, Any]) -> list[Envelope]:
     return [Envelope([Part(value)], False, request, facts)]
 
 
-_TOLD_BY = frozenset({"run_type", "traceId", "trace_id", "llmSchema", "llmSchema.response.messages", "prompt"})
+_TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt"})
+_TOLD_WITH = {"run_type": "outputs", "traceId": "output", "trace_id": "output"}
 
 
 def may_be_hosted(row: Mapping[str, Any]) -> bool:
-    """Whether a key is there that one of the readers asks for."""
+    """Whether the keys are there that one of the readers asks for."""
+    if any(name in row and other in row for name, other in _TOLD_WITH.items()):
+        return True
     return not _TOLD_BY.isdisjoint(row)
 
 

@@ -150,6 +150,21 @@ LISTS: Paths = (
     "entries", "results", "streams", "rows",
 )  # fmt: skip
 
+
+def _steps() -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for row in WRAPPERS:
+        named = [*row.facts.values(), *row.merged_request.values()]
+        for path in (*row.when, *row.response, *row.request, *row.error, *(path for paths in named for path in paths)):
+            steps = path.split(".")
+            for at_ in range(1, len(steps)):
+                found.setdefault(".".join(steps[:at_]), set()).update((steps[at_], ".".join(steps[at_:])))
+    return {head: frozenset(steps) for head, steps in found.items()}
+
+
+STEPS = _steps()
+"""What is looked for within an object that stands at a path."""
+
 CHUNK_KEYS: Paths = (
     "chunk",
     "data",

@@ -1,0 +1,156 @@
+"""Wrappers read together: whatever stands in some of them, all say what they say one by one."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ingested import shown
+
+from chatlogs.normalizing.normalize import normalize
+from chatlogs.normalizing.oddlines import PLAINLY
+from chatlogs.normalizing.outside import Outside
+from chatlogs.reading.lines import OBJECT, Block, scan
+
+carefully = partial(normalize, fast=False)
+
+ANSWER = (
+    '{"id":"c%d","object":"chat.completion","created":1700000000,"model":"m","choices":[{"index":0,"message":'
+    '{"role":"assistant","content":"Hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"total_tokens":2}}'
+)
+CHUNKS = [
+    '{"id":"c%d","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,"delta":'
+    f'{delta},"finish_reason":{finish}}}]}}'
+    for delta, finish in (('{"role":"assistant","content":"He"}', "null"), ('{"content":"llo"}', '"stop"'))
+]
+MESSAGES = (
+    '[{"role":"user","content":"Hi"}]',
+    '[{"role":"system","content":""},{"role":"user","content":"\\u00e9 \\"a\\":1 \\ud83d\\ude00","name":"n"}]',
+    '[{"role":"user","content":[{"type":"text","text":"What is this?"},{"type":"image_url","image_url":{"url":"u"}}]}]',
+    '[{"role":"assistant","content":null,"tool_calls":[{"id":"t","function":{"name":"f","arguments":"{\\"a\\":1}"}}]},'
+    '{"role":"tool","tool_call_id":"t","content":"x"}]',
+    '[{"role":"assistant","function_call":{"name":"f","arguments":""},"refusal":"no","audio":{"id":"a"}}]',
+    '[{"role":1,"content":2,"name":"","tool_calls":[]},"text",null,{"content":{"text":"a"}},{}]',
+    '[{"role":"user","role":"system","content":"twice"}]',
+    '[{"role":"user","content":[{"text":"a","text":"b"}]}]',
+    '[{"content":"a","content_parts":[{"text":"b"}]}]',
+    '[{"role":"user","content":"\\ud800"}]',
+    '[{"role":"user","content":1e400}]',
+    '[]', '"text"', 'null', '{"role":"user"}', '7',
+)  # fmt: skip
+VALUES = (
+    "0", "1", "-1", "1.0", "0.7", "1e400", "NaN", "123456789012345678901234567890", "9223372036854775808", "true",
+    "false", "null", '""', '"0.5"', '"1"', '"text"', '"\\ud800"', "{}", "[]", '{"a":1}', '{"a":1,"a":2}', '[{"b":{}}]',
+    '{"api_key":"s","b":[{"password":"s","c":1}]}', '{"x-request-id":"r","authorization":"s"}', '{"code":"x"}',
+    '{"seconds":1700000000,"milliseconds":5}', "1700000000", "1700000000.25", '"2026-01-01T00:00:00Z"',
+    '"2026-01-01T00:00:00+02:00"', "[" * 600 + "]" * 600, '{"content":"a","error":{"message":"no"}}', "1E5", "-0",
+)  # fmt: skip
+PARAMETERS = (
+    "model", "temperature", "top_p", "seed", "n", "max_tokens", "max_completion_tokens", "stream", "service_tier",
+    "metadata", "tools", "user", "api_key", "url", "timestamp", "json", "tem\\u0070erature", "MESSAGES", "",
+)  # fmt: skip
+AROUND = (
+    "status", "status_code", "started_at", "ended_at", "duration_ms", "latency_s", "ttft_ms", "request_id", "provider",
+    "custom_id", "metadata", "headers", "error", "exception", "note", "object", "choices", "completion", "output",
+    "trace_id", "run_type", "prompt", "input", "messages", "model_parameters", "model", "litellm_call_id", "call_type",
+    "timing", "error_information", "request.body", "chunks", "sse", "stream", "data", "st\\u0061tus", "timestamp", "",
+)  # fmt: skip
+INSIDE = ("status_code", "request_id", "status", "headers", "timestamp", "response_time", "error", "text", "x", "body")
+ANSWER_FIELDS = ("provider", "x_groq", "error", "status", "request_id", "headers", "timestamp", "object", "id", "usage")
+
+
+@st.composite
+def fields(draw: st.DrawFn, names: tuple[str, ...], most: int) -> list[str]:
+    found = []
+    for _ in range(draw(st.integers(0, most))):
+        name = draw(st.sampled_from(names))
+        value = draw(st.sampled_from(MESSAGES if name == "messages" else VALUES))
+        colon = draw(st.sampled_from((":",) * 8 + (": ", " :")))
+        found.append(f'"{name}"{colon}{value}')
+    return found
+
+
+def joined(draw: st.DrawFn, parts: list[str]) -> str:
+    return "{" + draw(st.sampled_from((",",) * 4 + (", ", " ,"))).join(draw(st.permutations(parts))) + "}"
+
+
+@st.composite
+def wrappers(draw: st.DrawFn) -> str:
+    more = draw(fields(ANSWER_FIELDS, 1)) if draw(st.integers(0, 5)) == 0 else []
+    answer = ANSWER[:-1] + "".join(f",{one}" for one in more) + "}"
+    form = draw(st.sampled_from(("chunks", "exchange", "nested", "litellm", "batch", "openpipe")))
+    asks = draw(fields(PARAMETERS, 3))
+    if form != "litellm" or draw(st.integers(0, 8)) == 0:
+        asks.append(f'"messages":{draw(st.sampled_from(MESSAGES))}')
+    request = joined(draw, asks)
+    if draw(st.integers(0, 8)) == 0:
+        request = draw(st.sampled_from(("null", '"text"', json.dumps(request), "[]", "{}")))
+    if form in ("nested", "batch"):
+        answer = joined(draw, [f'"body":{answer}', *draw(fields(INSIDE, 2))])
+    if form == "nested" and draw(st.booleans()):
+        request = joined(draw, [f'"body":{request}', '"method":"POST"', *draw(fields(INSIDE, 1))])
+    parts = {
+        "chunks": [f'"request":{request}', f'"{draw(st.sampled_from(("chunks", "response")))}":[{",".join(CHUNKS)}]'],
+        "exchange": [f'"request":{request}', f'"response":{answer}'],
+        "nested": [f'"request":{request}', f'"response":{answer}'],
+        "litellm": ['"litellm_call_id":"x"', f'"model_parameters":{request}', f'"response":{answer}', '"model":"g"',
+                    f'"messages":{draw(st.sampled_from(MESSAGES))}'],
+        "batch": ['"custom_id":"r"', f'"response":{answer}'],
+        "openpipe": [f'"input":{request}', f'"output":{answer}'],
+    }[form]  # fmt: skip
+    return joined(draw, parts + draw(fields(AROUND, 3)))
+
+
+@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(wrappers(), min_size=1, max_size=6))
+def test_odd_wrappers_among_plain_ones_are_read_as_one_by_one(odd: list[str]) -> None:
+    plain = f'{{"request":{{"model":"g","messages":{MESSAGES[0]}}},"response":{ANSWER},"status":200}}'
+    lines = [line.replace("c%d", f"c{number}") for number, line in enumerate([plain, *odd, plain])]
+    block = Block.of("\n".join(lines).encode())
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts and fast.counts.balanced
+    assert fast.rejects.to_pylist() == slow.rejects.to_pylist()
+    assert shown(fast.tables) == shown(slow.tables)
+
+
+REQUEST: dict[str, Any] = {"model": "g", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0.2}
+CONTAINERS: dict[str, dict[str, Any]] = {
+    "exchange": {"started_at": "2026-01-01T00:00:00Z", "request": REQUEST, "status": 200, "response": ...},
+    "batch": {"id": "b", "custom_id": "r", "response": {"status_code": 200, "request_id": "q", "body": ...},
+              "error": None},
+    "litellm": {"litellm_call_id": "x", "trace_id": "t", "model": "g", "messages": REQUEST["messages"],
+                "response": ..., "model_parameters": {"seed": 1}, "metadata": {"a": {"b": 1}}, "error_str": None},
+    "helicone": {"request_body": REQUEST, "response_body": ..., "delay_ms": 5, "provider": "OPENAI"},
+    "portkey": {"request": {"url": "u", "headers": {"authorization": "s"}, "body": REQUEST},
+                "response": {"status": 200, "headers": {"x-request-id": "q"}, "body": ..., "response_time": 5}},
+    "openpipe": {"input": REQUEST, "output": ..., "tags": {"a": "b"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS.keys())
+def test_containers_that_tools_write_are_read_together(container: dict[str, Any]) -> None:
+    """None of their lines is left to be read alone, and none says anything else than alone."""
+    text = json.dumps(container, default=lambda _: "ANSWER").replace("Ellipsis", "ANSWER").replace('"ANSWER"', ANSWER)
+    lines = [text.replace("c%d", f"c{number}") for number in range(5)]
+    block = Block.of("\n".join(lines).encode())
+    scanned = scan(block)
+    taken = Outside().take(scanned, np.flatnonzero(scanned.kind == OBJECT), PLAINLY)
+    assert taken.lines == list(range(5))
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts
+    assert shown(fast.tables) == shown(slow.tables)
+    assert "authorization" not in str(shown(fast.tables))
+
+
+def test_a_key_that_stands_twice_leaves_all_to_be_read_alone() -> None:
+    plain = f'{{"request":{{"model":"g"}},"response":{ANSWER},"status":200}}'
+    twice = plain.replace('"status":200', '"status":200,"status":500')
+    block = Block.of(f"{plain}\n{twice}".encode())
+    scanned = scan(block)
+    assert Outside().take(scanned, np.arange(2), PLAINLY).lines == []
+    assert normalize(block).tables["completions"]["status_code"].to_pylist() == [200, 200]
