@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from chatlogs.normalizing.quotes import Quotes
 from chatlogs.normalizing.shells import NAMING, REQUESTS
 from chatlogs.reading.decoding import DEPTH_LIMIT
 from chatlogs.reading.lines import Lines
@@ -20,7 +21,7 @@ UNSET = msgspec.UNSET
 BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
 ASKING = REQUESTS | {"model_parameters"}
 _MOST_NAMES = 100  # of fields
-_QUOTE, _COLON, _SPACE, _TAB, _CR, _BRACE = 0x22, 0x3A, 0x20, 0x09, 0x0D, 0x7B
+_COLON, _SPACE, _TAB, _CR, _BRACE = 0x3A, 0x20, 0x09, 0x0D, 0x7B
 _Fields = dict[str, msgspec.Raw] | list[Any] | str | int | float | bool | None | msgspec.UnsetType
 raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -73,24 +74,27 @@ class Keys:
     def __init__(self, lines: Lines) -> None:
         self.lines = lines
         data = np.frombuffer(lines.block.data, np.uint8)
-        marks = lines.marks
-        self.first = first = np.minimum(lines.first_mark, len(marks))
-        behind = data[marks + 1]
-        number = np.arange(len(marks)) - np.repeat(first[:-1], np.diff(first))
-        closing = (number & 1 == 1) & (data[marks] == _QUOTE)
+        quotes = Quotes(lines)
+        quotes.look(np.arange(len(lines)))
+        self.place, self.first, self.end = quotes.place, quotes.first, quotes.first + quotes.count
+        behind = data[self.place + 1]
+        lead = int(self.first[0]) if len(lines) else 0
+        of_line = np.repeat(self.first, np.diff(np.append(self.first, len(self.place))))
+        closing = (np.arange(lead, len(self.place)) - of_line) & 1 == 1
+        closing = np.concatenate([np.zeros(lead, bool), closing])
         self.before = np.concatenate([[0], np.cumsum(closing & (behind == _COLON))])
         blank = closing & ((behind == _SPACE) | (behind == _TAB) | (behind == _CR))
         until = np.concatenate([[0], np.cumsum(blank)])
-        self.plain = lines.clean & (until[first[1:]] == until[first[:-1]])
+        self.plain = lines.clean & (until[self.end] == until[self.first])
         opened = np.flatnonzero((data[: lines.block.size] | _SPACE) == _BRACE)
         self.plain &= np.searchsorted(opened, lines.end) - np.searchsorted(opened, lines.start) <= DEPTH_LIMIT
 
     def outside(self, numbers: Sequence[int], answers: Sequence[msgspec.Raw]) -> int:
         """How many keys these lines have but for those in their answers."""
         lines = np.array(numbers)
-        marks, first, before = self.lines.marks, self.first, self.before
+        before = self.before
         base = pa.py_buffer(self.lines.block.data).address
         begin = np.array([pa.py_buffer(answer).address for answer in answers]) - base
         end = begin + np.array(list(map(len, answers)))
-        within = before[np.searchsorted(marks, end)] - before[np.searchsorted(marks, begin)]
-        return int((before[first[lines + 1]] - before[first[lines]] - within).sum())
+        within = before[np.searchsorted(self.place, end)] - before[np.searchsorted(self.place, begin)]
+        return int((before[self.end[lines]] - before[self.first[lines]] - within).sum())
