@@ -21,16 +21,16 @@ NONE = -1  # the code, or number, of what a chunk does not say
 TEXTS = ("content", "reasoning", "refusal", "call_arguments")
 _CODED = (
     "id", "model", "system_fingerprint", "service_tier", "usage", "role", "finish_reason", "call_id", "call_name",
-    "extra", "choice_extra", "content_filter",
+    "extra", "choice_extra", "content_filter", "flags",
 )  # fmt: skip
 _NUMBERS = ("created", "choice_index", "call_index")
 _NOTHING = {"finish_reason": ("", "null"), "content_filter": ("{}",)} | dict.fromkeys(
     ("usage", "extra", "choice_extra"), ()
 )
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [("line", pa.int64()), ("last_line", pa.int64()), ("chunks", pa.int64()), ("transcript", pa.int32())]
     + [("cut", pa.bool_())]
-    + [(name, pa.string()) for name in (*_CODED, *TEXTS, "fragments", "first_fragment", "last_fragment")]
+    + [(name, pa.string()) for name in (*_CODED, *TEXTS, "first_fragment", "last_fragment")]
     + [("field", pa.string())]
     + [(name, pa.int64()) for name in _NUMBERS]
 )
@@ -54,17 +54,16 @@ class Chunks:
 
     numbers: `line` (the first), `last_line`, `chunks` (how many it stands for), `transcript`, and what a chunk says
     in numbers, NONE where it does not. cut: runs, whose text was joined as it was written. texts: what each chunk, or
-    run, adds. fragments: what a row adds to `content`, as it was written if it was cut, and the first and the last part
-    of that. table: the same in columns; `field` is the text that a run was cut at.
+    run, adds. fragments: the first and the last text that a row adds to `content`, in a run as they were written.
+    table: the same in columns; `field` is the text that a run was cut at.
     """
 
     table: pa.Table
-
     numbers: dict[str, Ints]
     cut: Bools
     codes: dict[str, Codes]
     texts: dict[str, pa.Array]
-    fragments: tuple[pa.Array, pa.Array, pa.Array]
+    fragments: tuple[pa.Array, pa.Array]
 
     def __len__(self) -> int:
         return len(self.cut)
@@ -75,15 +74,15 @@ def table_of(parts: Sequence[dict[str, pa.Array]]) -> pa.Table:
     tables = []
     for part in parts:
         length = len(part["line"])
-        columns = [part[f.name].cast(f.type) if f.name in part else pa.nulls(length, f.type) for f in _SCHEMA]
-        tables.append(pa.table(columns, schema=_SCHEMA))
-    return pa.concat_tables(tables) if tables else _SCHEMA.empty_table()
+        columns = [part[f.name].cast(f.type) if f.name in part else pa.nulls(length, f.type) for f in SCHEMA]
+        tables.append(pa.table(columns, schema=SCHEMA))
+    return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
 
 def of(table: pa.Table) -> Chunks:
     """The chunks of a table as `table_of` gives it."""
     table = table.take(pc.sort_indices(table["line"]))
-    columns = {name: table[name].combine_chunks() for name in _SCHEMA.names}
+    columns = {name: table[name].combine_chunks() for name in SCHEMA.names}
     numbers = {name: columns[name].fill_null(NONE).to_numpy() for name in ("line", "last_line", "chunks", *_NUMBERS)}
     numbers["transcript"] = columns["transcript"].to_numpy().astype(np.int64)
     return Chunks(
@@ -92,7 +91,7 @@ def of(table: pa.Table) -> Chunks:
         columns["cut"].to_numpy(zero_copy_only=False),
         {name: _coded(columns[name], _NOTHING.get(name, ("",))) for name in _CODED},
         {name: columns[name] for name in TEXTS},
-        (columns["fragments"], columns["first_fragment"], columns["last_fragment"]),
+        (columns["first_fragment"], columns["last_fragment"]),
     )
 
 

@@ -59,7 +59,6 @@ def _of_runs(matcher: Matcher, runs: Runs, lines: Matched) -> Columns:
     name = lines.template.text or ""
     part["field"] = pa.repeat(pa.scalar(name), len(lines.line))
     if name == "content":
-        part["fragments"] = runs.table["fragments"].take(place).combine_chunks()
         last = runs.borders(part["last_line"].to_numpy())
         part |= {"first_fragment": part[name], "last_fragment": matcher.words.views(last.text_start, last.text_end)}
     part[name] = runs.table["text"].take(place).combine_chunks()

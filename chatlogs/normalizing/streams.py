@@ -7,10 +7,12 @@ judgement, and the careful path folds it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +23,7 @@ from chatlogs.normalizing.unknown import all_kept, kept_of_stream
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
 
-_CONTENT, _CALL = 0, len(TEXTS) - 1  # numbers of fields; a call's is larger by its slot
+_CALL = len(TEXTS) - 1  # numbers of fields; a call's is larger by its slot
 _ONE_A_STREAM = ("id", "model", "system_fingerprint", "service_tier", "usage")
 
 
@@ -105,9 +107,7 @@ class Streams:
         for name in _ONE_A_STREAM:
             ok &= by_stream.agree(codes[name].code)
         ok &= by_stream.most(np.sum(self._said, axis=0)) <= 1
-        # A fragment as it was written and a text that was read are not compared.
-        speaking = np.where(self._said[_CONTENT], self.chunks.cut, NONE)
-        return ok & by_stream.agree(speaking)
+        return ok
 
     @property
     def _choices_start_once(self) -> Bools:
@@ -131,29 +131,33 @@ class Streams:
 
         Then the text begins with the first fragment twice, and so does the last fragment, which is longer.
         """
-        _, firsts, lasts = self.chunks.fragments
+        firsts, lasts = self.chunks.fragments
         heard = np.flatnonzero(says(firsts))
         if not len(heard):
             return []
-        groups, place = np.unique(self._by_choice.of_row[heard], return_index=True)
-        _, behind = np.unique(self._by_choice.of_row[heard[::-1]], return_index=True)
-        begin, end = heard[place], heard[::-1][behind]
-        pairs = zip(groups.tolist(), firsts.take(begin).to_pylist(), lasts.take(end).to_pylist(), strict=True)
-        doubtful = {
-            group: first for group, first, last in pairs if last.startswith(first) and len(last) > len(first) + 1
-        }
+        choice = self._by_choice.of_row[heard]
+        groups, begin = np.unique(choice, return_index=True)
+        _, end = np.unique(choice[::-1], return_index=True)
+        pairs = zip(self._written(firsts, heard[begin]), self._written(lasts, heard[::-1][end]), strict=True)
         found = []
-        for group, first in doubtful.items():
-            rows = heard[self._by_choice.of_row[heard] == group]
-            if self._text_so_far(rows, 2 * len(first)).startswith(2 * first):
-                found.append(group)
+        for group, (first, last) in zip(groups.tolist(), pairs, strict=True):
+            if last.startswith(first) and len(last) > len(first) + 1:
+                rows = heard[choice == group]
+                if self._text_so_far(rows, 2 * len(first)).startswith(2 * first):
+                    found.append(group)
         return found
 
+    def _written(self, fragments: pa.Array, rows: Ints) -> Iterator[str]:
+        """What fragments say; those that were cut out are still as they were written."""
+        texts = fragments.take(pa.array(rows)).to_pylist()
+        for text, is_cut in zip(texts, self.chunks.cut[rows].tolist(), strict=True):
+            yield json.loads(f'"{text}"') if is_cut and "\\" in text else text
+
     def _text_so_far(self, rows: Ints, length: int) -> str:
-        """How the content of a choice begins, as it was written."""
+        """How the content of a choice begins."""
         text = ""
         for row in rows.tolist():
-            text += self.chunks.fragments[0][row].as_py()
+            text += self.chunks.texts["content"][row].as_py()
             if len(text) >= length:
                 break
         return text
@@ -222,14 +226,21 @@ class Streams:
             "form": pa.repeat(pa.scalar("stream"), int(kept.sum())),
             "created": pa.array(created[kept], mask=created[kept] == NEVER),
             "chunk_count": pa.array(by_stream.total(numbers["chunks"])[kept]),
-            "flags": pc.if_else(
-                pa.array(varies[kept]), pa.scalar(["created_varies"]), pa.scalar([], pa.list_(pa.string()))
-            ),
+            "flags": self._flags(varies, kept),
             "opens": pa.array(self._opens[by_stream.first][kept]),
             "role_repeats": pa.array(((roles > starts) | (by_stream.most(numbers["chunks"], has_role) > 1))[kept]),
         }
         columns["extra"] = _unknown(codes["extra"], by_stream, kept)
         return pa.table(columns | {name: _agreed(codes[name], by_stream, kept) for name in _ONE_A_STREAM})
+
+    def _flags(self, varies: Bools, kept: Bools) -> pa.Array:
+        """The flags of streams: of their chunks, and whether these were created at different times."""
+        column = self.chunks.codes["flags"]
+        found = [["created_varies"] if differs else [] for differs in varies.tolist()]
+        for row in np.flatnonzero(column.code >= 0).tolist():
+            stream = self._by_stream.of_row[row]
+            found[stream] = sorted({*found[stream], *msgspec.json.decode(column.texts[column.code[row]].as_py())})
+        return pa.array([found[stream] for stream in np.flatnonzero(kept).tolist()], pa.list_(pa.string()))
 
     def _choices(self, plain: Bools) -> pa.Table:
         by_choice, codes = self._by_choice, self.chunks.codes

@@ -30,7 +30,7 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
     starts = np.flatnonzero(np.diff(row, prepend=-1))
     counts = np.diff(starts, append=len(row))
     table = streams.chunks.table.take(pa.array(row[starts]))
-    is_cut = table["cut"].to_numpy()
+    is_cut = table["field"].is_valid().to_numpy()
     of_run = np.flatnonzero(is_cut)
     fragments = _fragments(runs, line, starts[of_run], counts[of_run])
     columns = {name: table[name].combine_chunks() for name in table.column_names}
@@ -41,7 +41,7 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
         ours = is_cut & pc.fill_null(pc.equal(columns["field"], name), False).to_numpy(zero_copy_only=False)
         columns[name] = _put(columns[name], ours, texts, of_run)
         if name == "content":
-            for column, values in zip(("fragments", "first_fragment", "last_fragment"), fragments, strict=True):
+            for column, values in zip(("first_fragment", "last_fragment"), fragments[1:], strict=True):
                 columns[column] = _put(columns[column], ours, values, of_run)
     return Streams(chunks.of(pa.table(columns, schema=table.schema)))
 

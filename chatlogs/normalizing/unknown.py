@@ -69,3 +69,14 @@ def kept_of_stream(texts: tuple[str, ...]) -> str:
     for text in texts:
         merge_lists(merged, listed(msgspec.json.decode(text), *_SAID))
     return as_json(merged)
+
+
+def unlisted(extra: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The unknown fields of one chunk, as it sent them; None where more than one value of a field is kept."""
+    found: dict[str, Any] = {}
+    for name, values in extra.items():
+        value = unlisted(values) if isinstance(values, dict) else values[0] if len(values) == 1 else None
+        if value is None:
+            return None
+        found[name] = value
+    return found
