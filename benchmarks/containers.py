@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from generate import Texts
+from seeded import START, Texts
 
-START = 1_790_553_600  # 2026-09-28 00:00 UTC
 _TOOLS = [
     {
         "type": "function",

@@ -56,13 +56,13 @@ def all_kept(texts: pa.StringArray) -> pa.StringArray:
     return pa.array(map(_kept, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=256)
 def _kept(text: str | None) -> str | None:
     fields = None if text is None else msgspec.json.decode(text)
     return as_json(fields) if fields else None
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=256)
 def kept_of_stream(texts: tuple[str, ...]) -> str:
     """The fields that the chunks of a stream, or of a choice, say one after the other, as they are kept."""
     merged: dict[str, Any] = {}
