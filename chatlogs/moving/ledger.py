@@ -15,7 +15,7 @@ import xxhash
 
 from chatlogs.errors import SourceError
 from chatlogs.reading.blocks import Reader
-from chatlogs.reading.opening import open_source
+from chatlogs.reading.opening import head_of, open_source
 from chatlogs.reading.sources import HEAD_BYTES, Source
 
 if TYPE_CHECKING:
@@ -53,15 +53,7 @@ def key_of(head_hash: str, taken: Iterable[int]) -> int:
 
 def head_hash(source: Source) -> str:
     """The hash of the source's first decompressed bytes."""
-    opened = open_source(source)
-    try:
-        buffer = memoryview(bytearray(HEAD_BYTES))
-        filled = 0
-        while filled < HEAD_BYTES and (got := opened.stream.readinto(buffer[filled:])):
-            filled += got
-        return xxhash.xxh3_128_hexdigest(buffer[:filled])
-    finally:
-        opened.close()
+    return xxhash.xxh3_128_hexdigest(head_of(source, HEAD_BYTES))
 
 
 def look_up(source: Source, head: str, ledger: Sequence[Known]) -> tuple[Known | None, bool]:

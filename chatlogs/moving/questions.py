@@ -17,7 +17,7 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.blocks import Reader
 from chatlogs.reading.decoding import Decoded, decode
 from chatlogs.reading.documents import read_documents
-from chatlogs.reading.opening import open_source
+from chatlogs.reading.opening import head_of, open_source
 from chatlogs.reading.requests_apart import batch_request, has_more, page_messages
 from chatlogs.reading.sources import Source
 
@@ -57,24 +57,12 @@ def find_questions(sources: Sequence[Source]) -> Questions:
     found = Questions()
     for source in sources:
         try:
-            head = _head(source)
+            head = head_of(source, _HEAD)
             if _MAY_ASK.search(head) and not _IS_OUTPUT.search(head):
                 _look_through(source, found)
         except SourceError:
             continue  # told when the log itself is read
     return found
-
-
-def _head(source: Source) -> bytes:
-    opened = open_source(source)
-    try:
-        buffer = memoryview(bytearray(_HEAD))
-        filled = 0
-        while filled < _HEAD and (got := opened.stream.readinto(buffer[filled:])):
-            filled += got
-        return bytes(buffer[:filled])
-    finally:
-        opened.close()
 
 
 def _look_through(source: Source, found: Questions) -> None:

@@ -24,9 +24,7 @@ _CODED = (
     "extra", "choice_extra", "content_filter", "flags",
 )  # fmt: skip
 _NUMBERS = ("created", "choice_index", "call_index")
-_NOTHING = {"finish_reason": ("", "null"), "content_filter": ("{}",)} | dict.fromkeys(
-    ("usage", "extra", "choice_extra"), ()
-)
+_NOTHING = {"finish_reason": ("", "null"), "content_filter": ("{}",)}  # besides the empty text
 SCHEMA = pa.schema(
     [("line", pa.int64()), ("last_line", pa.int64()), ("chunks", pa.int64()), ("transcript", pa.int32())]
     + [("cut", pa.bool_())]
@@ -99,7 +97,7 @@ def _coded(column: pa.StringArray, nothing: Sequence[str]) -> Codes:
     """The column in numbers; texts that say nothing count as none."""
     encoded = pc.dictionary_encode(column)
     code = encoded.indices.fill_null(NONE).to_numpy().astype(np.int64)
-    if nothing and len(encoded.dictionary):
+    if len(encoded.dictionary):
         is_nothing = pc.is_in(encoded.dictionary, pa.array(nothing)).to_numpy(zero_copy_only=False)
         code[is_nothing[code] & (code >= 0)] = NONE
     return Codes(code, encoded.dictionary)

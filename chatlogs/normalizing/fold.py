@@ -213,9 +213,7 @@ def _table(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
 def _columns_of(parsed: pa.Table) -> dict[str, pa.Array]:
     """The columns of chunks.py, of chunks that SQL has parsed."""
     part = {name: parsed[name].combine_chunks() for name in parsed.column_names if name != "tool_calls"}
-    part |= {"last_line": part["line"]} | dict.fromkeys(
-        ("fragments", "first_fragment", "last_fragment"), part["content"]
-    )
+    part |= {"last_line": part["line"], "first_fragment": part["content"], "last_fragment": part["content"]}
     part |= {"chunks": pa.array(np.ones(len(parsed), np.int64)), "cut": pa.repeat(pa.scalar(False), len(parsed))}
     lists = parsed["tool_calls"].combine_chunks()
     without = pc.list_value_length(lists).fill_null(0).to_numpy() == 0

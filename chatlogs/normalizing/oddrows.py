@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from chatlogs.normalizing import chunks
 from chatlogs.normalizing.careful import Placed
-from chatlogs.normalizing.piece import STREAM, Choice, Piece, is_placeholder
+from chatlogs.normalizing.piece import STREAM, Piece, is_placeholder, says_only
 from chatlogs.normalizing.unknown import unlisted
 from chatlogs.reading.lines import NO_TRANSCRIPT
 from chatlogs.values import as_json, is_sound
@@ -27,9 +27,6 @@ _OF_CHOICE = {
     "index", "role", "content", "reasoning", "refusal", "finish_reason", "content_filter", "extra", "tail", "growth",
     "calls",
 }  # fmt: skip
-_NO_PIECE, _NO_CHOICE = Piece(), Choice(0)
-_PIECE_REST = [name for name in Piece.__slots__ if name not in _IN_A_ROW]
-_CHOICE_REST = [name for name in Choice.__slots__ if name not in _OF_CHOICE]
 
 
 def rows_of(placed: Sequence[Placed]) -> tuple[pa.Table, dict[int, Placed]]:
@@ -52,13 +49,9 @@ def _row(piece: Piece, transcript: int) -> dict[str, Any] | None:
     if piece.form != STREAM or len(piece.choices) != 1 or (piece.id is None and transcript == NO_TRANSCRIPT):
         return None
     (choice,) = piece.choices.values()
-    if any(getattr(piece, name) != getattr(_NO_PIECE, name) for name in _PIECE_REST) or choice.calls.runs:
+    if not says_only(piece, _IN_A_ROW) or not says_only(choice, _OF_CHOICE) or choice.calls.runs:
         return None
-    if any(getattr(choice, name) != getattr(_NO_CHOICE, name) for name in _CHOICE_REST):
-        return None
-    if (piece.created is not None and piece.created % _SECOND) or (
-        piece.usage is not None and is_placeholder(piece.usage)
-    ):
+    if (piece.created or 0) % _SECOND or (piece.usage is not None and is_placeholder(piece.usage)):
         return None
     texts = {name: getattr(piece, name) for name in ("id", "model", "system_fingerprint", "service_tier")}
     texts |= {name: getattr(choice, name) for name in ("role", "content", "reasoning", "refusal", "finish_reason")}

@@ -13,7 +13,7 @@ import msgspec
 
 from chatlogs.normalizing.requested import OF_REQUEST, Messages, Parameters, facts_of, keys_in, messages_of
 from chatlogs.normalizing.shallow import ASKING, BODIES, UNSET, Frame, Keys, raws
-from chatlogs.normalizing.shells import ERRORS, REQUESTS, Path, Places, places_of
+from chatlogs.normalizing.shells import ERRORS, REQUESTS, Path, Places, marked, places_of
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
@@ -298,13 +298,7 @@ def _marked(item: Any, path: Path, where: Path, carried: Any, places: dict[objec
         return item
     if isinstance(item, dict) and ".".join(path) in STEPS:
         item = {name: _marked(inner, (*path, name), where, carried, places) for name, inner in item.items()}
-    if isinstance(item, (dict, list)):
-        places[id(item)] = path
-        return item
-    number = 1_000_003 + len(places)
-    mark = f"mark {number}" if isinstance(item, str) else type(item)(number)
-    places[mark] = path
-    return mark
+    return marked(item, path, places)
 
 
 def _probe(fields: dict[str, Any], name: str, places: dict[object, Path]) -> dict[str, Any] | None:

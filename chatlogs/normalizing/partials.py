@@ -16,7 +16,7 @@ from chatlogs.normalizing.piece import Piece
 from chatlogs.schema import BOOL, FLOAT, INT, KEYS, Column, Table
 from chatlogs.tally import Counts
 
-# Filled by sql/rows.sql once a response is whole, from what the pieces carry.
+# Filled by rows.py once a response is whole, from what the pieces carry.
 DERIVED = frozenset(
     {
         "completion_key",

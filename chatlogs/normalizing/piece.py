@@ -8,6 +8,7 @@ part of a piece: they are computed once, for everybody, from the finished ones.
 from __future__ import annotations
 
 import operator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, NamedTuple
@@ -134,6 +135,15 @@ _CHANGES = {
     "system_fingerprint": "fingerprint_changed",
     "service_tier": "service_tier_changed",
 }
+
+
+def says_only(what: Piece | Choice, names: Collection[str]) -> bool:
+    """Whether the piece, or the choice, says nothing but what stands in these fields."""
+    empty = _EMPTY[type(what)]
+    return all(getattr(what, name) == getattr(empty, name) for name in what.__slots__ if name not in names)
+
+
+_EMPTY = {Piece: Piece(), Choice: Choice(0)}
 
 
 def merge(a: Piece, b: Piece) -> Piece:

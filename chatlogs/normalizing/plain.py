@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs import sql
 from chatlogs.normalizing.matching import Matched, Matcher
 from chatlogs.normalizing.projection import COMPLETION
 from chatlogs.normalizing.runs import Runs
@@ -70,7 +71,7 @@ def _minified(con: duckdb.DuckDBPyConnection, part: Columns) -> pa.Array:
     if part["usage"].null_count == len(part["usage"]) or part["minified"][0].as_py():
         return part["usage"]
     con.register("spaced", pa.table({"usage": part["usage"]}))
-    return con.sql("select json(usage)::varchar as usage from spaced").to_arrow_table()["usage"].combine_chunks()
+    return con.sql(sql.text("block/minified")).to_arrow_table()["usage"].combine_chunks()
 
 
 def _columns(matcher: Matcher, lines: Matched) -> Columns:

@@ -63,8 +63,8 @@ class Runs:
         if not len(first_lines):
             return joined([]), joined([])
         wanted = self.borders(first_lines)
-        con.register("wanted_runs", self._shown(wanted))
-        con.register("cut_lines", self._shown(self.cuts.where(np.isin(self._keys(self.cuts), self._keys(wanted)))))
+        con.register("wanted_runs", self.shown(wanted))
+        con.register("cut_lines", self.shown(self.cuts.where(np.isin(self._keys(self.cuts), self._keys(wanted)))))
         same = " and ".join(f"c.{part} = f.{part}" for part in self.parts)
         found = con.sql(sql.text("block/run_lines", same=same)).to_arrow_table()
         return found["line"].to_numpy(), found["first_line"].to_numpy()
@@ -81,11 +81,8 @@ class Runs:
         start = self.matcher.lines.start[cuts.line]
         return np.where(cuts.text_start - start < _KEYED, 0, self.matcher.words.key(start + _KEYED // 2))
 
-    def show(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Show all the cut lines to SQL, as `cut_lines`; not a byte is copied."""
-        con.register("cut_lines", self._shown(self.cuts))
-
-    def _shown(self, cuts: Cuts) -> pa.Table:
+    def shown(self, cuts: Cuts) -> pa.Table:
+        """The lines as SQL sees them; not a byte is copied."""
         lines, views = self.matcher.lines, self.matcher.words.views
         line, text_start, text_end, padding_start, padding_end = cuts.borders()
         table = {
@@ -109,7 +106,7 @@ def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts])
     is_padded = any(PADDING in each.template.fields for each in cuts)
     # Texts are joined in the order of the lines.
     runs = Runs(matcher, Cuts.joined(cuts).in_order(), ["head", "middle", "tail"] if is_padded else ["head", "middle"])
-    runs.show(con)
+    con.register("cut_lines", runs.shown(runs.cuts))
     query = sql.text("block/runs", parts=", ".join(runs.parts), repeats=_REPEATS if is_padded else "0")
     found = con.sql(query).to_arrow_table()
     first = found["first_line"].to_numpy()

@@ -156,6 +156,11 @@ def _marked(item: Any, carried: object, path: Path, places: dict[object, Path]) 
         return item
     if isinstance(item, dict) and len(path) == 1:
         item = {name: _marked(inner, carried, (*path, name), places) for name, inner in item.items()}
+    return marked(item, path, places)
+
+
+def marked(item: Any, path: Path, places: dict[object, Path]) -> Any:
+    """Something in the place of the value by which its place is known again: a container itself, or another scalar."""
     if isinstance(item, (dict, list)):
         places[id(item)] = path
         return item

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs import sql
 from chatlogs.normalizing import chunks
 from chatlogs.normalizing.runs import Runs
 from chatlogs.normalizing.streams import Streams
@@ -60,7 +61,7 @@ def _fragments(runs: Runs, line: Ints, starts: Ints, counts: Ints) -> tuple[pa.A
 def _decoded(con: duckdb.DuckDBPyConnection, fragments: pa.Array) -> pa.Array:
     """What joined fragments say; null where that is no JSON."""
     con.register("stretches", pa.table({"fragments": fragments}))
-    return con.sql("select decoded(fragments) as text from stretches").to_arrow_table()["text"].combine_chunks()
+    return con.sql(sql.text("block/stretches")).to_arrow_table()["text"].combine_chunks()
 
 
 def _put(column: pa.Array, where: Bools, values: pa.Array, rows: Ints) -> pa.Array:

@@ -14,11 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.oddlines import Decoded, Found, read_line, records
-from chatlogs.normalizing.piece import Piece, listed, merge_lists
+from chatlogs.normalizing.piece import listed, merge_lists, says_only
 from chatlogs.values import as_json
 
 _SAID = ("message", "delta")
-_PLAIN = ("id", "model", "system_fingerprint", "service_tier", "created", "form", "chunk_count", "usage", "extra")
+_PLAIN = frozenset({
+    "id", "model", "system_fingerprint", "service_tier", "created", "form", "chunk_count", "usage", "extra", "choices",
+    "line_number", "byte_offset", "last_line", "last_offset", "part", "opens", "role_repeats",
+})  # fmt: skip
 
 
 def says_no_more(line: bytes, lane: str, unknown: Mapping[str, Any]) -> bool:
@@ -35,19 +38,12 @@ def says_no_more(line: bytes, lane: str, unknown: Mapping[str, Any]) -> bool:
     own = unknown["choice_extra"] | said
     filtered = unknown["content_filter"]
     return (
-        _is_plain(piece)
+        says_only(piece, _PLAIN)
         and piece.extra == (listed(unknown["extra"]) if streamed else unknown["extra"])
         and choice.extra == (listed(own, *_SAID) if streamed else own)
         and choice.content_filter == (as_json(filtered) if filtered else None)
         and not (choice.logprobs or choice.audio)
     )
-
-
-def _is_plain(piece: Piece) -> bool:
-    """Whether the piece says nothing but what the fast path reads."""
-    empty = Piece(line_number=piece.line_number, byte_offset=piece.byte_offset)
-    names = set(Piece.__slots__) - {*_PLAIN, "choices", "last_line", "last_offset", "part", "opens", "role_repeats"}
-    return all(getattr(piece, name) == getattr(empty, name) for name in names)
 
 
 def all_kept(texts: pa.StringArray) -> pa.StringArray:

@@ -166,3 +166,16 @@ def open_source(source: Source) -> Opened:
         return Opened(_zstd(_Hashing(raw, digests.stored, head), source.name), digests, "zstd", source)
     # Whoever reads plain bytes hashes them as content.
     return Opened(_Hashing(raw, None, head), Digests(digests.content, digests.content), "none", source)
+
+
+def head_of(source: Source, size: int) -> bytes:
+    """The source's first decompressed bytes, at most so many. Raises SourceError when it cannot be opened."""
+    opened = open_source(source)
+    try:
+        buffer = memoryview(bytearray(size))
+        filled = 0
+        while filled < size and (got := opened.stream.readinto(buffer[filled:])):
+            filled += got
+        return bytes(buffer[:filled])
+    finally:
+        opened.close()
