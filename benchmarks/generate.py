@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -87,25 +87,26 @@ def completion_lines(texts: Texts) -> Iterator[bytes]:
         )  # fmt: skip
 
 
-ODD_KINDS: tuple[Callable[[bytes], bytes], ...] = (
-    lambda line: b'{"x_trace":"%d",' % len(line) + line[1:],  # an unknown field
-    lambda line: line.replace(b'"index":0,', b'"index":0,"native_finish_reason":null,', 1),  # one level down
-    lambda line: b"data: " + line,  # an SSE event pasted in
-    lambda line: (
+ODD_KINDS: dict[str, Callable[[bytes], bytes]] = {
+    "unknown": lambda line: b'{"x_trace":"%d",' % len(line) + line[1:],  # an unknown field
+    "null": lambda line: line.replace(b'"index":0,', b'"index":0,"native_finish_reason":null,', 1),  # one level down
+    "event": lambda line: b"data: " + line,  # an SSE event pasted in
+    "batch": lambda line: (
         b'{"id":"batch_req_%d","custom_id":"r-%d","response":{"status_code":200,"request_id":"req_1",'
         b'"body":%s},"error":null}\n' % (len(line), len(line), line[:-1])
     ),  # wrapped as a batch result
-    lambda line: line[:-2] + b",}\n",  # a comma too many
-    lambda line: line[: len(line) // 2] + b"\n",  # cut off
-    lambda line: line.replace(b'"content":"', b'"content":"\xff', 1),  # a byte that is not UTF-8
-    lambda line: b"INFO: 10.0.0.7 - POST /v1/chat/completions 200 OK\n",  # another program's output
-)
+    "comma": lambda line: line[:-2] + b",}\n",  # a comma too many
+    "cut": lambda line: line[: len(line) // 2] + b"\n",  # cut off
+    "bytes": lambda line: line.replace(b'"content":"', b'"content":"\xff', 1),  # a byte that is not UTF-8
+    "output": lambda line: b"INFO: 10.0.0.7 - POST /v1/chat/completions 200 OK\n",  # another program's
+}
 
 
-def with_odd(lines: Iterator[bytes], rng: random.Random, share: float) -> Iterator[bytes]:
-    """The same lines, about `share` of them made odd: unknown fields, wrapped, or broken, in equal parts."""
+def with_odd(lines: Iterator[bytes], rng: random.Random, share: float, kinds: Sequence[str]) -> Iterator[bytes]:
+    """The same lines, about `share` of them made odd, in ways of these kinds, in equal parts."""
+    ways = [ODD_KINDS[kind] for kind in kinds]
     for line in lines:
-        yield rng.choice(ODD_KINDS)(line) if rng.random() < share else line
+        yield rng.choice(ways)(line) if rng.random() < share else line
 
 
 def wrapped(kind: str, texts: Texts, container: str) -> Iterator[bytes]:
@@ -128,7 +129,7 @@ def _lists_of_chunks(texts: Texts) -> Iterator[bytes]:
 
 def write(
     kind: str, path: str | Path, *, lines: int, seed: int = 7, obfuscation: bool = False, odd: float = 0.0,
-    open_streams: int = 50, container: str | None = None,
+    odd_kinds: Sequence[str] = tuple(ODD_KINDS), open_streams: int = 50, container: str | None = None,
 ) -> int:  # fmt: skip
     """Write `lines` lines of `kind` ("chunks" or "completions") to `path`; gives back the bytes written.
 
@@ -143,7 +144,7 @@ def write(
     else:
         made = completion_lines(texts)
     if odd:
-        made = with_odd(made, random.Random(seed + 1), odd)
+        made = with_odd(made, random.Random(seed + 1), odd, odd_kinds)
     size, left = 0, lines
     with Path(path).open("wb") as out:
         while left:
@@ -162,6 +163,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--obfuscation", action="store_true", help='add "obfuscation" to each chunk, as OpenAI does')
     parser.add_argument("--odd", type=float, default=0.0, metavar="SHARE", help="share of lines made odd, 0 to 1")
+    parser.add_argument("--odd-kind", action="append", choices=list(ODD_KINDS), help="how; all kinds if none is given")
     parser.add_argument("--container", choices=list(CONTAINERS), help="put each answer into one, with its request")
     parser.add_argument("--open", type=int, default=50, metavar="N", help="streams being written at once")
     options = parser.parse_args()
@@ -169,7 +171,8 @@ def main() -> None:
     lines = options.lines if options.lines is not None else round(whole * options.scale)
     size = write(
         options.kind, options.output, lines=lines, seed=options.seed, obfuscation=options.obfuscation,
-        odd=options.odd, open_streams=options.open, container=options.container,
+        odd=options.odd, odd_kinds=options.odd_kind or tuple(ODD_KINDS), open_streams=options.open,
+        container=options.container,
     )  # fmt: skip
     print(f"{options.output}: {lines:,} lines, {size / 1e6:,.1f} MB", file=sys.stderr)
 
