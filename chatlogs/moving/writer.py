@@ -75,8 +75,11 @@ class Writer:
         """Write what is left, wait, and give all files by table."""
         half = len(self._gathered) // 2 if self._bytes > FILE_BYTES // 2 else 0
         for part in (self._gathered[:half], self._gathered[half:]):  # nobody reads any more: two may write
-            if part:
+            if part and half:
                 self._writes.append(self._pool.submit(self._write, part))
+            elif part:
+                tables = self._pool.submit(self._rows, part).result()
+                self._writes += [self._pool.submit(self._staged, {name: rows}) for name, rows in tables.items()]
         staged: dict[str, list[StagedFile]] = {name: [] for name in schema.TABLES}
         for write in self._writes:
             for file in write.result():
@@ -102,14 +105,18 @@ class Writer:
         self._writes.append(self._pool.submit(self._write, gathered))
 
     def _write(self, gathered: list[tuple[str, int, Tables]]) -> list[StagedFile]:
+        return self._staged(self._rows(gathered))
+
+    def _rows(self, gathered: list[tuple[str, int, Tables]]) -> Tables:
+        """The rows of these responses as they are to be stored, by table."""
         pieces, keys, sources = _joined(gathered)
         self._note_ids(pieces["completions"]["id"])
         found = hidden(rows.rows(_connection(), pieces, keys=keys), self._content)
-        written = []
-        for name in sorted(self._tables & found.keys()):
-            columns = {"source": sources, "ingested_at": self._now, "duplicates": 0}
-            written.append(self._staging.write(name, rows.conform(name, found[name], **columns)))
-        return written
+        columns = {"source": sources, "ingested_at": self._now, "duplicates": 0}
+        return {name: rows.conform(name, found[name], **columns) for name in sorted(self._tables & found.keys())}
+
+    def _staged(self, tables: Tables) -> list[StagedFile]:
+        return [self._staging.write(name, table) for name, table in tables.items()]
 
     def _note_ids(self, ids: pa.ChunkedArray) -> None:
         hashes = rows.hashes(_connection(), ids)

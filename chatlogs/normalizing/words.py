@@ -9,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chatlogs.reading.lines import Block, Ints
+from chatlogs.reading.lines import PADDING, Block, Ints
 
 Bools = npt.NDArray[np.bool_]
 _Words = npt.NDArray[np.uint64]
 
 _SIZE = 8
 _SLICE = 8192  # places looked at together, so that what is computed of them stays in the cache
+_MOST_WORDS = PADDING // _SIZE  # looked at together of a text: some of them may stand behind the block
 _INLINE = 12  # a string view this short holds its text itself
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(_SIZE + 1)], np.uint64)  # the first bytes of a word
+_ALL = _MASKS[_SIZE]
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _DIGITS, _ABOVE_NINE = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676)
@@ -40,13 +42,25 @@ class Words:
 
     def equal(self, place: Ints, text: bytes) -> Bools:
         """Where the text stands at the place."""
-        if len(text) < _SIZE:
-            return (self._words[place] & _MASKS[len(text)]) == np.uint64(int.from_bytes(text, "little"))
+        count = max(1, -(-len(text) // _SIZE))
+        there = self._row(place, count)
+        there[:, -1] &= _MASKS[len(text) - _SIZE * (count - 1)]
+        wanted = np.frombuffer(text.ljust(count * _SIZE, b"\0"), "<u8")
+        flat = there.ravel()
+        # Most places hold the text: that each is like the one before is seen at once, and cheaply.
+        if len(place) and (there[0] == wanted).all() and (flat[count:] == flat[:-count]).all():
+            return np.ones(len(place), bool)
         same = np.ones(len(place), bool)
-        for offset in {*range(0, len(text) - _SIZE + 1, _SIZE), len(text) - _SIZE}:
-            word = int.from_bytes(text[offset : offset + _SIZE], "little")
-            same &= self._words[place + offset] == np.uint64(word)
+        for at, word in enumerate(wanted):
+            same &= there[:, at] == word
         return same
+
+    def _row(self, place: Ints, count: int) -> _Words:
+        """So many words from each place on, side by side: to copy them costs little more than to copy one."""
+        size = count * _SIZE
+        data = self._bytes.data
+        rows: npt.NDArray[np.void] = np.ndarray((len(data) - size + 1,), f"V{size}", data, 0, (1,))
+        return rows[place].view("<u8").reshape(len(place), count)
 
     def key(self, place: Ints) -> Ints:
         """A number made of the sixteen bytes at the place."""
@@ -60,14 +74,18 @@ class Words:
         """Where the byte stands anywhere from start to end."""
         pattern = np.uint64(byte) * _ONES
         found = np.zeros(len(start), bool)
-        rows, offset = np.arange(len(start)), 0
-        while len(rows := rows[start[rows] + offset < end[rows]]):
-            place = start[rows] + offset
-            left = np.minimum(end[rows] - place, _SIZE)
-            # A byte that equals becomes zero; bytes behind the end become something else.
-            word = (self._words[place] ^ pattern) | ~_MASKS[left]
-            found[rows] |= ((word - _ONES) & ~word & _HIGHS) != 0
-            offset += _SIZE
+        rows, place, left = np.arange(len(start)), start, end - start
+        while len(rows):
+            count = min(_MOST_WORDS, max(1, -(-int(left.max()) // _SIZE)))
+            word = self._row(place, count)
+            word ^= pattern
+            if _has_zero(word).any():
+                # Perhaps behind the end.
+                for at in range(count):
+                    inside = _MASKS[np.clip(left - at * _SIZE, 0, _SIZE)]
+                    found[rows] |= _has_zero(word[:, at] | ~inside) != 0
+            goes_on = np.flatnonzero(left > count * _SIZE)
+            rows, place, left = rows[goes_on], place[goes_on] + count * _SIZE, left[goes_on] - count * _SIZE
         return found
 
     def first(self, start: Ints, end: Ints, byte: int) -> Ints:
@@ -76,8 +94,7 @@ class Words:
         found = end.copy()
         rows, place = np.arange(len(start)), start
         while len(rows):
-            word = self._words[place] ^ pattern
-            zeros = (word - _ONES) & ~word & _HIGHS  # the lowest bit is that of the first byte that equals
+            zeros = _has_zero(self._words[place] ^ pattern)
             place = place + np.where(zeros == 0, _SIZE, np.bitwise_count((zeros & -zeros) - np.uint64(1)) >> 3)
             goes_on = (zeros == 0) & (place < end[rows])
             found[rows] = place
@@ -135,18 +152,20 @@ class Words:
 
     def _view(self, start: Ints, size: Ints, view: _Words) -> None:
         """Fill in views: the size, and the text itself, or how it begins and where it stands."""
-        word = self._words[start]
-        begin = word << np.uint64(32)
-        view[:, 1] = start.astype(np.uint64) << np.uint64(32)
+        row = self._row(start, 2)
+        begin, rest = row[:, 0] << np.uint64(32), start.astype(np.uint64) << np.uint64(32)
         if len(size) and size.min() <= _INLINE:
-            short = np.flatnonzero(size <= _INLINE)
-            few = size[short]
-            begin[short] &= _MASKS[np.minimum(few, 4)] << np.uint64(32)
-            rest = word[short] >> np.uint64(32)
-            longer = np.flatnonzero(few > _SIZE)
-            rest[longer] = self._words[start[short[longer]] + 4]
-            view[short, 1] = rest & _MASKS[np.clip(few - 4, 0, _SIZE)]
-        view[:, 0] = size.astype(np.uint64) | begin
+            short = size <= _INLINE
+            begin &= np.where(short, _MASKS[np.minimum(size, 4)] << np.uint64(32), _ALL)
+            own = row[:, 0] >> np.uint64(32) | row[:, 1] << np.uint64(32)
+            rest = np.where(short, own & _MASKS[np.clip(size - 4, 0, _SIZE)], rest)
+        begin |= size.astype(np.uint64)
+        view[:, 0], view[:, 1] = begin, rest
+
+
+def _has_zero(word: _Words) -> _Words:
+    """Not 0 where one of the bytes is zero: then the lowest bit is that of the first of them."""
+    return (word - _ONES) & ~word & _HIGHS
 
 
 def _all_digits(digits: _Words) -> Bools:

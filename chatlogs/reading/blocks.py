@@ -15,7 +15,7 @@ from chatlogs.reading.lines import PADDING, Block
 from chatlogs.reading.opening import Opened
 
 BLOCK_BYTES = 24 << 20
-WIDE_BLOCK_BYTES = 64 << 20  # for logs that fold to little, where a block's fixed costs weigh more than its memory
+WIDE_BLOCK_BYTES = 48 << 20  # for logs that fold to little, where a block's fixed costs weigh more than its memory
 LONGEST_BYTES = 256 << 20  # of one line, or of JSON laid out over lines; a decompression bomb ends here
 _MB = LONGEST_BYTES // 1_000_000
 _PIPE_BYTES = 1 << 20

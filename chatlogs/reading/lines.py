@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-PADDING = 16  # bytes kept free behind a block, so that eight bytes can be read at any of its offsets, and just behind
+PADDING = 128  # bytes kept free behind a block, so that as many can be read at any of its offsets
 
 BLANK, IGNORABLE, OBJECT, ODD = 0, 1, 2, 3
 NO_TRANSCRIPT = -1
