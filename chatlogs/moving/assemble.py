@@ -127,7 +127,7 @@ class Assembler:
         if neighbours is not None:
             old_last, new_first = neighbours
             old_mask = _equals(old["last_line"], old_last, pc.is_null(old["id"]))
-            new_mask = _equals(new["line_number"], new_first, pc.or_(pc.is_null(new["id"]), new["opens"]))
+            new_mask = _equals(new["line_number"], new_first, pc.or_(pc.is_null(new["id"]), _begin(pieces)))
             if pc.any(pc.and_(old_mask, old_rest)).as_py() and pc.any(pc.and_(new_mask, new_rest)).as_py():
                 parts.append(self._folded(take(self.waiting, old_mask), take(pieces, new_mask)))
                 old_rest, new_rest = pc.and_(old_rest, pc.invert(old_mask)), pc.and_(new_rest, pc.invert(new_mask))
@@ -147,7 +147,7 @@ class Assembler:
     def _neighbours(self, partials: Partials, line_base: int) -> tuple[int, int] | None:
         """Lines of the last record so far and of the first one now.
 
-        Chunks without an id there are one stream, and a chunk that opens a stream may have an opening before it.
+        Chunks without an id there are one stream, and a stream that begins there may have an opening before it.
         """
         if self.last_record is None or partials.first_record is None:
             return None
@@ -210,6 +210,13 @@ def _closed(pieces: Tables, open_body: int | None) -> Tables:
     place = responses.schema.get_field_index("flags")
     field_ = responses.schema.field(place)
     return pieces | {"completions": responses.set_column(place, field_, pa.array(both, field_.type))}
+
+
+def _begin(pieces: Tables) -> pa.ChunkedArray:
+    """Which streams say once in whose role: those that begin here do."""
+    responses, choices = pieces["completions"], pieces["choices"]
+    with_role = pc.is_in(responses["piece"], choices["piece"].filter(pc.is_valid(choices["role"])))
+    return pc.or_(responses["opens"], pc.and_(with_role, pc.invert(responses["role_repeats"])))
 
 
 def _bare(responses: pa.Table) -> pa.ChunkedArray:

@@ -7,6 +7,7 @@ judgement. It fills the same columns; that both paths agree is a law of the test
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
@@ -242,10 +243,17 @@ def _with_openings(lines: Lines, placed: list[Placed]) -> list[Piece]:
     found: list[Piece] = []
     opening: Placed | None = None
     ordinals = np.cumsum(lines.kind == OBJECT)
+    seen: set[str | None] = set()
+    roles = Counter((p.piece.id, c.index) for p in placed for c in p.piece.choices.values() if c.role)
+    say_once = {name for name, _ in roles} - {name for (name, _), times in roles.items() if times > 1}
     for p in placed:
         piece = p.piece
         follows = opening is not None and ordinals[piece.line_number] - ordinals[opening.piece.line_number] == 1
-        if opening is not None and follows and opening.ahead == piece.id and piece.opens:
+        # The first chunk of an answer may bring a call beside the role, or a filter result and no role yet. Where
+        # chunks repeat the role, it does not tell the first one from another.
+        begins = piece.opens or (piece.id in say_once and piece.id not in seen and not piece.role_repeats)
+        seen.add(piece.id)
+        if opening is not None and follows and opening.ahead == piece.id and begins:
             found[-1] = opened(opening.piece, piece)
             opening = None
         else:

@@ -118,7 +118,7 @@ def opened(opening: Piece, piece: Piece) -> Piece:
     opens = piece.opens
     piece = merge(opening, piece)
     piece.opens = opens
-    piece.flags.add("ambiguous_grouping")
+    piece.flags = piece.flags - {"no_id"} | {"ambiguous_grouping"}
     return piece
 
 
