@@ -16,7 +16,7 @@ from chatlogs.normalizing import careful, chunks, columns, fold, oddrows, timed,
 from chatlogs.normalizing.layout import is_document, read_together, read_whole
 from chatlogs.normalizing.oddlines import PLAINLY
 from chatlogs.normalizing.partials import PIECES, REJECTS, Partials
-from chatlogs.normalizing.piece import STREAM
+from chatlogs.normalizing.piece import STREAM, Piece
 from chatlogs.normalizing.streams import Streams
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
@@ -124,30 +124,34 @@ def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     for line in facts.odd:
         careful.read_one(lines, line, found)
     _read_odd(lines, found)
-    parts = [fold.completions(rows) for rows in facts.stored]
-    parts += _fold_streams(con, lines, facts, found)
+    streams, told = _fold_streams(con, lines, facts, found)
     careful.untangle(lines, found)
+    parts = [*(fold.completions(rows) for rows in facts.stored), *streams]
     tables = _no_pieces()
     for name in ("completions", "choices", "tool_calls"):
         conformed = [_conform(name, part[name], lines) for part in parts if name in part]
         tables[name] = pa.concat_tables([tables[name], *conformed])
-    return tables
+    return oddrows.beside(tables, told)
 
 
 def _fold_streams(
     con: duckdb.DuckDBPyConnection, lines: Lines, facts: fold.Facts, found: careful.Found
-) -> list[dict[str, pa.Table]]:
-    """The streams that can be folded in columns; the chunks of all others come to what the careful path found."""
+) -> tuple[list[dict[str, pa.Table]], dict[int, Piece]]:
+    """The streams that can be folded in columns, and what else odd chunks tell of them, by their first lines.
+
+    The chunks of all other streams come to what the careful path found.
+    """
     if facts.streams is None:
-        return []
+        return [], {}
     odd, taken = oddrows.rows_of(found.pieces)
     if taken:
         facts.streams = Streams(chunks.of(pa.concat_tables([facts.streams.chunks.table, odd])))
         found.pieces = [placed for placed in found.pieces if placed.piece.line_number not in taken]
     folded, rest = fold.folded(con, lines, facts, found.streams)
-    found.pieces += [taken[record.first_line] for record in rest if record.first_line in taken]
+    left = [record.first_line for record in rest if record.first_line in taken]
     careful.read(lines, [record for record in rest if record.first_line not in taken], found)
-    return folded
+    found.pieces += [taken.pop(line) for line in left]
+    return folded, oddrows.told(facts.streams, taken)
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

@@ -23,7 +23,7 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
     numbers = streams.chunks.numbers
     rows = np.flatnonzero(tangled)
     is_run = streams.chunks.cut[rows] & (numbers["chunks"][rows] > 1)
-    line, first = runs.members(con, numbers["line"][rows[is_run]])
+    line, first = runs.members(numbers["line"][rows[is_run]])
     row = np.concatenate([rows[np.searchsorted(numbers["line"][rows], first)], rows[~is_run]])
     line = np.concatenate([line, numbers["line"][rows[~is_run]]])
     order = np.lexsort((line, streams.number[row]))
