@@ -21,7 +21,7 @@ from chatlogs.normalizing.piece import STREAM, Choice, Piece, is_placeholder, me
 from chatlogs.normalizing.streams import Streams
 from chatlogs.normalizing.unknown import unlisted
 from chatlogs.reading.lines import NO_TRANSCRIPT
-from chatlogs.values import as_json, is_sound
+from chatlogs.values import as_json
 
 _SECOND = 1_000_000
 _OF_PIECE = ("id", "model", "system_fingerprint", "service_tier")
@@ -71,7 +71,7 @@ def _row(piece: Piece, transcript: int) -> dict[str, Any] | None:
         return None
     texts = (*_texts_of_piece(piece), *_texts_of_choice(choice))
     extra, choice_extra = unlisted(piece.extra), unlisted(choice.extra)
-    if extra is None or choice_extra is None or not all(map(_is_text, texts)):
+    if extra is None or choice_extra is None or not _are_texts(texts):
         return None
     row = dict(zip((*_OF_PIECE, *_OF_CHOICE), texts, strict=True))
     row["line"] = row["last_line"] = piece.line_number
@@ -86,8 +86,13 @@ def _row(piece: Piece, transcript: int) -> dict[str, Any] | None:
     return row
 
 
-def _is_text(value: object) -> bool:
-    return value is None or (type(value) is str and is_sound(value))
+def _are_texts(values: Sequence[object]) -> bool:
+    """Whether these are strings that UTF-8 can hold, those aside that were not sent."""
+    try:
+        "".join([value for value in values if value is not None]).encode()  # type: ignore[misc]
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def told(streams: Streams, taken: Mapping[int, Placed]) -> dict[int, Piece]:
