@@ -208,6 +208,17 @@ AGREEMENTS = {
     "a comma too many in a text and behind it": lines(
         *[line.replace(b"null}", b"null,}") for line in (chunk(obj(content=",}")), chunk(obj(content='",}')), LO)]
     ),
+    "many lines damaged in many ways": lines(
+        *[
+            (line[:-1] + b",}" if place % 3 else line.replace(b"of", b"o\xe9")).replace(b"c1", b"c%d" % (place % 4))
+            for place, text in enumerate([*LONG, "a/n", "/ud83d", ",}", ""] * 3)
+            for line in (chunk(obj(content=text)).replace(b"/", b"\\"), chunk(obj(), finish="stop"), HEL)[
+                : 1 + place // 40
+            ]
+        ],
+        *[chunk(obj(content=text), id="c1") for text in "ab"],
+        b"data: " + HEL[:-1] + b",}",
+    ),
     "a line that is not UTF-8": lines(HEL.replace(b"Hel", b"H\xe9l"), LO),
     "lines that are not UTF-8 among others": lines(
         *[HEL.replace(b"Hel", b"H\xe9l" if place % 50 in (3, 4, 9) else b"Hel") for place in range(130)],

@@ -189,13 +189,18 @@ def _read_stretch(lines: Lines, text: bytes, stretch: list[int], found: Found) -
     return True
 
 
+def is_padded(text: bytes) -> bool:
+    """Whether random padding tells the line from one that says the same."""
+    return _PADDED.search(text) is not None
+
+
 def read_one(lines: Lines, line: int, found: Found) -> None:
     """Read one line into pieces, a reject, or the ignorable ones."""
     text = lines.text(line)
     if text == b"\0":
         lines.kind[line] = BLANK  # what is left of the last line end of a log in UTF-16
         return
-    if _PADDED.search(text):
+    if is_padded(text):
         said = int(lines.transcript[line]), text
         if said in found.padded:
             return  # random padding tells a line logged twice from two equal fragments

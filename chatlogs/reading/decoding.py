@@ -81,6 +81,24 @@ def decode(raw: bytes) -> Decoded | Reject:
     return _patient(text, notes)
 
 
+def repair(raw: bytes) -> tuple[bytes, frozenset[str]] | None:
+    """The text with harmless damage mended, and flags; None where nothing was. It is for the caller to see whether
+    it is JSON now: then it says what `decode` would have made of it, if it has no key twice."""
+    if len(raw) > SIZE_LIMIT:
+        return None
+    notes = _Notes()
+    text = _text(raw, notes)
+    if isinstance(text, Reject):
+        return None
+    mended, _ = _drop_trailing_commas(text)
+    if not notes.repaired and mended == text:
+        return None
+    try:
+        return mended.encode(), frozenset(notes.flags)
+    except UnicodeEncodeError:
+        return None
+
+
 def decode_text(text: str) -> Decoded | Reject:
     """The value of a JSON text that is already a string; half surrogate pairs stay as they are."""
     return decode(text.encode("utf-8", "surrogatepass"))
