@@ -193,14 +193,21 @@ def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts:
 
 
 def _worth_parsing(lines: Lines, line: Ints) -> tuple[Ints, Ints]:
-    """The lines that SQL should parse, and those that the careful path has read sooner: few ones, and broken ones."""
+    """The lines that SQL should parse, and those that it would only hand on, or that are too few for it."""
     size = int((lines.end[line] - lines.start[line]).sum())
     if size * _ONE_IN > lines.block.size:
         return line, line[:0]
     if size < _FEW_BYTES:
         return line[:0], line
-    valid = np.array([is_exact(lines.text(i)) for i in line.tolist()], bool)
-    return line[valid], line[~valid]
+    texts = map(lines.text, line.tolist())
+    good = np.array([_is_bare(text) and is_exact(text) for text in texts], bool)
+    return line[good], line[~good]
+
+
+def _is_bare(text: bytes) -> bool:
+    """Whether the line has choices at its first level, in front of any other object; SQL reads no wrappers."""
+    at = text.find(b'"choices"')
+    return at > 0 and text.count(b"{", 0, at) == 1
 
 
 def _records(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:

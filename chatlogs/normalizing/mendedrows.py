@@ -33,10 +33,10 @@ class Mended:
     lines: frozenset[int] = frozenset()
 
 
-def read(con: duckdb.DuckDBPyConnection, lines: Lines, odd: Sequence[int], *, fewest: int = _FEWEST) -> Mended:
+def read(con: duckdb.DuckDBPyConnection, lines: Lines, odd: Sequence[int]) -> Mended:
     """The rows of those of the odd lines that are plain chunks once they are mended."""
     found = {line: mended for line in odd if (mended := _mended(lines.text(line))) is not None}
-    if len(found) < fewest:
+    if len(found) < _FEWEST:
         return Mended()
     numbers = np.array(list(found), np.int64)
     block = scan(Block.of(b"".join(text + b"\n" for text, _ in found.values())))
