@@ -67,7 +67,7 @@ def _row(piece: Piece, transcript: int) -> dict[str, Any] | None:
         return None
     if (piece.created or 0) % _SECOND or (piece.usage is not None and is_placeholder(piece.usage)):
         return None
-    if not says_only(piece, _IN_A_ROW) and not (says_only(piece, _HELD) and is_plain(_beside(piece))):
+    if not says_only(piece, _IN_A_ROW) and not (says_only(piece, _HELD) and is_plain([*filter(None, _beside(piece))])):
         return None
     texts = (*_texts_of_piece(piece), *_texts_of_choice(choice))
     extra, choice_extra = unlisted(piece.extra), unlisted(choice.extra)
@@ -112,20 +112,28 @@ def beside(tables: dict[str, pa.Table], told: Mapping[int, Piece]) -> dict[str, 
     """The piece tables of streams, which are numbered by their first lines, with what else they were told."""
     if not told:
         return tables
-    numbers = pa.array(told, pa.int64())
-    more = columns.tables(told.values(), first=0)
     responses = tables["completions"]
-    place = pc.index_in(responses["piece"].combine_chunks(), numbers)
+    place = pc.index_in(responses["piece"].combine_chunks(), pa.array(told, pa.int64()))
     for name in _FACTS:
-        values = more["completions"][name]
-        if values.null_count < len(values):
+        values = [getattr(piece, name) for piece in told.values()]
+        if any(value is not None for value in values):
             at = responses.schema.get_field_index(name)
-            column = pc.coalesce(values.combine_chunks().take(place), responses[name].combine_chunks())
-            responses = responses.set_column(at, responses.schema.field(at), column)
+            field = responses.schema.field(at)
+            column = pc.coalesce(pa.array(values, field.type).take(place), responses[name].combine_chunks())
+            responses = responses.set_column(at, field, column)
+    return tables | {"completions": responses} | _lists(tables, told)
+
+
+def _lists(tables: dict[str, pa.Table], told: Mapping[int, Piece]) -> dict[str, pa.Table]:
+    """The tables of what is said in lists."""
+    listing = {number: piece for number, piece in told.items() if piece.messages or piece.chunks}
+    if not listing:
+        return {}
+    numbers, more = pa.array(listing, pa.int64()), columns.tables(listing.values(), first=0)
     lists = {}
     for name in _LISTS:
         own = more[name]
         piece = numbers.take(own["piece"].combine_chunks())
         own = own.set_column(own.schema.get_field_index("piece"), own.schema.field("piece"), piece)
         lists[name] = pa.concat_tables([tables[name], own])
-    return tables | {"completions": responses} | lists
+    return lists
