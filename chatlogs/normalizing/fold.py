@@ -194,13 +194,13 @@ def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts:
 
 def _worth_parsing(lines: Lines, line: Ints) -> tuple[Ints, Ints]:
     """The lines that SQL should parse, and those that it would only hand on, or that are too few for it."""
-    size = int((lines.end[line] - lines.start[line]).sum())
-    if size * _ONE_IN > lines.block.size:
+    sizes = lines.end[line] - lines.start[line]
+    if int(sizes.sum()) * _ONE_IN > lines.block.size:
         return line, line[:0]
-    if size < _FEW_BYTES:
-        return line[:0], line
     texts = map(lines.text, line.tolist())
     good = np.array([_is_bare(text) and is_exact(text) for text in texts], bool)
+    if int(sizes[good].sum()) < _FEW_BYTES:
+        return line[:0], line
     return line[good], line[~good]
 
 
