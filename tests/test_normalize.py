@@ -157,13 +157,74 @@ AGREEMENTS = {
         chunk(obj(content="d"), x_groq={"id": "g", "usage": None}),
     ),
     "half a pair": lines(chunk(obj(content="a\ud83d")), LO),
+    "chunks in wrappers among bare ones": lines(
+        chunk(obj(role="assistant", content="")),
+        *[
+            chunk(obj(content=text))
+            if place % 3
+            else b'{"custom_id":"r-%d","response":{"status_code":20%d,'
+            b'"request_id":"q%d","body":%s},"error":null}' % (place, place, place, chunk(obj(content=text)))
+            for place, text in enumerate("abcdefgh")
+        ],
+        *[chunk(obj(content=text), id="c2") for text in "ab"],
+        chunk(obj(), finish="stop"),
+    ),
+    "chunks beside their requests": lines(
+        *[
+            b'{"request":{"model":"m-%d","messages":[{"role":"user","content":"%d"}],"seed":%d},"response":%s,'
+            b'"started_at":%d}' % (place, place, place, chunk(obj(content=text)), 1700000009 - place)
+            if place in (2, 5, 6)
+            else chunk(obj(content=text))
+            for place, text in enumerate("abcdefgh")
+        ]
+    ),
+    "some chunks behind a time": lines(
+        *[
+            (b"2026-01-0%dT00:00:00Z " % (9 - place) if place % 3 == 1 else b"") + chunk(obj(content=text))
+            for place, text in enumerate("abcdefgh")
+        ],
+        chunk(obj(content="x"), id="c2"),
+    ),
+    "chunks that say whose they are": lines(
+        *[
+            chunk(obj(content=text), **({"provider": f"P{place}", "request_id": "r"} if place % 2 else {}))
+            for place, text in enumerate("abcdef")
+        ],
+        chunk(obj(), error={"code": 1, "message": "broken \ud83d"}),
+    ),
+    "ends that had to be repaired": lines(
+        HEL,
+        LO,
+        chunk(obj(), finish="stop")[:-1] + b",}",
+        b'{"id":"c1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[],'
+        b'"usage":{"total_tokens":3},}',
+    ),
     "a trailing comma": lines(HEL[:-1] + b",}", LO),
     "a NaN": lines(HEL[:-1] + b',"usage":{"total_tokens":NaN}}', LO),
     "a key twice": lines(
         HEL[:-1] + b',"model":"other"}', HEL.replace(b'"content":"Hel"', b'"content":"Hel","content":"no"')
     ),
     "texts that repeat as they grow": lines(*[chunk(obj(content=text)) for text in ("a", "ab", "abc", "abcd")]),
+    "a comma too many in a text and behind it": lines(
+        *[line.replace(b"null}", b"null,}") for line in (chunk(obj(content=",}")), chunk(obj(content='",}')), LO)]
+    ),
+    "many lines damaged in many ways": lines(
+        *[
+            (line[:-1] + b",}" if place % 3 else line.replace(b"of", b"o\xe9")).replace(b"c1", b"c%d" % (place % 4))
+            for place, text in enumerate([*LONG, "a/n", "/ud83d", ",}", ""] * 3)
+            for line in (chunk(obj(content=text)).replace(b"/", b"\\"), chunk(obj(), finish="stop"), HEL)[
+                : 1 + place // 40
+            ]
+        ],
+        *[chunk(obj(content=text), id="c1") for text in "ab"],
+        b"data: " + HEL[:-1] + b",}",
+    ),
     "a line that is not UTF-8": lines(HEL.replace(b"Hel", b"H\xe9l"), LO),
+    "lines that are not UTF-8 among others": lines(
+        *[HEL.replace(b"Hel", b"H\xe9l" if place % 50 in (3, 4, 9) else b"Hel") for place in range(130)],
+        LO[:-9] + "é".encode()[:1],
+        "é".encode()[1:] + LO,
+    ),
 }
 
 

@@ -78,11 +78,35 @@ class Found:
 
 
 def read(lines: Lines, records: Iterable[Careful], found: Found) -> None:
-    """Read the records; a run of lines alike is one piece, unless its text must be seen fragment by fragment."""
+    """Read the records; a run of lines alike is one piece, unless its text must be seen fragment by fragment.
+
+    Where a body has other records between the lines of a run, this is cut before it is read; see `untangle`.
+    """
+    records = list(records)
+    order = _order_of_tangled(lines, records, found)
     for record in records:
-        if not _read_run(lines, record, found):
+        transcript = int(lines.transcript[record.first_line])
+        if record.text is not None and record.chunks > 1 and transcript in order:
+            _read_stretches(lines, record, order[transcript], found)
+        elif not _read_run(lines, record, found):
             for line in record.lines:
                 read_one(lines, line, found)
+
+
+def _order_of_tangled(lines: Lines, records: list[Careful], found: Found) -> dict[int, dict[int, int]]:
+    """Of each body whose records stand between each other's lines, the place of each line among its records."""
+    reach: dict[int, int] = {}
+    tangled = set()
+    numbers: dict[int, list[int]] = {}
+    pieces = ((p.transcript, p.piece.line_number, p.piece.last_line, [p.piece.line_number]) for p in found.pieces)
+    spans = [(int(lines.transcript[r.first_line]), r.first_line, r.last_line, r.lines) for r in records]
+    for transcript, first, last, own in sorted([*spans, *pieces], key=lambda span: span[1]):
+        if transcript != NO_TRANSCRIPT:
+            if first < reach.get(transcript, -1):
+                tangled.add(transcript)
+            reach[transcript] = max(reach.get(transcript, -1), last)
+            numbers.setdefault(transcript, []).extend(own)
+    return {body: {line: at for at, line in enumerate(sorted(numbers[body]))} for body in tangled}
 
 
 def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
@@ -142,19 +166,19 @@ def untangle(lines: Lines, found: Found) -> None:
 
 def _read_stretches(lines: Lines, run: Careful, order: dict[int, int], found: Found) -> None:
     """Read a run in stretches of lines that follow each other in their stream; order: each line's place in that."""
-    borders = zip(lines.start[run.lines].tolist(), lines.end[run.lines].tolist(), strict=True)
-    data = memoryview(lines.block.data)
-    cut = fragments([bytes(data[start:end]) for start, end in borders], run.text)
-    begin = 0
-    for at in range(1, len(run.lines) + 1):
-        if at < len(run.lines) and order[run.lines[at]] - order[run.lines[at - 1]] == 1:
-            continue
-        stretch = run.lines[begin:at]
-        text = cut.text(begin, at) if cut is not None and len(stretch) > 1 else None
+    places = np.array([order[line] for line in run.lines])
+    borders = [0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), len(run.lines)]
+    cut = None
+    if len(borders) <= len(run.lines):
+        ends = zip(lines.start[run.lines].tolist(), lines.end[run.lines].tolist(), strict=True)
+        data = memoryview(lines.block.data)
+        cut = fragments([bytes(data[start:end]) for start, end in ends], run.text)
+    for begin, end in pairwise(borders):
+        stretch = run.lines[begin:end]
+        text = cut.text(begin, end) if cut is not None and len(stretch) > 1 else None
         if text is None or not _read_stretch(lines, text, stretch, found):
             for line in stretch:
                 read_one(lines, line, found)
-        begin = at
 
 
 def _read_stretch(lines: Lines, text: bytes, stretch: list[int], found: Found) -> bool:
@@ -166,13 +190,18 @@ def _read_stretch(lines: Lines, text: bytes, stretch: list[int], found: Found) -
     return True
 
 
+def is_padded(text: bytes) -> bool:
+    """Whether random padding tells the line from one that says the same."""
+    return _PADDED.search(text) is not None
+
+
 def read_one(lines: Lines, line: int, found: Found) -> None:
     """Read one line into pieces, a reject, or the ignorable ones."""
     text = lines.text(line)
     if text == b"\0":
         lines.kind[line] = BLANK  # what is left of the last line end of a log in UTF-16
         return
-    if _PADDED.search(text):
+    if is_padded(text):
         said = int(lines.transcript[line]), text
         if said in found.padded:
             return  # random padding tells a line logged twice from two equal fragments

@@ -102,17 +102,18 @@ def _mend_texts(holder: object, names: tuple[str, ...]) -> bool:
 
 def _mend_json(holder: object, name: str) -> bool:
     value = getattr(holder, name)
-    if not value or _is_plain(value):
+    if not value or is_plain(value):
         return False
     setattr(holder, name, mended(value))
     return "\\ud" in as_json(getattr(holder, name))
 
 
-def _is_plain(value: object) -> bool:
+def is_plain(value: object) -> bool:
+    """Whether the value can be stored as it is: no half of a surrogate pair, and no number that is none."""
     if isinstance(value, str):
         return is_sound(value)
     if isinstance(value, dict):
-        return all(is_sound(key) and _is_plain(item) for key, item in value.items())
+        return all(is_sound(key) and is_plain(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
+        return all(map(is_plain, value))
     return not isinstance(value, float) or value - value == 0

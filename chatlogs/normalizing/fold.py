@@ -25,6 +25,7 @@ from chatlogs.normalizing.streams import Streams
 from chatlogs.normalizing.stretches import stretched
 from chatlogs.normalizing.templates import Template
 from chatlogs.normalizing.words import Bools
+from chatlogs.reading.decoding import is_exact
 from chatlogs.reading.lines import OBJECT, Ints, Lines
 
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
@@ -39,6 +40,8 @@ _MACROS = (
 )
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
 _BATCH_ROWS = 1 << 15
+_ONE_IN = 16  # bytes of a block; of lines that are fewer each is looked at before SQL may parse them
+_FEW_BYTES = 1 << 17  # that are read one by one in less time than SQL takes to plan
 _LOOKED_AT = 16  # lines, for chunks among them
 _DELTA = b'"delta"'
 _SAMPLE = 8, 512  # the lines that tell where others are cut: one in so many, and no more of them than about so many
@@ -161,9 +164,11 @@ def _matched(matcher: Matcher, line: Ints) -> tuple[list[Cuts], list[Matched], l
 
 def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts: Facts) -> pa.Table:
     """The plain chunks of these lines, parsed by SQL; their stored completions and odd lines go to the facts."""
+    lines = matcher.lines
+    line, odd = _worth_parsing(lines, line)
+    facts.odd += odd.tolist()
     if not len(line):
         return _PARSED.empty_table()
-    lines = matcher.lines
     con.register(
         "whole_lines",
         pa.table(
@@ -185,6 +190,24 @@ def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts:
     is_chunk = pc.equal(table["lane"], projection.CHUNK)
     facts.stored.append(table.filter(pc.invert(is_chunk)))
     return table.filter(is_chunk).select(_PARSED.names)
+
+
+def _worth_parsing(lines: Lines, line: Ints) -> tuple[Ints, Ints]:
+    """The lines that SQL should parse, and those that it would only hand on, or that are too few for it."""
+    sizes = lines.end[line] - lines.start[line]
+    if int(sizes.sum()) * _ONE_IN > lines.block.size:
+        return line, line[:0]
+    texts = map(lines.text, line.tolist())
+    good = np.array([_is_bare(text) and is_exact(text) for text in texts], bool)
+    if int(sizes[good].sum()) < _FEW_BYTES:
+        return line[:0], line
+    return line[good], line[~good]
+
+
+def _is_bare(text: bytes) -> bool:
+    """Whether the line has choices at its first level, in front of any other object; SQL reads no wrappers."""
+    at = text.find(b'"choices"')
+    return at > 0 and text.count(b"{", 0, at) == 1
 
 
 def _records(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:
@@ -240,24 +263,20 @@ def folded(
         are_plain, _ = cut.plain()
         tables.append(cut.folded(are_plain))
         plain |= tangled & np.isin(streams.first_line, cut.first_line[are_plain])
-    return tables, _rest_of(con, lines, streams, facts.runs, plain)
+    return tables, _rest_of(lines, streams, facts.runs, plain)
 
 
-def _rest_of(
-    con: duckdb.DuckDBPyConnection, lines: Lines, streams: Streams, found: Runs | None, plain: Bools
-) -> list[Careful]:
+def _rest_of(lines: Lines, streams: Streams, found: Runs | None, plain: Bools) -> list[Careful]:
     """The chunks of the streams that are not plain, and runs of them."""
     cut, numbers = streams.chunks.cut, streams.chunks.numbers
     rows = np.flatnonzero(~plain)
     first = numbers["line"][rows]
-    text, lines_of = _run_texts(con, lines, found, first[cut[rows] & (numbers["chunks"][rows] > 1)])
+    text, lines_of = _run_texts(lines, found, first[cut[rows] & (numbers["chunks"][rows] > 1)])
     borders = zip(first.tolist(), numbers["last_line"][rows].tolist(), numbers["chunks"][rows].tolist(), strict=True)
     return [Careful(line, last, count, text.get(line), lines_of.get(line, [line])) for line, last, count in borders]
 
 
-def _run_texts(
-    con: duckdb.DuckDBPyConnection, lines: Lines, found: Runs | None, first: Ints
-) -> tuple[dict[int, bytes], dict[int, list[int]]]:
+def _run_texts(lines: Lines, found: Runs | None, first: Ints) -> tuple[dict[int, bytes], dict[int, list[int]]]:
     """Runs, by their first lines, as one line with the joined text, without padding; and the lines they are made of."""
     if found is None or not len(first):
         return {}, {}
@@ -271,7 +290,7 @@ def _run_texts(
             starts, ends, fragments, borders, strict=True
         )
     }
-    return texts, found.lines_of(con, first)
+    return texts, found.lines_of(first)
 
 
 def completions(rows: pa.Table) -> dict[str, pa.Table]:

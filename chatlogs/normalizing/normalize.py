@@ -6,17 +6,18 @@ Pure and picklable: the same bytes give the same tables in any thread, process o
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing import careful, chunks, columns, fold, oddrows, timed, wrapped
+from chatlogs.normalizing import careful, chunks, columns, fold, mendedrows, oddrows, timed, wrapped
 from chatlogs.normalizing.layout import is_document, read_together, read_whole
 from chatlogs.normalizing.oddlines import PLAINLY
 from chatlogs.normalizing.partials import PIECES, REJECTS, Partials
-from chatlogs.normalizing.piece import STREAM
+from chatlogs.normalizing.piece import STREAM, Piece
 from chatlogs.normalizing.streams import Streams
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
@@ -121,33 +122,44 @@ def _mark_open_text(block: Block, found: careful.Found) -> int | None:
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     con = _connection()
     facts = fold.read(con, lines)
+    mended = _mended(con, lines, facts, found)
     for line in facts.odd:
-        careful.read_one(lines, line, found)
-    _read_odd(lines, found)
-    parts = [fold.completions(rows) for rows in facts.stored]
-    parts += _fold_streams(con, lines, facts, found)
+        if line not in mended.lines:
+            careful.read_one(lines, line, found)
+    _read_odd(lines, found, mended.lines)
+    streams, told = _fold_streams(con, lines, facts, mended, found)
     careful.untangle(lines, found)
+    parts = [*(fold.completions(rows) for rows in facts.stored), *streams]
     tables = _no_pieces()
     for name in ("completions", "choices", "tool_calls"):
         conformed = [_conform(name, part[name], lines) for part in parts if name in part]
         tables[name] = pa.concat_tables([tables[name], *conformed])
-    return tables
+    return oddrows.beside(tables, told)
 
 
 def _fold_streams(
-    con: duckdb.DuckDBPyConnection, lines: Lines, facts: fold.Facts, found: careful.Found
-) -> list[dict[str, pa.Table]]:
-    """The streams that can be folded in columns; the chunks of all others come to what the careful path found."""
+    con: duckdb.DuckDBPyConnection,
+    lines: Lines,
+    facts: fold.Facts,
+    mended: mendedrows.Mended,
+    found: careful.Found,
+) -> tuple[list[dict[str, pa.Table]], dict[int, Piece]]:
+    """The streams that can be folded in columns, and what else odd chunks tell of them, by their first lines.
+
+    The chunks of all other streams come to what the careful path found.
+    """
     if facts.streams is None:
-        return []
+        return [], {}
     odd, taken = oddrows.rows_of(found.pieces)
-    if taken:
-        facts.streams = Streams(chunks.of(pa.concat_tables([facts.streams.chunks.table, odd])))
+    if taken or mended.lines:
+        facts.streams = Streams(chunks.of(pa.concat_tables([facts.streams.chunks.table, odd, mended.table])))
         found.pieces = [placed for placed in found.pieces if placed.piece.line_number not in taken]
     folded, rest = fold.folded(con, lines, facts, found.streams)
-    found.pieces += [taken[record.first_line] for record in rest if record.first_line in taken]
+    found.repaired += len(mended.lines.difference(record.first_line for record in rest))
+    left = [record.first_line for record in rest if record.first_line in taken]
     careful.read(lines, [record for record in rest if record.first_line not in taken], found)
-    return folded
+    found.pieces += [taken.pop(line) for line in left]
+    return folded, oddrows.told(facts.streams, taken)
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -157,9 +169,18 @@ def _connection() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _read_odd(lines: Lines, found: careful.Found) -> None:
+def _mended(con: duckdb.DuckDBPyConnection, lines: Lines, facts: fold.Facts, found: careful.Found) -> mendedrows.Mended:
+    """The rows of damaged lines that are plain once they are mended."""
+    if facts.streams is None:
+        return mendedrows.Mended()
+    odd = [*facts.odd, *np.flatnonzero(lines.kind == ODD).tolist()]
+    return mendedrows.read(con, lines, [line for line in odd if line not in found.arrivals])
+
+
+def _read_odd(lines: Lines, found: careful.Found, done: Collection[int] = ()) -> None:
     for line in np.flatnonzero(lines.kind == ODD).tolist():
-        careful.read_one(lines, line, found)
+        if line not in done:
+            careful.read_one(lines, line, found)
     read_together(lines, found)
 
 

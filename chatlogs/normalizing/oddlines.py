@@ -61,11 +61,16 @@ def records(
 ) -> Found | Reject | Ignorable:
     """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line."""
     value = decoded.value
-    if shapes.kind(value) == shapes.IGNORABLE:
+    kind = shapes.kind(value)
+    if kind == shapes.IGNORABLE:
         return Ignorable()
     if not isinstance(value, (dict, list)):
         return Reject("not_an_object", f"The line is {shapes.describe(value)}; a record is an object.")
     reader = _Reader(line_number, byte_offset, asked)
+    if kind == shapes.CHUNK and isinstance(value, dict) and asked.wrapper is None:
+        piece = reader.chunk(value, arrived_at)
+        _mark(piece, decoded)
+        return Found([piece], loose=True)
     envelopes = unwrap(value, only=asked.wrapper)
     if arrived_at is not None and len(envelopes) == 1 and envelopes[0].parts:
         envelopes[0].parts[0].arrived_at = envelopes[0].parts[0].arrived_at or arrived_at
@@ -74,11 +79,16 @@ def records(
         return Found([], loose=False) if is_asking(value) else _unknown(value, asked)
     for number, piece in enumerate(pieces):
         piece.part = number
-        piece.flags |= decoded.flags
-        if decoded.repaired:
-            piece.flags.add("repaired")
+        _mark(piece, decoded)
     alone = len(envelopes) == len(pieces) == 1 and not envelopes[0].transcript
     return Found(pieces, loose=alone and pieces[0].form == STREAM)
+
+
+def _mark(piece: Piece, decoded: Decoded) -> None:
+    """Flag what was lost or repaired before the piece could be read."""
+    piece.flags |= decoded.flags
+    if decoded.repaired:
+        piece.flags.add("repaired")
 
 
 def _unknown(value: dict[str, Any] | list[Any], asked: Asked) -> Reject:
@@ -133,16 +143,19 @@ class _Reader:
             add_request(piece, self.asked)
         return found
 
+    def chunk(self, value: dict[str, Any], arrived_at: object, line: int = 0) -> Piece:
+        """The piece of a chunk, as most odd lines are one that stands bare."""
+        time = None if arrived_at is None else micros(arrived_at)
+        return piece_of_chunk(value, **self._place(line), arrived_at=time, keep_chunk=self.asked.chunks)
+
     def _piece(self, part: Part, transcript: bool) -> Piece:
-        place = self._place(part.line)
         kind = shapes.kind(part.value)
         if kind == shapes.CHUNK or (kind == shapes.COMPLETION and transcript and not _has_message(part.value)):
-            arrived_at = micros(part.arrived_at)
-            piece = piece_of_chunk(part.value, **place, arrived_at=arrived_at, keep_chunk=self.asked.chunks)
+            piece = self.chunk(part.value, part.arrived_at, part.line)
         elif kind == shapes.COMPLETION:
-            piece = piece_of_completion(part.value, **place)
+            piece = piece_of_completion(part.value, **self._place(part.line))
         else:
-            piece = piece_of_error(part.value, **place)
+            piece = piece_of_error(part.value, **self._place(part.line))
         piece.flags |= part.flags
         return piece
 

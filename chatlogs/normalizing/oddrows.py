@@ -1,32 +1,47 @@
 """Odd chunks in, rows beside those of plain chunks out, so that their streams need not be folded one by one.
 
-A chunk that had to be repaired, say, is one text more of its stream, and a flag. Only what such a row cannot hold makes
-a stream one for the careful path.
+A chunk that had to be repaired, say, is one text more of its stream, and a flag; what a wrapper says of it is put
+beside the folded stream. Only what neither can hold makes a stream one for the careful path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from chatlogs.normalizing import chunks
+from chatlogs.normalizing import chunks, columns
 from chatlogs.normalizing.careful import Placed
-from chatlogs.normalizing.piece import STREAM, Piece, is_placeholder, says_only
+from chatlogs.normalizing.finishing import is_plain
+from chatlogs.normalizing.piece import STREAM, Choice, Piece, is_placeholder, merge_facts, says_only
+from chatlogs.normalizing.streams import Streams
 from chatlogs.normalizing.unknown import unlisted
 from chatlogs.reading.lines import NO_TRANSCRIPT
-from chatlogs.values import as_json, is_sound
+from chatlogs.values import as_json
 
 _SECOND = 1_000_000
-_IN_A_ROW = {
-    "id", "model", "system_fingerprint", "service_tier", "created", "form", "chunk_count", "usage", "extra", "flags",
-    "choices", "line_number", "byte_offset", "last_line", "last_offset", "opens", "role_repeats",
-}  # fmt: skip
-_OF_CHOICE = {
-    "index", "role", "content", "reasoning", "refusal", "finish_reason", "content_filter", "extra", "tail", "growth",
-    "calls",
-}  # fmt: skip
+_OF_PIECE = ("id", "model", "system_fingerprint", "service_tier")
+_OF_CHOICE = ("role", "content", "reasoning", "refusal", "finish_reason")
+_FACTS = (
+    "provider", "error_code", "error_type", "error_message", "request_id", "custom_id", "request_model",
+    "requested_service_tier", "stream", "temperature", "top_p", "seed", "max_tokens", "n", "metadata", "request",
+    "started_at", "first_chunk_at", "last_chunk_at", "ended_at", "status_code",
+)  # fmt: skip
+_LISTS = ("messages", "chunks")
+_IN_A_ROW = frozenset({
+    *_OF_PIECE, "created", "form", "chunk_count", "usage", "extra", "flags", "choices", "line_number", "byte_offset",
+    "last_line", "last_offset", "opens", "role_repeats",
+})  # fmt: skip
+_HELD = _IN_A_ROW.union(_FACTS, _LISTS)
+_HELD_OF_CHOICE = frozenset({*_OF_CHOICE, "index", "content_filter", "extra", "tail", "growth", "calls"})
+_texts_of_piece, _texts_of_choice = operator.attrgetter(*_OF_PIECE), operator.attrgetter(*_OF_CHOICE)
+_beside = operator.attrgetter(*_FACTS, *_LISTS)
+_NO_CHOICE = Choice(chunks.NONE)
+_TYPES = {field.name: field.type for field in chunks.SCHEMA}
 
 
 def rows_of(placed: Sequence[Placed]) -> tuple[pa.Table, dict[int, Placed]]:
@@ -41,40 +56,84 @@ def rows_of(placed: Sequence[Placed]) -> tuple[pa.Table, dict[int, Placed]]:
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, pa.Array]:
-    types = {field.name: field.type for field in chunks.SCHEMA}
-    return {name: pa.array([row[name] for row in rows], types[name]) for name in rows[0]}
+    return {name: pa.array([row[name] for row in rows], _TYPES[name]) for name in rows[0]}
 
 
 def _row(piece: Piece, transcript: int) -> dict[str, Any] | None:
-    if piece.form != STREAM or len(piece.choices) != 1 or (piece.id is None and transcript == NO_TRANSCRIPT):
+    if piece.form != STREAM or len(piece.choices) > 1 or (piece.id is None and transcript == NO_TRANSCRIPT):
         return None
-    (choice,) = piece.choices.values()
-    if not says_only(piece, _IN_A_ROW) or not says_only(choice, _OF_CHOICE) or choice.calls.runs:
+    choice = next(iter(piece.choices.values()), _NO_CHOICE)
+    if not says_only(choice, _HELD_OF_CHOICE) or choice.calls.runs or (piece.choices and choice.index < 0):
         return None
     if (piece.created or 0) % _SECOND or (piece.usage is not None and is_placeholder(piece.usage)):
         return None
-    texts = {name: getattr(piece, name) for name in ("id", "model", "system_fingerprint", "service_tier")}
-    texts |= {name: getattr(choice, name) for name in ("role", "content", "reasoning", "refusal", "finish_reason")}
+    if not says_only(piece, _IN_A_ROW) and not (says_only(piece, _HELD) and is_plain([*filter(None, _beside(piece))])):
+        return None
+    texts = (*_texts_of_piece(piece), *_texts_of_choice(choice))
     extra, choice_extra = unlisted(piece.extra), unlisted(choice.extra)
-    if not all(text is None or (type(text) is str and is_sound(text)) for text in texts.values()):
+    if extra is None or choice_extra is None or not _are_texts(texts):
         return None
-    if extra is None or choice_extra is None or choice.index < 0:
-        return None
-    return (
-        texts
-        | {
-            "line": piece.line_number,
-            "last_line": piece.line_number,
-            "chunks": 1,
-            "transcript": transcript,
-            "cut": False,
-            "created": None if piece.created is None else piece.created // _SECOND,
-            "usage": piece.usage,
-            "choice_index": choice.index,
-            "extra": as_json(extra) if extra else None,
-            "choice_extra": as_json(choice_extra) if choice_extra else None,
-            "content_filter": choice.content_filter,
-            "flags": as_json(sorted(piece.flags)) if piece.flags else None,
-        }
-        | dict.fromkeys(("first_fragment", "last_fragment"), texts["content"])
-    )
+    row = dict(zip((*_OF_PIECE, *_OF_CHOICE), texts, strict=True))
+    row["line"] = row["last_line"] = piece.line_number
+    row["chunks"], row["transcript"], row["cut"] = 1, transcript, False
+    row["created"] = None if piece.created is None else piece.created // _SECOND
+    row["usage"], row["content_filter"] = piece.usage, choice.content_filter
+    row["choice_index"] = choice.index if piece.choices else None
+    row["extra"] = as_json(extra) if extra else None
+    row["choice_extra"] = as_json(choice_extra) if choice_extra else None
+    row["flags"] = as_json(sorted(piece.flags)) if piece.flags else None
+    row["first_fragment"] = row["last_fragment"] = choice.content
+    return row
+
+
+def _are_texts(values: Sequence[object]) -> bool:
+    """Whether these are strings that UTF-8 can hold, those aside that were not sent."""
+    try:
+        "".join([value for value in values if value is not None]).encode()  # type: ignore[misc]
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def told(streams: Streams, taken: Mapping[int, Placed]) -> dict[int, Piece]:
+    """What these chunks say that their rows do not hold, by the first line of each one's stream."""
+    telling = sorted(line for line, placed in taken.items() if not says_only(placed.piece, _IN_A_ROW))
+    rows = np.searchsorted(streams.chunks.numbers["line"], telling)
+    found: dict[int, Piece] = {}
+    for line, first in zip(telling, streams.first_line[rows].tolist(), strict=True):
+        piece, of_stream = taken[line].piece, found.setdefault(first, Piece())
+        merge_facts(of_stream, piece)
+        of_stream.messages = of_stream.messages or piece.messages
+        of_stream.chunks += piece.chunks
+    return found
+
+
+def beside(tables: dict[str, pa.Table], told: Mapping[int, Piece]) -> dict[str, pa.Table]:
+    """The piece tables of streams, which are numbered by their first lines, with what else they were told."""
+    if not told:
+        return tables
+    responses = tables["completions"]
+    place = pc.index_in(responses["piece"].combine_chunks(), pa.array(told, pa.int64()))
+    for name in _FACTS:
+        values = [getattr(piece, name) for piece in told.values()]
+        if any(value is not None for value in values):
+            at = responses.schema.get_field_index(name)
+            field = responses.schema.field(at)
+            column = pc.coalesce(pa.array(values, field.type).take(place), responses[name].combine_chunks())
+            responses = responses.set_column(at, field, column)
+    return tables | {"completions": responses} | _lists(tables, told)
+
+
+def _lists(tables: dict[str, pa.Table], told: Mapping[int, Piece]) -> dict[str, pa.Table]:
+    """The tables of what is said in lists."""
+    listing = {number: piece for number, piece in told.items() if piece.messages or piece.chunks}
+    if not listing:
+        return {}
+    numbers, more = pa.array(listing, pa.int64()), columns.tables(listing.values(), first=0)
+    lists = {}
+    for name in _LISTS:
+        own = more[name]
+        piece = numbers.take(own["piece"].combine_chunks())
+        own = own.set_column(own.schema.get_field_index("piece"), own.schema.field("piece"), piece)
+        lists[name] = pa.concat_tables([tables[name], own])
+    return lists

@@ -7,8 +7,8 @@ part of a piece: they are computed once, for everybody, from the finished ones.
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, NamedTuple
@@ -137,13 +137,18 @@ _CHANGES = {
 }
 
 
-def says_only(what: Piece | Choice, names: Collection[str]) -> bool:
+def says_only(what: Piece | Choice, names: frozenset[str]) -> bool:
     """Whether the piece, or the choice, says nothing but what stands in these fields."""
-    empty = _EMPTY[type(what)]
-    return all(getattr(what, name) == getattr(empty, name) for name in what.__slots__ if name not in names)
+    others, nothing = _others(isinstance(what, Piece), names)
+    return others(what) == nothing
 
 
-_EMPTY = {Piece: Piece(), Choice: Choice(0)}
+@functools.cache
+def _others(of_piece: bool, names: frozenset[str]) -> tuple[operator.attrgetter[Any], Any]:
+    """What gets the values of all other fields, and these values where nothing is said."""
+    empty = Piece() if of_piece else Choice(0)
+    others = operator.attrgetter(*(name for name in empty.__slots__ if name not in names))
+    return others, others(empty)
 
 
 def merge(a: Piece, b: Piece) -> Piece:
@@ -157,9 +162,7 @@ def merge(a: Piece, b: Piece) -> Piece:
             piece.extra = listed(piece.extra)
             for choice in piece.choices.values():
                 as_stream(choice)
-    for name, value in zip(_ALL, _values(b), strict=True):
-        if value is not None:
-            _merge_value(a, name, value)
+    merge_facts(a, b)
     _merge_usage(a, b)
     a.flags |= b.flags
     a.chunk_count = (a.chunk_count or 0) + (b.chunk_count or 0)
@@ -171,6 +174,13 @@ def merge(a: Piece, b: Piece) -> Piece:
     a.messages = a.messages or b.messages
     a.chunks.extend(b.chunks)
     return a
+
+
+def merge_facts(a: Piece, b: Piece) -> None:
+    """Merge what is one value of the whole response."""
+    for name, value in zip(_ALL, _values(b), strict=True):
+        if value is not None:
+            _merge_value(a, name, value)
 
 
 def _merge_value(a: Piece, name: str, value: Any) -> None:

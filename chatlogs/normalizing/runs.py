@@ -24,10 +24,9 @@ from chatlogs.reading.lines import Ints
 
 _PADDED = b'"obfuscation":'
 _BACKSLASH = 0x5C
-_KEYED = 32  # bytes of a head, of which the last half, where an id is, tell it from others
 _RUNS = pa.schema(
     [("first_line", pa.int64()), ("last_line", pa.int64()), ("chunks", pa.int64())]
-    + [("fragments", pa.string()), ("text", pa.string())]
+    + [("lines", pa.list_(pa.int64())), ("fragments", pa.string()), ("text", pa.string())]
 )
 _REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || fragment) filter (len(padding) >= 4)"
 
@@ -36,15 +35,16 @@ _REPEATS = "count(*) filter (len(padding) >= 4) - count(distinct padding || frag
 class Runs:
     """The runs of a block.
 
-    table: first_line, last_line, chunks, fragments and text of those that say plainly what they say, in order of
+    table: first_line, last_line, chunks, lines, fragments and text of those that say plainly what they say, in order of
     their first lines. matched: these first lines, by template. left: the lines of other runs. repeated: padded lines
     that were logged twice, or may have been. cuts: all the lines that were cut, in order. parts: what is the same in
-    all lines of a run.
+    all lines of a run. found: the table with all runs, whatever they say.
     """
 
     matcher: Matcher
     cuts: Cuts
     parts: list[str]
+    found: pa.Table = field(default_factory=_RUNS.empty_table)
     table: pa.Table = field(default_factory=_RUNS.empty_table)
     matched: list[Matched] = field(default_factory=list)
     left: Ints = field(default_factory=lambda: np.empty(0, np.int64))
@@ -58,28 +58,19 @@ class Runs:
         """Where these lines were cut; the template is any of theirs."""
         return self.cuts.where(np.searchsorted(self.cuts.line, line))
 
-    def members(self, con: duckdb.DuckDBPyConnection, first_lines: Ints) -> tuple[Ints, Ints]:
+    def members(self, first_lines: Ints) -> tuple[Ints, Ints]:
         """All lines, in order, of the runs that begin in these lines; and the first line of each one's run."""
-        if not len(first_lines):
-            return joined([]), joined([])
-        wanted = self.borders(first_lines)
-        con.register("wanted_runs", self.shown(wanted))
-        con.register("cut_lines", self.shown(self.cuts.where(np.isin(self._keys(self.cuts), self._keys(wanted)))))
-        same = " and ".join(f"c.{part} = f.{part}" for part in self.parts)
-        found = con.sql(sql.text("block/run_lines", same=same)).to_arrow_table()
-        return found["line"].to_numpy(), found["first_line"].to_numpy()
+        rows = np.searchsorted(self.found["first_line"].to_numpy(), first_lines)
+        lists = self.found["lines"].combine_chunks().take(pa.array(rows))
+        line = lists.flatten().to_numpy()
+        order = np.argsort(line)
+        return line[order], np.repeat(first_lines, lists.value_lengths().to_numpy())[order]
 
-    def lines_of(self, con: duckdb.DuckDBPyConnection, first_lines: Ints) -> dict[int, list[int]]:
+    def lines_of(self, first_lines: Ints) -> dict[int, list[int]]:
         """The lines of the runs that begin in these lines, by these."""
-        found: dict[int, list[int]] = {first: [] for first in first_lines.tolist()}
-        for line, first in zip(*(part.tolist() for part in self.members(con, first_lines)), strict=True):
-            found[first].append(line)
-        return found
-
-    def _keys(self, cuts: Cuts) -> Ints:
-        """Numbers that are equal for lines with equal heads, and for few others."""
-        start = self.matcher.lines.start[cuts.line]
-        return np.where(cuts.text_start - start < _KEYED, 0, self.matcher.words.key(start + _KEYED // 2))
+        rows = np.searchsorted(self.found["first_line"].to_numpy(), first_lines)
+        lists = self.found["lines"].take(pa.array(rows)).to_pylist()
+        return dict(zip(first_lines.tolist(), lists, strict=True))
 
     def shown(self, cuts: Cuts) -> pa.Table:
         """The lines as SQL sees them; not a byte is copied."""
@@ -108,14 +99,14 @@ def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts])
     runs = Runs(matcher, Cuts.joined(cuts).in_order(), ["head", "middle", "tail"] if is_padded else ["head", "middle"])
     con.register("cut_lines", runs.shown(runs.cuts))
     query = sql.text("block/runs", parts=", ".join(runs.parts), repeats=_REPEATS if is_padded else "0")
-    found = con.sql(query).to_arrow_table()
+    runs.found = found = con.sql(query).to_arrow_table()
     first = found["first_line"].to_numpy()
     is_repeated = found["repeats"].to_numpy() > 0
     is_plain = found["text"].is_valid().to_numpy() & ~is_repeated
     runs.matched, fits = _fitting(matcher, cuts, first, is_plain)
     runs.table = found.filter(pa.array(fits))
-    runs.left, _ = runs.members(con, first[~fits & ~is_repeated])
-    runs.repeated = joined([*aside, runs.members(con, first[is_repeated])[0]])
+    runs.left, _ = runs.members(first[~fits & ~is_repeated])
+    runs.repeated = joined([*aside, runs.members(first[is_repeated])[0]])
     return runs
 
 

@@ -237,9 +237,10 @@ class Streams:
         """The flags of streams: of their chunks, and whether these were created at different times."""
         column = self.chunks.codes["flags"]
         found = [["created_varies"] if differs else [] for differs in varies.tolist()]
-        for row in np.flatnonzero(column.code >= 0).tolist():
-            stream = self._by_stream.of_row[row]
-            found[stream] = sorted({*found[stream], *msgspec.json.decode(column.texts[column.code[row]].as_py())})
+        rows = np.flatnonzero(column.code >= 0)
+        texts = [msgspec.json.decode(text) for text in column.texts.to_pylist()] if len(rows) else []
+        for stream, code in zip(self._by_stream.of_row[rows].tolist(), column.code[rows].tolist(), strict=True):
+            found[stream] = sorted({*found[stream], *texts[code]})
         return pa.array([found[stream] for stream in np.flatnonzero(kept).tolist()], pa.list_(pa.string()))
 
     def _choices(self, plain: Bools) -> pa.Table:

@@ -23,7 +23,7 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
     numbers = streams.chunks.numbers
     rows = np.flatnonzero(tangled)
     is_run = streams.chunks.cut[rows] & (numbers["chunks"][rows] > 1)
-    line, first = runs.members(con, numbers["line"][rows[is_run]])
+    line, first = runs.members(numbers["line"][rows[is_run]])
     row = np.concatenate([rows[np.searchsorted(numbers["line"][rows], first)], rows[~is_run]])
     line = np.concatenate([line, numbers["line"][rows[~is_run]]])
     order = np.lexsort((line, streams.number[row]))
@@ -37,7 +37,7 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     columns |= {"line": pa.array(line[starts]), "chunks": pa.array(counts)}
     columns["last_line"] = pa.array(line[starts + counts - 1])
-    texts = _decoded(con, fragments[0])
+    texts = decoded(con, fragments[0])
     for name in chunks.TEXTS:
         ours = is_cut & pc.fill_null(pc.equal(columns["field"], name), False).to_numpy(zero_copy_only=False)
         columns[name] = _put(columns[name], ours, texts, of_run)
@@ -58,8 +58,8 @@ def _fragments(runs: Runs, line: Ints, starts: Ints, counts: Ints) -> tuple[pa.A
     return pc.binary_join(lists, ""), first, last
 
 
-def _decoded(con: duckdb.DuckDBPyConnection, fragments: pa.Array) -> pa.Array:
-    """What joined fragments say; null where that is no JSON."""
+def decoded(con: duckdb.DuckDBPyConnection, fragments: pa.Array) -> pa.Array:
+    """What fragments say, joined or not, that are as they were written; null where that is no JSON."""
     con.register("stretches", pa.table({"fragments": fragments}))
     return con.sql(sql.text("block/stretches")).to_arrow_table()["text"].combine_chunks()
 

@@ -45,11 +45,14 @@ class _Notes:
     flags: set[str] = field(default_factory=set)
 
 
+_NOT_EXACT = object()
+_skipped = msgspec.json.Decoder(msgspec.Raw).decode
 _BOM = codecs.BOM_UTF8
 # Possessive, and taking an unclosed string to the end, so that no text is gone through twice.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _TRAILING_COMMA = re.compile(f"({_STRING.decode()})|,(?=\\s*[\\]}}])", re.DOTALL)
+_BEFORE_CLOSE = re.compile(r",(?=\s*[\]}])")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
@@ -62,21 +65,64 @@ def decode(raw: bytes) -> Decoded | Reject:
         return Reject("too_large", f"The text has {len(raw):,} bytes; the limit for one record is {SIZE_LIMIT:,}.")
     if _too_deep(raw):
         return Reject("too_deep", f"The text nests deeper than {DEPTH_LIMIT} levels.")
-    try:
-        value = msgspec.json.decode(raw)
-        # Each key ends in `":`. If fewer of them come back, a key was there twice and msgspec kept the last.
-        if raw.count(b'":') == msgspec.json.encode(value).count(b'":'):
-            return Decoded(value)
-    except (ValueError, RecursionError, OverflowError):  # msgspec's own errors are ValueErrors
-        pass
+    value = _exact(raw)
+    if value is not _NOT_EXACT:
+        return Decoded(value)
     notes = _Notes()
     text = _text(raw, notes)
-    return text if isinstance(text, Reject) else _patient(text, notes)
+    if isinstance(text, Reject):
+        return text
+    # What is exact only without commas was no JSON with them, so that other repairs need not be tried.
+    mended, _ = _drop_trailing_commas(text)
+    if notes.repaired or mended != text:
+        value = _exact(mended.encode("utf-8", "surrogatepass"))
+        if value is not _NOT_EXACT:
+            return Decoded(value, True, frozenset(notes.flags))
+    return _patient(text, notes)
+
+
+def repair(raw: bytes) -> tuple[bytes, frozenset[str]] | None:
+    """The text with harmless damage mended, and flags; None where nothing was. It is for the caller to see whether
+    it is JSON now: then it says what `decode` would have made of it, if it has no key twice."""
+    if len(raw) > SIZE_LIMIT:
+        return None
+    notes = _Notes()
+    text = _text(raw, notes)
+    if isinstance(text, Reject):
+        return None
+    mended, _ = _drop_trailing_commas(text)
+    if not notes.repaired and mended == text:
+        return None
+    try:
+        return mended.encode(), frozenset(notes.flags)
+    except UnicodeEncodeError:
+        return None
 
 
 def decode_text(text: str) -> Decoded | Reject:
     """The value of a JSON text that is already a string; half surrogate pairs stay as they are."""
     return decode(text.encode("utf-8", "surrogatepass"))
+
+
+def is_exact(raw: bytes) -> bool:
+    """Whether the text is JSON to the letter."""
+    try:
+        _skipped(raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _exact(raw: bytes) -> Any:
+    """The value of a text that is JSON to the letter and has no key twice; else _NOT_EXACT."""
+    try:
+        value = msgspec.json.decode(raw)
+        # Each key ends in `":`. If fewer of them come back, a key was there twice and msgspec kept the last.
+        if raw.count(b'":') == msgspec.json.encode(value).count(b'":'):
+            return value
+    except (ValueError, RecursionError, OverflowError):  # msgspec's own errors are ValueErrors
+        pass
+    return _NOT_EXACT
 
 
 def _too_deep(raw: bytes) -> bool:
@@ -176,7 +222,23 @@ def _allow_control_characters(text: str) -> tuple[str, bool]:
 
 
 def _drop_trailing_commas(text: str) -> tuple[str, bool]:
-    return _TRAILING_COMMA.sub(lambda found: found[1] or "", text).rstrip().rstrip(","), False
+    return _without_trailing_commas(text).rstrip().rstrip(","), False
+
+
+def _without_trailing_commas(text: str) -> str:
+    found = _BEFORE_CLOSE.search(text)
+    if found is None:
+        return text
+    if "\\" in text:
+        return _TRAILING_COMMA.sub(lambda found: found[1] or "", text)
+    kept, done, quotes = [], 0, 0
+    while found is not None:
+        at = found.start()
+        quotes += text.count('"', done, at)
+        kept.append(text[done : at + quotes % 2])  # a comma in a string stays
+        done = at + 1
+        found = _BEFORE_CLOSE.search(text, done)
+    return "".join([*kept, text[done:]])
 
 
 def _why(error: ValueError, broken_bytes: bool) -> Reject:

@@ -20,7 +20,7 @@ NO_TRANSCRIPT = -1
 
 _LF, _CR, _SPACE, _D, _BRACE = 0x0A, 0x0D, 0x20, 0x64, 0x7B
 _WINDOW = 1 << 17  # compares within the cache
-_LINES_AT_ONCE = 64  # looked at together, and one by one where something is wrong
+_LINES_AT_ONCE = 64  # looked at together, up to the first where something is wrong
 _DATA = b"data:"
 _DONE = b"[DONE]"
 
@@ -184,19 +184,16 @@ def _mark_invalid(lines: Lines) -> None:
     """Lines that are not UTF-8 are odd; a decoder of bytes looks at each of them alone."""
     if _is_utf8(lines.block.data, lines.block.size):
         return
-    begin, end = lines.begin.tolist(), lines.end.tolist()
     data = memoryview(lines.block.data)
-    for first in range(0, len(lines), _LINES_AT_ONCE):
-        some = range(first, min(first + _LINES_AT_ONCE, len(lines)))
-        if not _decodes(data[begin[some[0]] : end[some[-1]]]):
-            for i in some:
-                if lines.kind[i] == OBJECT and not _decodes(data[begin[i] : end[i]]):
-                    lines.kind[i] = ODD
-
-
-def _decodes(data: memoryview) -> bool:
-    try:
-        str(data, "utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    first = 0
+    while first < len(lines):
+        after = min(first + _LINES_AT_ONCE, len(lines))
+        start = int(lines.begin[first])
+        try:
+            str(data[start : lines.end[after - 1]], "utf-8")
+        except UnicodeDecodeError as error:
+            broken = int(np.searchsorted(lines.begin, start + error.start, side="right")) - 1
+            if lines.kind[broken] == OBJECT:
+                lines.kind[broken] = ODD
+            after = broken + 1
+        first = after

@@ -8,6 +8,7 @@ with joined as (
         transcript,
         string_agg(fragment, '') as fragments,
         count(*) as chunks,
+        list(line) as lines,
         min(line) as first_line,
         max(line) as last_line,
         {repeats} as repeats
@@ -18,6 +19,7 @@ select
     first_line,
     last_line,
     chunks,
+    lines,
     fragments,
     repeats,
     case
