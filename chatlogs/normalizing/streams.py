@@ -190,9 +190,12 @@ class Streams:
 
     @property
     def _calls_that_differ(self) -> Ints:
-        """A row of each tool slot that has more than one id."""
+        """A row of each tool slot that has more than one id, or one that comes later: then it is another call's."""
         rows, by_call = self._by_call
-        return rows[by_call.first[~by_call.agree(self.chunks.codes["call_id"].code[rows])]]
+        line, name = self.chunks.numbers["line"][rows], self.chunks.codes["call_id"].code[rows]
+        named = by_call.least(line, name >= 0)
+        is_late = (named != NEVER) & (named > by_call.least(line))
+        return rows[by_call.first[~by_call.agree(name) | is_late]]
 
     @cached_property
     def _by_call(self) -> tuple[Ints, Groups]:

@@ -19,6 +19,9 @@ WIDE_BLOCK_BYTES = 48 << 20  # for logs that fold to little, where a block's fix
 LONGEST_BYTES = 256 << 20  # of one line, or of JSON laid out over lines; a decompression bomb ends here
 _MB = LONGEST_BYTES // 1_000_000
 _PIPE_BYTES = 1 << 20
+_NEARBY = 1 << 16  # bytes before the last line end, in which an event of an SSE body is looked for that ends
+_OF_EVENTS = (b"data:", b"event:", b"id:")
+_BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
 class Reader:
@@ -58,7 +61,7 @@ class Reader:
             at_end = filled < room
             if whole is None:
                 whole = is_document is not None and is_document(memoryview(buffer)[:filled])
-            end = filled if at_end else buffer.rfind(b"\n", 0, filled) + 1
+            end = filled if at_end else _border(buffer, filled)
             if not at_end and (whole or not end):
                 if len(buffer) > max(LONGEST_BYTES, self._block_bytes + PADDING):
                     what = "a JSON text laid out over lines" if whole and end else "a line"
@@ -103,3 +106,14 @@ class Reader:
             raise SourceError(f"{self._opened.source.name} cannot be read: {error.strerror or error}") from None
         self._opened.digests.content.update(view[:got])
         return got
+
+
+def _border(buffer: mmap.mmap, filled: int) -> int:
+    """Where the last whole line ends; in an SSE body the last event, whose lines only make sense together."""
+    end = buffer.rfind(b"\n", 0, filled) + 1
+    last = buffer.rfind(b"\n", 0, max(0, end - 1)) + 1
+    if not buffer[last : last + 8].startswith(_OF_EVENTS):
+        return end
+    near = memoryview(buffer)[:end][-_NEARBY:].tobytes()
+    behind = max((near.rfind(blank) + len(blank) for blank in _BLANK_LINES if blank in near), default=len(near))
+    return end - len(near) + behind
