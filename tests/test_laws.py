@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def uncut(data: bytes) -> bytes:
 # --- where a log is cut into blocks ------------------------------------------------------------------------------
 
 
-def same_in_any_blocks(data: bytes, sizes: tuple[int, ...], with_: Any) -> None:
+def same_in_any_blocks(data: bytes, sizes: Iterable[int], with_: Any) -> None:
     whole, counts, rejects = assembled(data, with_=with_)
     assert counts.balanced
     for size in sizes:
@@ -171,6 +171,20 @@ STREAMS = {
 def test_a_stream_cut_at_every_line_is_whole(stream: list[bytes], framed: bool) -> None:
     data = b"".join(b"data: %b\n\n" % line if framed else line + b"\n" for line in stream)
     same_in_any_blocks(data + b"data: [DONE]\n" * framed, (1, 300), carefully)
+
+
+def test_choices_that_come_one_after_the_other_stay_one_answer() -> None:
+    """Also where a block ends before the body does, so that nothing tells yet where that ends."""
+    top = dumps(obj(id="c1", object="chat.completion.chunk", created=1700000000, model="m"))[:-1]
+    parts = ({"role": "assistant"}, None), ({"content": "Hel"}, None), ({}, "stop")
+    body = b"".join(
+        b'data: %b, "choices": [%b]}\n\n' % (top, dumps(obj(index=index, delta=delta, finish_reason=finish)))
+        for index in (0, 1)
+        for delta, finish in parts
+    )
+    for data in (body, body + b"data: [DONE]\n\n"):
+        same_in_any_blocks(data, range(50, 1000, 20), carefully)
+        assert len(assembled(data, with_=normalize)[0]["completions"]) == 1
 
 
 def test_an_event_laid_out_over_lines_is_not_cut() -> None:

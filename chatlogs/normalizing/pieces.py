@@ -49,12 +49,17 @@ def continues(a: Piece, b: Piece, *, transcript: bool, closed: bool = True) -> b
             return False  # Azure begins an answer with a chunk that has results, and neither id nor choices
         at_once = closed and a.created is not None and a.created == b.created
         trails = _trails(b) and (closed or not (is_steady and b.choices))
-        return trails or at_once or not (is_steady or b.opens or _speaks_again(a, b))
+        return trails or at_once or not (is_steady or _opens_again(a, b) or _speaks_again(a, b))
     if a.error_message or a.error_code:
         return not any(choice.role for choice in b.choices.values())  # the error was the end
     begins = b.opens and ids_differ and _any_text(a) and not a.role_repeats
     told = (a.chunk_count or 0) > 1 or a.usage is not None or not a.choices
     return not (begins or (b.opens and is_steady and told))
+
+
+def _opens_again(a: Piece, b: Piece) -> bool:
+    """Whether b begins a choice that a has already: the next choice of one answer may begin after another's end."""
+    return b.opens and not b.choices.keys().isdisjoint(a.choices)
 
 
 def _speaks_again(a: Piece, b: Piece) -> bool:

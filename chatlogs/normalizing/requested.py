@@ -1,180 +1,146 @@
-"""What many wrappers say of their requests, messages and times, in columns: the same as `requests` says one by one.
+"""What many requests say but for their messages, in columns: the same as `requests.apply_request` says one by one.
 
-Parameters that were seen before are looked up by their bytes. ValueError for what should be read one by one.
+Parameters say each for itself what they say, so equal ones are read once, of however many requests.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from chatlogs.normalizing.choices import part_texts
+from chatlogs.normalizing.cells import ABSENT, Cells, decoded, taken
 from chatlogs.normalizing.partials import PIECES
-from chatlogs.normalizing.piece import Piece
-from chatlogs.normalizing.requests import apply_facts, apply_request, without_secrets
+from chatlogs.normalizing.requests import OF_REQUEST, PARAMETERS, apply_request, is_kept
 from chatlogs.reading.lines import Ints
 from chatlogs.values import as_json, fits
 
-UNSET = msgspec.UNSET
-Fields = Mapping[str, msgspec.Raw]
-Said = tuple[tuple[Any, ...], frozenset[str], int]
-OF_REQUEST = (
-    "request_model", "requested_service_tier", "stream", "temperature", "top_p", "seed", "n", "max_tokens", "metadata",
-    "request",
-)  # fmt: skip
-OF_FACTS = ("request_id", "custom_id", "provider", "metadata", "started_at", "first_chunk_at", "ended_at",
-            "status_code")  # fmt: skip
-_SCHEMA = PIECES["messages"].arrow()
+_TYPES = PIECES["completions"].arrow()
 _MOST = 1 << 11
 _LONGEST = 1 << 12  # parameters of more bytes are not remembered
+_SAME = frozenset({"max_tokens", "max_completion_tokens"})  # which of the two counts is no matter of one alone
+_NO_FLAGS: frozenset[str] = frozenset()
 
 
-class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A message that many send; any other is read alone."""
+@dataclass
+class _Said:
+    """What a parameter says: values of OF_REQUEST by their place, and the rest, which has no column, as JSON."""
 
-    role: str | msgspec.UnsetType | None = UNSET
-    content: str | list[Any] | msgspec.UnsetType | None = UNSET
-    name: str | msgspec.UnsetType | None = UNSET
-    tool_call_id: str | msgspec.UnsetType | None = UNSET
-    tool_calls: list[Any] | msgspec.UnsetType | None = UNSET
-    refusal: str | msgspec.UnsetType | None = UNSET
+    columns: dict[int, Any]
+    rest: str | None
+    flags: frozenset[str] = _NO_FLAGS
 
 
-messages_of = msgspec.json.Decoder(list[_Message]).decode
+class _Request:
+    """As much of a piece as parameters are put into."""
 
+    request_model = requested_service_tier = stream = temperature = top_p = seed = n = max_tokens = None
+    metadata = request = None
 
-def keys_in(value: object) -> int:
-    """How many keys the objects in a value have, all together."""
-    if isinstance(value, dict):
-        return len(value) + sum(keys_in(item) for item in value.values() if isinstance(item, (dict, list)))
-    return sum(keys_in(item) for item in value if isinstance(item, (dict, list))) if isinstance(value, list) else 0
+    def __init__(self) -> None:
+        self.flags: set[str] = set()
+        self.messages: Sequence[object] = (None,)  # not to be asked for
 
 
 @dataclass
 class Parameters:
-    """What requests say but for their messages: the values of OF_REQUEST, flags, and how many keys there are."""
+    """Parameters that were read before, of those that are more than a word."""
 
-    known: dict[tuple[tuple[str, ...], bytes], Said] = field(default_factory=dict)
-    containers: dict[tuple[str, bytes], tuple[Any, int]] = field(default_factory=dict)
+    known: dict[tuple[str, bytes], _Said] = field(default_factory=dict)
 
-    def read(self, fields: Fields) -> Said:
-        """What fields without messages say."""
-        key = tuple(fields), b",".join(fields.values())
-        found = self.known.get(key)
+    def read(
+        self, given: Cells, owner: Ints, code: Ints, names: Sequence[str], rows: int
+    ) -> tuple[dict[str, pa.Array], list[tuple[Ints, frozenset[str]]]]:
+        """The columns of OF_REQUEST for so many requests, from their parameters: whose each is, and its name.
+
+        And flags, with the rows that get them.
+        """
+        pools: list[list[Any]] = [[] for _ in OF_REQUEST]
+        places = [np.full(rows, ABSENT) for _ in OF_REQUEST]
+        flags: list[tuple[Ints, frozenset[str]]] = []
+        rests: list[str] = []
+        rest_of = np.full(len(given), ABSENT)
+        for number, name in enumerate(names):
+            ours = np.flatnonzero(code == number)
+            if not len(ours) or not is_kept(name):
+                continue
+            said, of = self._of_name(name, given.where(ours))
+            rest_of[ours] = _placed(rests, [one.rest for one in said])[of]
+            for column in {column for one in said for column in one.columns}:
+                found = _placed(pools[column], [one.columns.get(column) for one in said])[of]
+                places[column][owner[ours[found >= 0]]] = found[found >= 0]
+            flags += [(owner[ours[of == place]], one.flags) for place, one in enumerate(said) if one.flags]
+        columns = {
+            name: taken(pa.array(pool, _TYPES.field(name).type), place)
+            for name, pool, place in zip(OF_REQUEST, pools, places, strict=True)
+        }
+        same = np.isin(code, [number for number, name in enumerate(names) if name in _SAME])
+        given.structure.bad[given.line[same][np.bincount(owner[same], minlength=rows)[owner[same]] > 1]] = True
+        return columns | {"request": _joined(rests, rest_of, owner, rows)}, flags
+
+    def _of_name(self, name: str, given: Cells) -> tuple[list[_Said], Ints]:
+        """What all different values of a parameter say, and which of these each row has."""
+        said: list[_Said] = []
+
+        def read(part: bytes) -> int:
+            said.append(self._read(name, part))
+            return len(said) - 1
+
+        of = given.each(read, pa.int64())
+        if of.null_count:  # lines that became bad
+            said.append(_Said({}, None))
+        return said, of.fill_null(len(said) - 1).to_numpy()
+
+    def _read(self, name: str, part: bytes) -> _Said:
+        is_word = part[:1] not in (b"{", b"[")
+        if is_word and name not in PARAMETERS:
+            value = decoded(part)
+            _check(value)
+            return _Said({}, None if value is None else f"{as_json(name)}:{as_json(value)}")
+        found = self.known.get((name, part))
         if found is None:
-            found = self._read(fields)
+            found = _applied(name, decoded(part))
             if len(self.known) >= _MOST:
                 self.known.clear()
-            if len(key[1]) < _LONGEST:
-                self.known[key] = found
-        return found
-
-    def _read(self, fields: Fields) -> Said:
-        values, keys = {}, len(fields)
-        for name, raw in fields.items():
-            part = bytes(raw)
-            if part[:1] in (b"{", b"["):
-                values[name], more = self._container(name, part)
-                keys += more
-            else:
-                values[name] = value = msgspec.json.decode(part)
-                if isinstance(value, int) and not fits(value):
-                    raise ValueError("a number that no column holds")
-        piece = Piece()
-        apply_request(piece, values)
-        said = tuple([getattr(piece, name) for name in OF_REQUEST])
-        return said, frozenset(piece.flags), keys
-
-    def _container(self, name: str, part: bytes) -> tuple[Any, int]:
-        """A list or an object as the text in which it is kept: tools are the same in many requests."""
-        found = self.containers.get((name, part))
-        if found is None:
-            value = msgspec.json.decode(part)
-            keys = keys_in(value)
-            if name != "metadata":
-                value = msgspec.Raw(msgspec.json.encode(without_secrets({name: value}).get(name)))
-            found = value, keys
-            if len(self.containers) >= _MOST:
-                self.containers.clear()
-            if len(part) < _LONGEST:
-                self.containers[name, part] = found
+            if not is_word and len(part) < _LONGEST:
+                self.known[name, part] = found
         return found
 
 
-@dataclass
-class Messages:
-    """Rows of messages, some lines at a time as columns; `piece` is the line."""
-
-    tables: list[pa.Table] = field(default_factory=list)
-
-    def add_rows(self, rows: Sequence[Mapping[str, Any]], line: int) -> None:
-        """Add the messages of one line, read alone."""
-        if rows:
-            self.tables.append(pa.Table.from_pylist([{**row, "piece": line} for row in rows], schema=_SCHEMA))
-
-    def add(self, lines: Sequence[int], found: Sequence[Sequence[_Message]]) -> int:
-        """Add the messages of these lines; how many keys they have comes back."""
-        every = list(chain.from_iterable(found))
-        if not every:
-            return 0
-        counts = [len(messages) for messages in found]
-        given: dict[str, Any] = {
-            "piece": np.repeat(lines, counts),
-            "message_index": list(chain.from_iterable(map(range, counts))),
-        }
-        said = list(zip(*map(msgspec.structs.astuple, every), strict=True))
-        keys = sum(len(column) - column.count(UNSET) for column in said)
-        role, content, name, call_id, calls, _ = said
-        parts: list[str | None] = [None] * len(every)
-        contents: list[Any] = list(content)
-        if not {*map(type, content)} <= {str, type(None)}:
-            for place, value in enumerate(content):
-                if isinstance(value, list):
-                    keys += keys_in(value)
-                    parts[place], texts = as_json(value), part_texts(value)
-                    contents[place] = "".join(texts) if texts else None
-                elif value is UNSET:
-                    contents[place] = None
-        keys += sum(keys_in(value) for value in calls if value)
-        called = [as_json(value) if value else None for value in calls]
-        given |= {"role": _texts(role), "content": contents, "content_parts": parts, "name": _texts(name)}
-        given |= {"tool_call_id": _texts(call_id), "tool_calls": called}
-        self.tables.append(pa.table([pa.array(given[f.name], f.type) for f in _SCHEMA], schema=_SCHEMA))
-        return keys
-
-    def of(self, lines: Ints) -> pa.Table:
-        """The messages of these lines."""
-        table = pa.concat_tables([_SCHEMA.empty_table(), *self.tables])
-        kept = np.isin(np.asarray(table["piece"]), lines)
-        return table if kept.all() else table.filter(pa.array(kept))
+def _applied(name: str, value: Any) -> _Said:
+    _check(value)
+    piece: Any = _Request()
+    apply_request(piece, {name: value})
+    values = {place: said for place, column in enumerate(OF_REQUEST) if (said := getattr(piece, column)) is not None}
+    rest = values.pop(OF_REQUEST.index("request"), None)
+    return _Said(values, None if rest is None else rest[1:-1], frozenset(piece.flags))
 
 
-def _texts(values: Sequence[Any]) -> list[str | None]:
-    return [value or None for value in values]
+def _check(value: Any) -> None:
+    if isinstance(value, int) and not fits(value):
+        raise ValueError("a number that no column holds")
 
 
-class _Facts:
-    """As much of a piece as facts are put into."""
-
-    request_id = custom_id = provider = metadata = status_code = None
-    started_at = first_chunk_at = last_chunk_at = ended_at = None
-
-    def __init__(self) -> None:
-        self.flags: set[str] = set()
-
-
-def facts_of(facts: Sequence[tuple[str, Any]]) -> tuple[tuple[Any, ...], frozenset[str]]:
-    """The values of OF_FACTS, and flags."""
-    piece: Any = _Facts()
-    apply_facts(piece, dict(facts))
-    return _values_of_facts(piece), frozenset(piece.flags)
+def _placed(pool: list[Any], values: Sequence[Any]) -> Ints:
+    """Put the values into the pool; their places there, ABSENT for None."""
+    places = []
+    for value in values:
+        places.append(ABSENT if value is None else len(pool))
+        if value is not None:
+            pool.append(value)
+    return np.array(places, np.int64)
 
 
-_values_of_facts = operator.attrgetter(*OF_FACTS)
+def _joined(rests: Sequence[str], rest_of: Ints, owner: Ints, rows: int) -> pa.Array:
+    """The parameters without a column as objects, one a request; null where there are none."""
+    there = rest_of >= 0
+    texts = pa.array(rests, pa.string()).take(pa.array(rest_of[there])) if there.any() else pa.array([], pa.string())
+    counts = np.bincount(owner[there], minlength=rows)
+    lists = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts)), pa.int32()), texts)
+    inside = pc.binary_join(lists, ",")
+    objects = pc.binary_join_element_wise(pa.scalar("{"), inside, pa.scalar("}"), "")
+    return pc.if_else(pa.array(counts > 0), objects, pa.scalar(None, pa.string()))

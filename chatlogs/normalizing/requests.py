@@ -19,6 +19,15 @@ _SECRETS = frozenset({
     "extra_headers", "default_headers", "cookie", "cookies", "set-cookie", "password", "access_token", "secret",
     "client_secret", "bearer", "bearer_token",
 })  # fmt: skip
+OF_REQUEST = (
+    "request_model", "requested_service_tier", "stream", "temperature", "top_p", "seed", "n", "max_tokens", "metadata",
+    "request",
+)  # fmt: skip
+PARAMETERS = frozenset({
+    "model", "service_tier", "stream", "temperature", "top_p", "seed", "n", "max_completion_tokens", "max_tokens",
+    "metadata",
+})  # fmt: skip
+"""Parameters that have a column of their own, if they are what they should be."""
 _LEFT_ALONE = frozenset({"properties", "messages"})
 _DROPPED = frozenset({"messages", "url", "uri", "method"})
 
@@ -59,30 +68,48 @@ def add_request(piece: Piece, asked: Asked) -> None:
         piece.messages = messages_of(list(asked.messages[piece.id]))
 
 
+def is_kept(name: str) -> bool:
+    """Whether anything that a parameter of this name says is kept."""
+    return name not in _DROPPED and name.lower() not in _SECRETS
+
+
 def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
     """Fill times, status, ids and metadata as a wrapper gives them; times that contradict each other are null."""
-    started = _time(facts.get("started_at"))
+    started = time_of(facts.get("started_at"))
     _keep(piece, "started_at", started)
-    ended = _time(facts.get("ended_at"))
-    duration = _duration(facts, ("duration_ms", 1000), ("duration_s", 1_000_000))
+    ended = time_of(facts.get("ended_at"))
+    duration = _first(duration_of(facts.get("duration_ms"), 1000), duration_of(facts.get("duration_s"), 1_000_000))
     if ended is None and started is not None and duration is not None:
         ended = started + duration
     _keep(piece, "ended_at", ended)
-    first = _time(facts.get("first_chunk_at"))
-    wait = _duration(facts, ("first_chunk_ms", 1000))
+    first = time_of(facts.get("first_chunk_at"))
+    wait = duration_of(facts.get("first_chunk_ms"), 1000)
     if first is None and started is not None and wait is not None:
         first = started + wait
     _keep(piece, "first_chunk_at", first)
-    status = integer(facts.get("status_code"))
-    if status is not None and 100 <= status < 600:  # what an error object calls its status may be another
+    status = status_of(facts.get("status_code"))
+    if status is not None:
         piece.status_code = status
     for name in ("request_id", "custom_id", "provider"):
         if name in facts:
             _keep(piece, name, text(facts[name]))
-    metadata = facts.get("metadata")
-    if isinstance(metadata, (dict, list)) and metadata:
-        _keep(piece, "metadata", as_json(without_secrets(metadata)))
+    _keep(piece, "metadata", metadata_of(facts.get("metadata")))
     _check_clock(piece)
+
+
+def _first(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one
+
+
+def status_of(value: object) -> int | None:
+    """A status as HTTP has them; what an error object calls its status may be another number."""
+    status = integer(value)
+    return status if status is not None and 100 <= status < 600 else None
+
+
+def metadata_of(value: object) -> str | None:
+    """The JSON of metadata that say something, without credentials."""
+    return as_json(without_secrets(value)) if isinstance(value, (dict, list)) and value else None
 
 
 def _check_clock(piece: Piece) -> None:
@@ -99,7 +126,7 @@ def _keep(piece: Piece, name: str, value: object) -> None:
         setattr(piece, name, value)
 
 
-def _time(value: object) -> int | None:
+def time_of(value: object) -> int | None:
     """Microseconds of a time as tools write it, `{"seconds": …, "milliseconds": …}` included."""
     if value is None:
         return None
@@ -110,13 +137,10 @@ def _time(value: object) -> int | None:
     return micros(value)
 
 
-def _duration(facts: Mapping[str, Any], *units: tuple[str, int]) -> int | None:
-    """Microseconds of the first duration that is there; each is named with its unit."""
-    for name, unit in units:
-        value = number(facts[name]) if name in facts else None
-        if value is not None and 0 <= value * unit < 10**15:
-            return round(value * unit)
-    return None
+def duration_of(value: object, unit: int) -> int | None:
+    """Microseconds of a duration in a unit of so many of them."""
+    found = number(value)
+    return round(found * unit) if found is not None and 0 <= found * unit < 10**15 else None
 
 
 def messages_of(value: object) -> list[dict[str, Any]]:

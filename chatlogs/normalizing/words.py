@@ -32,6 +32,12 @@ _ESCAPE = np.uint64(int.from_bytes(b"\\u", "little"))
 MOST_DIGITS = 2 * _SIZE
 
 
+def ranges(first: Ints, count: Ints) -> Ints:
+    """All of first, first + 1, ..., as many as count says, one range after the other."""
+    ends = np.cumsum(count)
+    return np.repeat(first - ends + count, count) + np.arange(ends[-1] if len(ends) else 0)
+
+
 class Words:
     """The block's bytes, readable as a word of eight from any place."""
 

@@ -7,10 +7,9 @@ tests says that both give the same.
 
 from __future__ import annotations
 
-import itertools
 import operator
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,15 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs.normalizing.cells import decoded
 from chatlogs.normalizing.outside import Outside
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import COMPLETION, STREAM, Piece
-from chatlogs.normalizing.requested import OF_FACTS, OF_REQUEST, Messages
 from chatlogs.normalizing.requests import add_request, apply_facts
 from chatlogs.normalizing.shells import ANSWER_FIELDS, Shells
+from chatlogs.normalizing.words import Bools
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
-from chatlogs.reading.decoding import DEPTH_LIMIT
 from chatlogs.reading.envelopes import Envelope
 from chatlogs.reading.lines import OBJECT, Block, Ints, Lines
 from chatlogs.schema import TIME
@@ -44,6 +43,11 @@ _FACTS = (
 )  # fmt: skip
 _OWN = ("temperature", "top_p", "seed", "metadata", "request", "error_code", "error_type", "error_message",
         "status_code")  # fmt: skip
+_TYPES = {
+    c.name: pa.int64() if c.type == TIME else PIECES["completions"].arrow().field(c.name).type
+    for c in PIECES["completions"].columns
+}
+_MESSAGES = PIECES["messages"].arrow()
 _worker = threading.local()
 _facts_of = operator.attrgetter(*_FACTS)
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -57,14 +61,23 @@ class _Unwrapped:
     """The wrapped lines that were taken, the bare lines in them, and what the wrappers say."""
 
     lines: list[int] = field(default_factory=list)
-    begins: list[int] = field(default_factory=list)  # number of the first bare line of each
-    chunks: list[int] = field(default_factory=list)  # how many chunks it holds; 0 for a completion
-    facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS: tuples of plain values, which
-    flags: list[frozenset[str]] = field(default_factory=list)  # the collector of garbage need not look at
-    messages: Messages = field(default_factory=Messages)
+    chunks: list[int] = field(default_factory=list)  # how many each holds; 0 for a completion
+    facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS, of lines read one by one
+    flags: list[frozenset[str]] = field(default_factory=list)
+    messages: list[pa.Table] = field(default_factory=list)
     bare: list[bytes] = field(default_factory=list)
-    count: int = 0
     shells: Shells = field(default_factory=Shells)
+
+    def begins(self) -> Ints:
+        """The number of the first bare line of each."""
+        count = np.array(self.chunks) + 1
+        return np.cumsum(count) - count
+
+    def said(self, alike: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+        """The columns of _FACTS, of the lines read together and then of those read one by one."""
+        apart = zip(*self.facts, strict=True) if self.facts else [()] * len(_FACTS)
+        columns = {name: pa.array(values, _TYPES[name]) for name, values in zip(_FACTS, apart, strict=True)}
+        return {name: pa.concat_arrays([alike[name], of]) if name in alike else of for name, of in columns.items()}
 
 
 def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list[int]]:
@@ -73,8 +86,10 @@ def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list
     sample = records[:: max(1, len(records) // _SAMPLE)].tolist()
     if not sample or sum(_may_wrap(lines.text(line)) for line in sample) * 2 <= len(sample):
         return {}, []
-    found = _Unwrapped()
-    _take_alike(lines, records, asked, found)
+    if not hasattr(_worker, "outside"):
+        _worker.outside = Outside()
+    alike = _worker.outside.take(lines, records, asked)
+    found = _Unwrapped(alike.lines, alike.chunks, [], alike.flags, alike.messages, alike.bare)
     for line in records[~np.isin(records, found.lines)].tolist():
         text = lines.text(line)
         if _may_wrap(text):
@@ -84,34 +99,13 @@ def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list
     partials = normalize(Block.of(b"".join(found.bare), source=lines.block.source, last=False))
     if partials.counts.repaired:
         return {}, []  # nothing tells which of the wrappers it was
-    return _beside(lines, partials, found)
+    return _beside(lines, partials, found, found.said(alike.said))
 
 
 def _may_wrap(text: bytes) -> bool:
     """Whether the line holds an answer below its first level, perhaps in a text."""
     at = text.find(b'"choices')
     return at > 0 and text.count(b"{", 0, at) > 1
-
-
-def _take_alike(lines: Lines, records: Ints, asked: Asked, found: _Unwrapped) -> None:
-    """Take the lines that hold one completion, in a wrapper whose shape tells all."""
-    if not hasattr(_worker, "outside"):
-        _worker.outside = Outside()
-    taken = _worker.outside.take(lines, records, asked)
-    if not taken.lines:
-        return
-    said = dict(zip(OF_FACTS, zip(*taken.facts, strict=True), strict=True))
-    asks = dict(zip(OF_REQUEST, zip(*taken.requests, strict=True), strict=True))
-    metadata = zip(asks["metadata"], said["metadata"], strict=True)
-    columns = said | asks | {"metadata": [one if one is not None else other for one, other in metadata]}
-    found.lines, found.chunks = taken.lines, [len(chunks or ()) for chunks in taken.chunks]
-    *found.begins, found.count = itertools.accumulate((chunks + 1 for chunks in found.chunks), initial=0)
-    found.facts = list(zip(*[columns[name] for name in _FACTS], strict=True))
-    found.flags, found.messages = taken.flags, taken.messages
-    found.bare = [
-        b"%b\n" % answer if chunks is None else b"data: %b\n%b" % (b"\ndata: ".join(chunks), _DONE)
-        for answer, chunks in zip(taken.answers, taken.chunks, strict=True)
-    ]
 
 
 def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
@@ -138,13 +132,13 @@ def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
         apply_facts(facts, envelope.facts)
     add_request(facts, asked)
     found.lines.append(line)
-    found.begins.append(found.count)
     found.chunks.append(holder.chunks)
     found.facts.append(_facts_of(facts))
     found.flags.append(frozenset(facts.flags))
-    found.messages.add_rows(facts.messages, line)
+    if facts.messages:
+        rows = [{**row, "piece": line} for row in facts.messages]
+        found.messages.append(pa.Table.from_pylist(rows, schema=_MESSAGES))
     found.bare.append(holder.bare())
-    found.count += holder.chunks + 1
 
 
 def _is_plain(envelope: Envelope, holder: _Holder) -> bool:
@@ -187,7 +181,7 @@ class _Holder:
                 return self._list(part)
             elif part[:6] == b'"data:':
                 return self._sse(msgspec.json.decode(part))
-        return _decoded(part)
+        return decoded(part)
 
     def _completion(self, part: bytes, parts: dict[str, bytes]) -> dict[str, Any]:
         if b'"message"' not in parts["choices"]:
@@ -227,24 +221,17 @@ def _parts_of(text: bytes) -> dict[str, bytes]:
 
 def _part_of_answer(name: str, part: bytes) -> Any:
     """The value where a wrapper may be looked for something, or where a key may stand twice in it; else None."""
-    return None if name in ANSWER_FIELDS and part[:1] not in (b"{", b"[") else _decoded(part)
+    return None if name in ANSWER_FIELDS and part[:1] not in (b"{", b"[") else decoded(part)
 
 
-def _decoded(part: bytes) -> Any:
-    """The value; ValueError when a key may stand twice in it, or it may be too deep."""
-    value = msgspec.json.decode(part)
-    if part[:1] in (b"{", b"["):
-        twice = msgspec.json.encode(value).count(b'":') != part.count(b'":')
-        if twice or part.count(b"[") + part.count(b"{") > DEPTH_LIMIT:
-            raise ValueError("not plain")
-    return value
-
-
-def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables, list[int]]:
+def _beside(
+    lines: Lines, partials: Partials, found: _Unwrapped, said: Mapping[str, pa.Array]
+) -> tuple[Tables, list[int]]:
     """The pieces of the bare lines at the place of their wrappers, with what these say."""
     responses = partials.tables["completions"]
-    at = np.searchsorted(np.array(found.begins), np.asarray(responses["line_number"]), side="right") - 1
-    good = _good(responses, partials, found, at)
+    begins = found.begins()
+    at = np.searchsorted(begins, np.asarray(responses["line_number"]), side="right") - 1
+    good = _good(responses, partials, found, begins, at)
     kept = good[at]
     responses = responses.filter(pa.array(kept))
     at = at[kept]
@@ -258,14 +245,11 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
         "last_offset": pa.array(offsets), "transcript": pa.array(offsets, mask=~streamed),
         "part": pa.array(np.zeros(len(wrappers), np.int64)),
     }  # fmt: skip
-    places = at.tolist()
-    for name, values in zip(_FACTS, zip(*[found.facts[i] for i in places], strict=True), strict=False):
-        given[name] = _filled(responses[name], name, list(values))
-    if any(found.flags[i] for i in places):
-        flags = responses["flags"].to_pylist()
-        given["flags"] = pa.array(
-            [sorted({*(own or ()), *found.flags[i]}) for own, i in zip(flags, places, strict=True)]
-        )
+    for name, values in said.items():
+        if values.null_count < len(values):
+            own = responses[name].combine_chunks()
+            given[name] = pc.coalesce(own, values.take(pa.array(at)).cast(own.type))
+    given["flags"] = _flags(responses["flags"], [found.flags[i] for i in at.tolist()])
     schema = PIECES["completions"].arrow()
     tables = {"completions": pa.table([given.get(f.name, responses[f.name]) for f in schema], schema=schema)}
     for name, table in partials.tables.items():
@@ -275,16 +259,28 @@ def _beside(lines: Lines, partials: Partials, found: _Unwrapped) -> tuple[Tables
                 table.schema.get_field_index("piece"), table.schema.field("piece"), numbers.take(place)
             )
             tables[name] = table.filter(pc.is_valid(place))
-    tables["messages"] = found.messages.of(wrappers)
+    messages = pa.concat_tables([_MESSAGES.empty_table(), *found.messages])
+    kept_messages = np.isin(np.asarray(messages["piece"]), wrappers)
+    tables["messages"] = messages if kept_messages.all() else messages.filter(pa.array(kept_messages))
     return tables, wrappers.tolist()
 
 
-def _good(responses: pa.Table, partials: Partials, found: _Unwrapped, at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _flags(own: pa.ChunkedArray, more: Sequence[frozenset[str]]) -> pa.Array:
+    """The flags of responses and those of their wrappers, which are of few sorts."""
+    sorts = {flags: place for place, flags in enumerate(dict.fromkeys(more))}
+    if own.null_count < len(own):
+        both = zip(own.to_pylist(), more, strict=True)
+        return pa.array([sorted({*(flags or ()), *others}) or None for flags, others in both], own.type)
+    known = pa.array([sorted(flags) or None for flags in sorts], own.type)
+    return known.take(pa.array([sorts[flags] for flags in more], pa.int64()))
+
+
+def _good(responses: pa.Table, partials: Partials, found: _Unwrapped, begins: Ints, at: Ints) -> Bools:
     """Which wrappers hold one answer that was read whole, and that says nothing of what the wrapper says."""
     count = len(found.lines)
     good = np.bincount(at, minlength=count) == 1
     for line in partials.rejects["line_number"].to_pylist():
-        good[np.searchsorted(found.begins, line, side="right") - 1] = False
+        good[np.searchsorted(begins, line, side="right") - 1] = False
     told = np.zeros(len(responses), bool)
     for name in _OWN:
         told |= np.asarray(pc.is_valid(responses[name]))
@@ -295,14 +291,3 @@ def _good(responses: pa.Table, partials: Partials, found: _Unwrapped, at: np.nda
         told |= np.array(["id_varies" in (flags or ()) for flags in responses["flags"].to_pylist()])
     good[at[told]] = False
     return good
-
-
-def _filled(own: pa.ChunkedArray, name: str, values: list[Any]) -> pa.ChunkedArray:
-    if all(value is None for value in values):
-        return own
-    kind = own.type
-    said = pa.array(values, pa.int64()).cast(kind) if kind in _TIMES else pa.array(values, kind)
-    return pa.chunked_array([pc.coalesce(own.combine_chunks(), said)])
-
-
-_TIMES = {PIECES["completions"].arrow().field(c.name).type for c in PIECES["completions"].columns if c.type == TIME}

@@ -1,0 +1,65 @@
+"""Times, status and ids that many wrappers give, in columns: the same as `requests.apply_facts` says one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from chatlogs.normalizing.cells import Cells, decoded
+from chatlogs.normalizing.requests import duration_of, metadata_of, status_of, time_of
+from chatlogs.normalizing.words import Bools
+from chatlogs.reading.lines import Ints
+
+OF_FACTS = ("request_id", "custom_id", "provider", "metadata", "started_at", "first_chunk_at", "ended_at",
+            "status_code")  # fmt: skip
+_Optional = tuple[Ints, Bools]
+"""Numbers, and which of them are there."""
+
+
+def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array], Bools]:
+    """The columns of OF_FACTS, and which rows give times that contradict each other."""
+
+    def read(name: str, kind: Any) -> _Optional:
+        if name not in given:
+            return np.zeros(rows, np.int64), np.zeros(rows, bool)
+        found = given[name].each(lambda part: kind(decoded(part)), pa.int64())
+        return found.fill_null(0).to_numpy(), found.is_valid().to_numpy(False)
+
+    started, ended, first = (read(name, time_of) for name in ("started_at", "ended_at", "first_chunk_at"))
+    took = _either(read("duration_ms", lambda value: duration_of(value, 1000)),
+                   read("duration_s", lambda value: duration_of(value, 1_000_000)))  # fmt: skip
+    waited = read("first_chunk_ms", lambda value: duration_of(value, 1000))
+    ended, first = _either(ended, _sum(started, took)), _either(first, _sum(started, waited))
+    skewed = np.zeros(rows, bool)
+    checked = []
+    for value, there in (first, ended):
+        early = started[1] & there & (value < started[0])
+        skewed |= early
+        checked.append((value, there & ~early))
+    columns = {name: _array(*of) for name, of in zip(("first_chunk_at", "ended_at"), checked, strict=True)}
+    columns |= {"started_at": _array(*started), "status_code": _array(*read("status_code", status_of))}
+    nothing = pa.nulls(rows, pa.string())
+    for name in ("request_id", "custom_id", "provider"):
+        columns[name] = given[name].texts() if name in given else nothing
+    metadata = given.get("metadata")
+    columns["metadata"] = nothing if metadata is None else metadata.each(_metadata, pa.string())
+    return columns, skewed
+
+
+def _metadata(part: bytes) -> str | None:
+    return metadata_of(decoded(part))
+
+
+def _either(one: _Optional, other: _Optional) -> _Optional:
+    return np.where(one[1], one[0], other[0]), one[1] | other[1]
+
+
+def _sum(one: _Optional, other: _Optional) -> _Optional:
+    return one[0] + other[0], one[1] & other[1]
+
+
+def _array(values: Ints, there: Bools) -> pa.Array:
+    return pa.array(values, pa.int64(), mask=~there)
