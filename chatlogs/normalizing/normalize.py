@@ -156,7 +156,7 @@ def _fold_streams(
         found.pieces = [placed for placed in found.pieces if placed.piece.line_number not in taken]
     folded, rest = fold.folded(con, lines, facts, found.streams)
     found.repaired += len(mended.lines.difference(record.first_line for record in rest))
-    left = [record.first_line for record in rest if record.first_line in taken]
+    left = dict.fromkeys(record.first_line for record in rest if record.first_line in taken)
     careful.read(lines, [record for record in rest if record.first_line not in taken], found)
     found.pieces += [taken.pop(line) for line in left]
     return folded, oddrows.told(facts.streams, taken)
