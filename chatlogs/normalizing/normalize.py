@@ -157,8 +157,9 @@ def _fold_streams(
     folded, rest = fold.folded(con, lines, facts, found.streams)
     found.repaired += len(mended.lines.difference(record.first_line for record in rest))
     left = dict.fromkeys(record.first_line for record in rest if record.first_line in taken)
-    careful.read(lines, [record for record in rest if record.first_line not in taken], found)
-    found.pieces += [taken.pop(line) for line in left]
+    others = [record for record in rest if record.first_line not in taken]
+    found.pieces += [taken.pop(line) for line in left]  # first: they may stand between lines of the others
+    careful.read(lines, others, found)
     return folded, oddrows.told(facts.streams, taken)
 
 
