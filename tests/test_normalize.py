@@ -219,6 +219,20 @@ AGREEMENTS = {
         *[chunk(obj(content=text), id="c1") for text in "ab"],
         b"data: " + HEL[:-1] + b",}",
     ),
+    "two chunks in one line among plain ones": lines(
+        HEL,
+        LO,
+        chunk(obj(), usage=obj(total_tokens=3)) + chunk(obj(role="assistant"), created=1700000001),
+        *[chunk(obj(content=text)) for text in ("a", "b")],
+        chunk(obj(), finish="stop"),
+    ),
+    "an odd line between the lines of a body in which another stream ends": lines(
+        *[
+            b"data: " + chunk(obj(reasoning_content=text)).replace(b"object", name)
+            for text, name in (("a", b"object"), ("", b"object"), ("b", b"object"), ("c", b"unknown"), ("d", b"object"))
+        ],
+        b"data: " + chunk(obj(), finish="length", id="c3"),
+    ),
     "a line that is not UTF-8": lines(HEL.replace(b"Hel", b"H\xe9l"), LO),
     "lines that are not UTF-8 among others": lines(
         *[HEL.replace(b"Hel", b"H\xe9l" if place % 50 in (3, 4, 9) else b"Hel") for place in range(130)],

@@ -156,7 +156,7 @@ def _fold_streams(
         found.pieces = [placed for placed in found.pieces if placed.piece.line_number not in taken]
     folded, rest = fold.folded(con, lines, facts, found.streams)
     found.repaired += len(mended.lines.difference(record.first_line for record in rest))
-    left = dict.fromkeys(record.first_line for record in rest if record.first_line in taken)
+    left = [record.first_line for record in rest if record.first_line in taken]
     others = [record for record in rest if record.first_line not in taken]
     found.pieces += [taken.pop(line) for line in left]  # first: they may stand between lines of the others
     careful.read(lines, others, found)

@@ -7,6 +7,7 @@ beside the folded stream. Only what neither can hold makes a stream one for the 
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from chatlogs.normalizing import chunks, columns
 from chatlogs.normalizing.careful import Placed
 from chatlogs.normalizing.finishing import is_plain
-from chatlogs.normalizing.piece import STREAM, Choice, Piece, is_placeholder, merge_facts, says_only
+from chatlogs.normalizing.piece import ONE_VALUE, STREAM, Choice, Piece, is_placeholder, merge_facts, says_only
 from chatlogs.normalizing.streams import Streams
 from chatlogs.normalizing.unknown import unlisted
 from chatlogs.reading.lines import NO_TRANSCRIPT
@@ -26,11 +27,7 @@ from chatlogs.values import as_json
 _SECOND = 1_000_000
 _OF_PIECE = ("id", "model", "system_fingerprint", "service_tier")
 _OF_CHOICE = ("role", "content", "reasoning", "refusal", "finish_reason")
-_FACTS = (
-    "provider", "error_code", "error_type", "error_message", "request_id", "custom_id", "request_model",
-    "requested_service_tier", "stream", "temperature", "top_p", "seed", "max_tokens", "n", "metadata", "request",
-    "started_at", "first_chunk_at", "last_chunk_at", "ended_at", "status_code",
-)  # fmt: skip
+_FACTS = tuple(name for name in ONE_VALUE if name not in (*_OF_PIECE, "created"))
 _LISTS = ("messages", "chunks")
 _IN_A_ROW = frozenset({
     *_OF_PIECE, "created", "form", "chunk_count", "usage", "extra", "flags", "choices", "line_number", "byte_offset",
@@ -45,10 +42,12 @@ _TYPES = {field.name: field.type for field in chunks.SCHEMA}
 
 
 def rows_of(placed: Sequence[Placed]) -> tuple[pa.Table, dict[int, Placed]]:
-    """The chunks that a row can hold, as the table of chunks.py; and these by their lines."""
+    """The chunks that a row can hold, as the table of chunks.py; and these by their lines, one in each."""
     rows, taken = [], {}
+    in_line = Counter(one.piece.line_number for one in placed)
     for one in placed:
-        row = None if one.closed or one.ahead is not None else _row(one.piece, one.transcript)
+        is_alone = in_line[one.piece.line_number] == 1 and not one.closed and one.ahead is None
+        row = _row(one.piece, one.transcript) if is_alone else None
         if row is not None:
             rows.append(row)
             taken[one.piece.line_number] = one
