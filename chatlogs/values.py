@@ -17,7 +17,7 @@ import msgspec
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_LAST_MICROSECOND = 253_402_300_799_999_999  # the end of year 9999, the last that Arrow, SQL and Python all print
+LAST_MICROSECOND = 253_402_300_799_999_999  # the end of year 9999, the last that Arrow, SQL and Python all print
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _HALF = re.compile("[\ud800-\udfff]")
 _NUMERAL = re.compile(r"\s*[-+]?\d{1,30}(\.\d{1,30})?([eE][-+]?\d{1,3})?\s*")
@@ -88,7 +88,7 @@ def micros(value: object) -> int | None:
         result = round(value * 1000)
     else:
         result = round(value * 1_000_000)
-    return result if 0 < result <= _LAST_MICROSECOND else None
+    return result if 0 < result <= LAST_MICROSECOND else None
 
 
 def _micros_of_iso(value: str) -> int | None:

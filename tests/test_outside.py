@@ -154,3 +154,14 @@ def test_a_line_with_a_key_twice_is_read_alone() -> None:
     scanned = scan(block)
     assert Outside().take(scanned, np.arange(2), PLAINLY).lines == [0]
     assert normalize(block).tables["completions"]["status_code"].to_pylist() == [200, 200]
+
+
+def test_a_time_behind_the_last_that_tables_hold_is_null() -> None:
+    """A duration may lead there from a time that is none yet: a server's 'never'."""
+    last = "9999-12-31T23:59:59.999999Z"
+    wrapper = f'{{"request":{{"model":"g"}},"response":{ANSWER},"started_at":"{last}","duration_ms":1000}}'
+    block = Block.of(f"{wrapper}\n".encode() * 20)
+    for fast in (True, False):
+        completions = normalize(block, fast=fast).tables["completions"]
+        assert completions["ended_at"].null_count == 20
+        assert str(completions["started_at"][0].as_py()) == "9999-12-31 23:59:59.999999+00:00"

@@ -12,6 +12,7 @@ from chatlogs.normalizing.cells import Cells, decoded
 from chatlogs.normalizing.requests import duration_of, metadata_of, status_of, time_of
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
+from chatlogs.values import LAST_MICROSECOND
 
 OF_FACTS = ("request_id", "custom_id", "provider", "metadata", "started_at", "first_chunk_at", "ended_at",
             "status_code")  # fmt: skip
@@ -58,7 +59,8 @@ def _either(one: _Optional, other: _Optional) -> _Optional:
 
 
 def _sum(one: _Optional, other: _Optional) -> _Optional:
-    return one[0] + other[0], one[1] & other[1]
+    value = one[0] + other[0]
+    return value, one[1] & other[1] & (value <= LAST_MICROSECOND)
 
 
 def _array(values: Ints, there: Bools) -> pa.Array:

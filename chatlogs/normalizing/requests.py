@@ -12,7 +12,7 @@ from chatlogs.normalizing.choices import part_texts
 from chatlogs.normalizing.piece import COMPLETION, Piece
 from chatlogs.normalizing.records import take_integer
 from chatlogs.reading.asked import Asked
-from chatlogs.values import as_json, integer, micros, number, text
+from chatlogs.values import LAST_MICROSECOND, as_json, integer, micros, number, text
 
 _SECRETS = frozenset({
     "authorization", "proxy-authorization", "api_key", "apikey", "api-key", "x-api-key", "openai_api_key", "headers",
@@ -73,6 +73,11 @@ def is_kept(name: str) -> bool:
     return name not in _DROPPED and name.lower() not in _SECRETS
 
 
+def _after(moment: int, duration: int) -> int | None:
+    """The moment so many microseconds later; None behind the last that a table can hold."""
+    return moment + duration if moment + duration <= LAST_MICROSECOND else None
+
+
 def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
     """Fill times, status, ids and metadata as a wrapper gives them; times that contradict each other are null."""
     started = time_of(facts.get("started_at"))
@@ -80,12 +85,12 @@ def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
     ended = time_of(facts.get("ended_at"))
     duration = _first(duration_of(facts.get("duration_ms"), 1000), duration_of(facts.get("duration_s"), 1_000_000))
     if ended is None and started is not None and duration is not None:
-        ended = started + duration
+        ended = _after(started, duration)
     _keep(piece, "ended_at", ended)
     first = time_of(facts.get("first_chunk_at"))
     wait = duration_of(facts.get("first_chunk_ms"), 1000)
     if first is None and started is not None and wait is not None:
-        first = started + wait
+        first = _after(started, wait)
     _keep(piece, "first_chunk_at", first)
     status = status_of(facts.get("status_code"))
     if status is not None:
