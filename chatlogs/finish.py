@@ -38,10 +38,3 @@ OTHER = "other"
 
 NO_REASON = frozenset({"", "null"})
 """Values that servers send as finish_reason when there is none yet."""
-
-
-def finish_class(finish_reason: str | None) -> str | None:
-    """The class of a finish_reason as sent; 'other' when no one has named it, null when none was seen."""
-    if finish_reason is None:
-        return None
-    return FINISH_CLASSES.get(finish_reason, OTHER)

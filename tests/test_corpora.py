@@ -223,6 +223,7 @@ def test_completions_add_up_to_the_recorded_totals(completions: Rows) -> None:
     of_source = defaultdict(list)
     for row in completions["completions"]:
         of_source[Path(row["source"]).parent.name].append(row)
+    assert of_source.keys() == {name for name in SOURCES if lines(name, "completions.jsonl")}
     for source, rows in of_source.items():
         said = [choice for row in rows for choice in choices[row["completion_key"]]]
         adds_up(rows, said, totals[source]["completions"])

@@ -29,6 +29,15 @@ from chatlogs.values import text as known_text
 _PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
 
 
+_Span = tuple[str, int, int, list[int]]
+"""The stream of a record, its first and its last line, and all of its lines."""
+
+
+def _body(transcript: int) -> str:
+    """The stream that a body is, as streams.py takes it."""
+    return f"body {transcript}"
+
+
 @dataclass
 class Placed:
     """A piece and the body it stands in, or NO_TRANSCRIPT. closed: whole by itself, so nothing continues it.
@@ -48,7 +57,7 @@ class Placed:
     def stream(self) -> str:
         """The stream it is a part of, as streams.py takes it."""
         if self.transcript != NO_TRANSCRIPT:
-            return f"body {self.transcript}"
+            return _body(self.transcript)
         return f"id {self.piece.id or self.ahead or ''}"
 
 
@@ -83,30 +92,36 @@ def read(lines: Lines, records: Iterable[Careful], found: Found) -> None:
     Where a body has other records between the lines of a run, this is cut before it is read; see `untangle`.
     """
     records = list(records)
-    order = _order_of_tangled(lines, records, found)
-    for record in records:
-        transcript = int(lines.transcript[record.first_line])
-        if record.text is not None and record.chunks > 1 and transcript in order:
-            _read_stretches(lines, record, order[transcript], found)
+    of = [int(lines.transcript[record.first_line]) for record in records]
+    spans = [(_body(body), r.first_line, r.last_line, r.lines) for body, r in zip(of, records, strict=True)]
+    bodies = {_body(body) for body in of if body != NO_TRANSCRIPT}
+    order = _orders_of_tangled(span for span in [*spans, *_spans(found)] if span[0] in bodies)
+    for record, (stream, *_) in zip(records, spans, strict=True):
+        if record.text is not None and record.chunks > 1 and stream in order:
+            _read_stretches(lines, record, order[stream], found)
         elif not _read_run(lines, record, found):
             for line in record.lines:
                 read_one(lines, line, found)
 
 
-def _order_of_tangled(lines: Lines, records: list[Careful], found: Found) -> dict[int, dict[int, int]]:
-    """Of each body whose records stand between each other's lines, the place of each line among its records."""
-    reach: dict[int, int] = {}
+def _spans(found: Found) -> list[_Span]:
+    return [
+        (p.stream, p.piece.line_number, p.piece.last_line, [p.piece.line_number] if p.run is None else p.run.lines)
+        for p in found.pieces
+    ]
+
+
+def _orders_of_tangled(spans: Iterable[_Span]) -> dict[str, dict[int, int]]:
+    """Of each stream whose records stand between each other's lines, the place of each line among its own."""
+    reach: dict[str, int] = {}
     tangled = set()
-    numbers: dict[int, list[int]] = {}
-    pieces = ((p.transcript, p.piece.line_number, p.piece.last_line, [p.piece.line_number]) for p in found.pieces)
-    spans = [(int(lines.transcript[r.first_line]), r.first_line, r.last_line, r.lines) for r in records]
-    for transcript, first, last, own in sorted([*spans, *pieces], key=lambda span: span[1]):
-        if transcript != NO_TRANSCRIPT:
-            if first < reach.get(transcript, -1):
-                tangled.add(transcript)
-            reach[transcript] = max(reach.get(transcript, -1), last)
-            numbers.setdefault(transcript, []).extend(own)
-    return {body: {line: at for at, line in enumerate(sorted(numbers[body]))} for body in tangled}
+    numbers: dict[str, list[int]] = {}
+    for stream, first, last, own in sorted(spans, key=lambda span: span[1]):
+        if first < reach.get(stream, -1):
+            tangled.add(stream)
+        reach[stream] = max(reach.get(stream, -1), last)
+        numbers.setdefault(stream, []).extend(own)
+    return {stream: {line: at for at, line in enumerate(sorted(numbers[stream]))} for stream in tangled}
 
 
 def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
@@ -143,22 +158,10 @@ def _place_run(lines: Lines, piece: Piece, chunks: int, last_line: int) -> None:
 
 def untangle(lines: Lines, found: Found) -> None:
     """Cut runs where other records of their stream stand between their lines: only so is their order known."""
-    tangled = set()
-    reach: dict[str, int] = {}
-    for placed in sorted(found.pieces, key=lambda p: p.piece.line_number):
-        if placed.piece.line_number < reach.get(placed.stream, -1):
-            tangled.add(placed.stream)
-        reach[placed.stream] = max(reach.get(placed.stream, -1), placed.piece.last_line)
-    if not tangled:
-        return
-    again = [p for p in found.pieces if p.run is not None and p.stream in tangled]
-    places: dict[str, list[int]] = {stream: [] for stream in tangled}
-    for placed in found.pieces:
-        if placed.stream in tangled:
-            places[placed.stream] += placed.run.lines if placed.run is not None else [placed.piece.line_number]
+    order = _orders_of_tangled(_spans(found))
+    again = [p for p in found.pieces if p.run is not None and p.stream in order]
     dropped = set(map(id, again))
     found.pieces = [p for p in found.pieces if id(p) not in dropped]
-    order = {stream: {line: at for at, line in enumerate(sorted(numbers))} for stream, numbers in places.items()}
     for placed in again:
         assert placed.run is not None
         _read_stretches(lines, placed.run, order[placed.stream], found)

@@ -126,8 +126,8 @@ _FIRST = (
 _LAST = ("system_fingerprint", "service_tier")
 _LEAST = ("created", "started_at", "first_chunk_at")
 _MOST = ("last_chunk_at", "ended_at")
-_ALL = _FIRST + _LAST + _LEAST + _MOST
-_values = operator.attrgetter(*_ALL)
+ONE_VALUE = _FIRST + _LAST + _LEAST + _MOST  # of the whole response, whichever piece says it
+_values = operator.attrgetter(*ONE_VALUE)
 _CHANGES = {
     "id": "id_varies",
     "model": "model_varies",
@@ -178,7 +178,7 @@ def merge(a: Piece, b: Piece) -> Piece:
 
 def merge_facts(a: Piece, b: Piece) -> None:
     """Merge what is one value of the whole response."""
-    for name, value in zip(_ALL, _values(b), strict=True):
+    for name, value in zip(ONE_VALUE, _values(b), strict=True):
         if value is not None:
             _merge_value(a, name, value)
 

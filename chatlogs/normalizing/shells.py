@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatlogs.normalizing.piece import Piece
-from chatlogs.normalizing.requests import apply_request, messages_of
+from chatlogs.normalizing.requests import OF_REQUEST, apply_request, messages_of
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import Envelope
 from chatlogs.reading.hosted import may_be_hosted
@@ -37,10 +37,6 @@ REQUESTS = frozenset({
 })  # fmt: skip
 NAMING = frozenset({"object", "choices", "fault"})  # fields by which a record names its kind
 _DEEP = frozenset({"headers", "body", "parsed_body", "postData", "content", "json", "error"})
-_OF_REQUEST = (
-    "request_model", "requested_service_tier", "stream", "temperature", "top_p", "seed", "n", "max_tokens", "metadata",
-    "request",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,9 +88,9 @@ class Shells:
                 self.requests.clear()
             read = Piece()
             apply_request(read, {name: item for name, item in request.items() if name != "messages"})
-            found = tuple([getattr(read, name) for name in _OF_REQUEST]), frozenset(read.flags)
+            found = tuple([getattr(read, name) for name in OF_REQUEST]), frozenset(read.flags)
             self.requests[key] = found
-        for name, item in zip(_OF_REQUEST, found[0], strict=True):
+        for name, item in zip(OF_REQUEST, found[0], strict=True):
             setattr(piece, name, item)
         piece.flags |= found[1]
         piece.messages = messages_of(request.get("messages"))

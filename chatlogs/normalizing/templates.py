@@ -41,7 +41,7 @@ _DEEPEST = 8
 _TOP_TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier", "obfuscation")
 _FILTERED = "content_filter_results"
 _SAID_TEXTS = ("role", "content", "refusal", "reasoning_content", "reasoning")
-TOP, CHOICE, SAID, FILTER = LEVELS = "extra", "choice_extra", "said_extra", "content_filter"
+TOP, CHOICE, SAID, FILTER = "extra", "choice_extra", "said_extra", "content_filter"
 TEXT_FIELDS = ("call_arguments", "content", "reasoning", "refusal")
 
 
@@ -70,7 +70,7 @@ class Template:
 
     quotes: how many such a line has. fields: the hole that fills each column. usage: from where to where that
     object reaches, if it is there; minified: it has no blanks. usage_numbers: the holes in it. unknown: other fields.
-    text: the field that a stream's lines differ in. has_choice, has_call: whether there is one.
+    text: the field that a stream's lines differ in. has_choice: whether there is one.
     """
 
     quotes: int
@@ -80,7 +80,6 @@ class Template:
     fields: Mapping[str, int]
     text: str | None
     has_choice: bool
-    has_call: bool
     usage: tuple[Border, Border] | None = None
     minified: bool = True
     usage_numbers: tuple[int, ...] = ()
@@ -264,7 +263,6 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
         fields,
         _text_field(scalars, fields) if said == "delta" else None,
         bool(record["choices"]),
-        "call_index" in fields,
         (_behind(quotes, usage.start), _before(quotes, line, usage.end)) if usage else None,
         usage is None or len(msgspec.json.encode(record["usage"])) == usage.end - usage.start,
         counted,

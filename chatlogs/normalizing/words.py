@@ -21,7 +21,6 @@ _INLINE = 12  # a string view this short holds its text itself
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(_SIZE + 1)], np.uint64)  # the first bytes of a word
 _ALL = _MASKS[_SIZE]
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 _DIGITS, _ABOVE_NINE = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676)
 _PAIRS = (
     (np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(2561), np.uint64(8)),
@@ -67,10 +66,6 @@ class Words:
         data = self._bytes.data
         rows: npt.NDArray[np.void] = np.ndarray((len(data) - size + 1,), f"V{size}", data, 0, (1,))
         return rows[place].view("<u8").reshape(len(place), count)
-
-    def key(self, place: Ints) -> Ints:
-        """A number made of the sixteen bytes at the place."""
-        return (self._words[place] * _ODD ^ self._words[place + _SIZE]).view(np.int64)
 
     def begin_with(self, place: Ints, byte: int) -> Bools:
         """Where the byte stands at the place."""

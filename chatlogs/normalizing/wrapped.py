@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.cells import decoded
+from chatlogs.normalizing.facts import OF_FACTS
 from chatlogs.normalizing.outside import Outside
 from chatlogs.normalizing.partials import PIECES, Partials
 from chatlogs.normalizing.piece import COMPLETION, STREAM, Piece
-from chatlogs.normalizing.requests import add_request, apply_facts
+from chatlogs.normalizing.requests import OF_REQUEST, add_request, apply_facts
 from chatlogs.normalizing.shells import ANSWER_FIELDS, Shells
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.asked import Asked
@@ -37,10 +38,7 @@ Normalize = Callable[[Block], Partials]
 
 _SAMPLE = 16  # lines that tell whether a log is one of wrappers
 _CARRIERS = ("response", "body", "completion", "output", "response_body", "chunks", "sse", "response_text")
-_FACTS = (
-    "request_id", "custom_id", "provider", "request_model", "requested_service_tier", "stream", "temperature", "top_p",
-    "seed", "max_tokens", "n", "metadata", "request", "started_at", "first_chunk_at", "ended_at", "status_code",
-)  # fmt: skip
+_FACTS = tuple(dict.fromkeys((*OF_REQUEST, *OF_FACTS)))
 _OWN = ("temperature", "top_p", "seed", "metadata", "request", "error_code", "error_type", "error_message",
         "status_code")  # fmt: skip
 _TYPES = {
