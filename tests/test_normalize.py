@@ -35,7 +35,7 @@ WORKING = (
 SOME = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
-def chunk(delta: Any, *, index: int = 0, finish: str | None = None, **top: Any) -> bytes:
+def chunk(delta: Any, /, *, index: int = 0, finish: str | None = None, **top: Any) -> bytes:
     entry = obj(index=index, delta=delta, finish_reason=finish)
     fields = {"id": "c1", "object": "chat.completion.chunk", "created": 1700000000, "model": "m"} | top
     return dumps(obj(**fields, choices=[entry]))
@@ -81,6 +81,7 @@ STORED = dumps(
     )
 )
 LONG = "a text of many words, of which some carry more than others".split(" ")
+NAMESAKES = {"content": "no", "reasoning": "no", "role": "no", "finish_reason": "no", "call_id": "no"}
 AGREEMENTS = {
     "a stored completion ends the stream of its body": lines(
         b"data: " + HEL, b"", b"data: " + STORED, b"", b"data: [DONE]"
@@ -150,6 +151,23 @@ AGREEMENTS = {
             + b',"prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"severity":"safe"}}}]}'
             for place in range(9)
         ]
+    ),
+    "an id within each delta": lines(
+        *[chunk(obj(content=text, id=7)) for text in ("alpha", "beta", "gamma", "delta")],
+    ),
+    "a model within each delta": lines(
+        *[chunk(obj(content=text, model="n")) for text in LONG],
+    ),
+    "unknown fields by the names of columns, in stored answers": lines(
+        *[
+            STORED.replace(b"c1", b"s%d" % place)
+            .replace(b'"role"', b'"id":7,"model":"n","created":170000000%d,"name":"f","role"' % place)
+            .replace(b'"id"', dumps(NAMESAKES)[1:-1] + b',"id"', 1)
+            for place in range(3)
+        ]
+    ),
+    "unknown fields called delta beside the choices": lines(
+        *[chunk(obj(content=text), delta=value) for text, value in (("a", 0), ("b", 0), ("c", {"a": 1}))]
     ),
     "fields that mean more": lines(
         *[chunk(obj(content=t), provider="P", request_id="r", system="s") for t in "ab"],

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from chatlogs.normalizing.chunks import NONE, TEXTS, Chunks, Codes, says
 from chatlogs.normalizing.groups import NEVER, Groups
-from chatlogs.normalizing.unknown import all_kept, kept_of_stream
+from chatlogs.normalizing.unknown import SAID, all_kept, kept_of_stream
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
 
@@ -233,7 +233,7 @@ class Streams:
             "opens": pa.array(self._opens[by_stream.first][kept]),
             "role_repeats": pa.array(((roles > starts) | (by_stream.most(numbers["chunks"], has_role) > 1))[kept]),
         }
-        columns["extra"] = _unknown(codes["extra"], by_stream, kept)
+        columns["extra"] = _unknown(codes["extra"], by_stream, kept, ())
         return pa.table(columns | {name: _agreed(codes[name], by_stream, kept) for name in _ONE_A_STREAM})
 
     def _flags(self, varies: Bools, kept: Bools) -> pa.Array:
@@ -256,7 +256,7 @@ class Streams:
             "choice_index": pa.array(index[kept]),
             "role": codes["role"].take(by_choice.earliest(codes["role"].code)[kept]),
             "finish_reason": _agreed(codes["finish_reason"], by_choice, kept),
-            "extra": _unknown(codes["choice_extra"], by_choice, kept),
+            "extra": _unknown(codes["choice_extra"], by_choice, kept, SAID),
             "content_filter": all_kept(filtered.take(by_choice.latest(filtered.code)[kept])),
         }
         texts = {name: _joined(self.chunks.texts[name], by_choice, kept) for name in TEXTS[:_CALL]}
@@ -286,7 +286,7 @@ def _agreed(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
     return column.take(groups.most(column.code)[kept])
 
 
-def _unknown(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
+def _unknown(column: Codes, groups: Groups, kept: Bools, nested: tuple[str, ...]) -> pa.Array:
     """The unknown fields of each group, as a stream keeps them: the values of each in a list, repeats once."""
     if not (column.code >= 0).any():
         return pa.nulls(int(kept.sum()), pa.string())
@@ -296,7 +296,7 @@ def _unknown(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
     for group, code in zip(groups.of_row[rows].tolist(), column.code[rows].tolist(), strict=True):
         said[group].append(texts[code])
     one_by_one = (said[group] for group in np.flatnonzero(kept).tolist())
-    return pa.array([kept_of_stream(tuple(of)) if of else None for of in one_by_one], pa.string())
+    return pa.array([kept_of_stream(tuple(of), nested) if of else None for of in one_by_one], pa.string())
 
 
 def _joined(texts: pa.Array, groups: Groups, kept: Bools) -> pa.Array:

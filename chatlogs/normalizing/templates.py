@@ -39,6 +39,7 @@ _WHOLE_NUMBER = re.compile(rb"0|[1-9][0-9]{0,15}")
 _LONGEST = 1 << 16  # a longer line is read alone
 _DEEPEST = 8
 _TOP_TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier", "obfuscation")
+_TOP_FIELDS = frozenset({*_TOP_TEXTS, "created"})
 _FILTERED = "content_filter_results"
 _SAID_TEXTS = ("role", "content", "refusal", "reasoning_content", "reasoning")
 TOP, CHOICE, SAID, FILTER = "extra", "choice_extra", "said_extra", "content_filter"
@@ -308,7 +309,7 @@ def _before(quotes: Sequence[int], line: bytes, place: int) -> Border:
 def _field(path: Path, said: str) -> str | None:
     """The name of the column that a value fills; a tool call's begin with call_."""
     match path:
-        case (str(name),):
+        case (str(name),) if name in _TOP_FIELDS:
             return name
         case ("choices", 0, "index"):
             return "choice_index"
@@ -316,11 +317,11 @@ def _field(path: Path, said: str) -> str | None:
             return "finish_reason"
         case ("choices", 0, part, "reasoning_content" | "reasoning") if part == said:
             return "reasoning"
-        case ("choices", 0, part, str(name)) if part == said:
+        case ("choices", 0, part, str(name)) if part == said and name in _SAID_TEXTS:
             return name
-        case ("choices", 0, part, "tool_calls", 0, str(name)) if part == said:
+        case ("choices", 0, part, "tool_calls", 0, "index" | "id" | "type" as name) if part == said:
             return f"call_{name}"
-        case ("choices", 0, part, "tool_calls", 0, "function", str(name)) if part == said:
+        case ("choices", 0, part, "tool_calls", 0, "function", "name" | "arguments" as name) if part == said:
             return f"call_{name}"
     return None
 

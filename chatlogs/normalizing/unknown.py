@@ -17,7 +17,7 @@ from chatlogs.normalizing.oddlines import Decoded, Found, read_line, records
 from chatlogs.normalizing.piece import listed, merge_lists, says_only
 from chatlogs.values import as_json
 
-_SAID = ("message", "delta")
+SAID = ("message", "delta")  # what a choice says is in one of these
 _PLAIN = frozenset({
     "id", "model", "system_fingerprint", "service_tier", "created", "form", "chunk_count", "usage", "extra", "choices",
     "line_number", "byte_offset", "last_line", "last_offset", "part", "opens", "role_repeats",
@@ -33,14 +33,14 @@ def says_no_more(line: bytes, lane: str, unknown: Mapping[str, Any]) -> bool:
     (piece,) = found.pieces
     (choice,) = piece.choices.values()
     streamed = lane == "chunk"
-    part = _SAID[streamed]
+    part = SAID[streamed]
     said = {part: unknown["said_extra"]} if unknown["said_extra"] else {}
     own = unknown["choice_extra"] | said
     filtered = unknown["content_filter"]
     return (
         says_only(piece, _PLAIN)
         and piece.extra == (listed(unknown["extra"]) if streamed else unknown["extra"])
-        and choice.extra == (listed(own, *_SAID) if streamed else own)
+        and choice.extra == (listed(own, *SAID) if streamed else own)
         and choice.content_filter == (as_json(filtered) if filtered else None)
         and not (choice.logprobs or choice.audio)
     )
@@ -59,11 +59,14 @@ def _kept(text: str | None) -> str | None:
 
 
 @functools.lru_cache(maxsize=256)
-def kept_of_stream(texts: tuple[str, ...]) -> str:
-    """The fields that the chunks of a stream, or of a choice, say one after the other, as they are kept."""
+def kept_of_stream(texts: tuple[str, ...], nested: tuple[str, ...]) -> str:
+    """The fields that the chunks of a stream, or of a choice, say one after the other, as they are kept.
+
+    nested: the fields whose own fields are lists, as `listed` takes them.
+    """
     merged: dict[str, Any] = {}
     for text in texts:
-        merge_lists(merged, listed(msgspec.json.decode(text), *_SAID))
+        merge_lists(merged, listed(msgspec.json.decode(text), *nested))
     return as_json(merged)
 
 
