@@ -20,6 +20,8 @@ from chatlogs.values import text
 
 ABSENT = -1
 _NOT_TO_BE_READ = object()
+Together = Callable[[pa.StringArray], pa.Array]
+"""JSON values in, what each says out, null for those that it does not know."""
 
 
 def decoded(part: bytes) -> Any:
@@ -58,21 +60,22 @@ class Cells:
         """Those of the rows that are to be kept, or that stand in these places."""
         return Cells(self.structure, self.line[keep], self.start[keep], self.end[keep])
 
-    def each(self, read: Callable[[bytes], Any], kind: pa.DataType) -> pa.Array:
-        """What `read` says of each value, which is asked once for equal ones; a ValueError makes their lines bad."""
+    def each(self, read: Callable[[bytes], Any], kind: pa.DataType, together: Together | None = None) -> pa.Array:
+        """What `read` says of each value, which is asked once for equal ones; a ValueError makes their lines bad.
+
+        together: says the same of many at once, and null of those that `read` is to be asked for.
+        """
         there = np.flatnonzero(self.start >= 0)
+        if not len(there):
+            return pa.nulls(len(self), kind)
+        raws = self.structure.words.views(self.start[there], self.end[there]).cast(pa.string())
+        encoded = pc.dictionary_encode(raws)
+        values, failed = _said(encoded.dictionary, read, kind, together)
         places = np.full(len(self), ABSENT)
-        said: list[Any] = []
-        if len(there):
-            raws = self.structure.words.views(self.start[there], self.end[there]).cast(pa.string())
-            encoded = pc.dictionary_encode(raws)
-            said = list(_read(read, encoded.dictionary.cast(pa.binary()).to_pylist()))
-            places[there] = encoded.indices.to_numpy()
-            failed = [place for place, value in enumerate(said) if value is _NOT_TO_BE_READ]
-            if failed:
-                self.structure.bad[self.line[np.isin(places, failed)]] = True
-                said = [None if value is _NOT_TO_BE_READ else value for value in said]
-        return taken(pa.array(said, kind), places)
+        places[there] = encoded.indices.to_numpy()
+        if len(failed):
+            self.structure.bad[self.line[np.isin(places, failed)]] = True
+        return taken(values, places)
 
     def texts(self) -> pa.Array:
         """Strings that are not empty, and integers as their digits; null for everything else."""
@@ -96,6 +99,20 @@ def taken(values: pa.Array, places: Ints) -> pa.Array:
     if not len(values):
         return pa.nulls(len(places), values.type)
     return values.take(pa.array(places, mask=places < 0))
+
+
+def _said(
+    parts: pa.StringArray, read: Callable[[bytes], Any], kind: pa.DataType, together: Together | None
+) -> tuple[pa.Array, Ints]:
+    """What the values say, and the places of those that cannot be read."""
+    known = pa.nulls(len(parts), kind) if together is None else together(parts)
+    rest = np.flatnonzero(known.is_null())
+    one_by_one = list(_read(read, parts.take(pa.array(rest)).cast(pa.binary()).to_pylist()))
+    failed = np.array([value is _NOT_TO_BE_READ for value in one_by_one], bool)
+    if failed.any():
+        one_by_one = [None if value is _NOT_TO_BE_READ else value for value in one_by_one]
+    found = pa.array(one_by_one, kind)
+    return found if len(rest) == len(known) else pc.replace_with_mask(known, known.is_null(), found), rest[failed]
 
 
 def _read(read: Callable[[bytes], Any], parts: Iterable[bytes]) -> Iterable[Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from chatlogs.normalizing.cells import Cells, decoded
+from chatlogs.normalizing.cells import Cells, Together, decoded
 from chatlogs.normalizing.requests import duration_of, metadata_of, status_of, time_of
+from chatlogs.normalizing.times import durations, times
 from chatlogs.normalizing.words import Bools
 from chatlogs.reading.lines import Ints
 from chatlogs.values import LAST_MICROSECOND
@@ -23,16 +24,18 @@ _Optional = tuple[Ints, Bools]
 def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array], Bools]:
     """The columns of OF_FACTS, and which rows give times that contradict each other."""
 
-    def read(name: str, kind: Any) -> _Optional:
+    def read(name: str, kind: Callable[[Any], int | None], together: Together | None = None) -> _Optional:
         if name not in given:
             return np.zeros(rows, np.int64), np.zeros(rows, bool)
-        found = given[name].each(lambda part: kind(decoded(part)), pa.int64())
+        found = given[name].each(lambda part: kind(decoded(part)), pa.int64(), together)
         return found.fill_null(0).to_numpy(), found.is_valid().to_numpy(False)
 
-    started, ended, first = (read(name, time_of) for name in ("started_at", "ended_at", "first_chunk_at"))
-    took = _either(read("duration_ms", lambda value: duration_of(value, 1000)),
-                   read("duration_s", lambda value: duration_of(value, 1_000_000)))  # fmt: skip
-    waited = read("first_chunk_ms", lambda value: duration_of(value, 1000))
+    def duration(name: str, unit: int) -> _Optional:
+        return read(name, lambda value: duration_of(value, unit), lambda parts: durations(parts, unit))
+
+    started, ended, first = (read(name, time_of, times) for name in ("started_at", "ended_at", "first_chunk_at"))
+    took = _either(duration("duration_ms", 1000), duration("duration_s", 1_000_000))
+    waited = duration("first_chunk_ms", 1000)
     ended, first = _either(ended, _sum(started, took)), _either(first, _sum(started, waited))
     skewed = np.zeros(rows, bool)
     checked = []
