@@ -20,6 +20,7 @@ from chatlogs.values import text
 
 ABSENT = -1
 _NOT_TO_BE_READ = object()
+_FIELD = r'("[^"\\]*":)("[^"\\]*"|[1-9][0-9]{0,15}\b)'
 Together = Callable[[pa.StringArray], pa.Array]
 """JSON values in, what each says out, null for those that it does not know."""
 
@@ -61,21 +62,28 @@ class Cells:
         return Cells(self.structure, self.line[keep], self.start[keep], self.end[keep])
 
     def each(self, read: Callable[[bytes], Any], kind: pa.DataType, together: Together | None = None) -> pa.Array:
-        """What `read` says of each value, which is asked once for equal ones; a ValueError makes their lines bad.
+        """What `read` says of each value; see `different`."""
+        return taken(*self.different(read, kind, together))
 
-        together: says the same of many at once, and null of those that `read` is to be asked for.
+    def different(
+        self, read: Callable[[bytes], Any], kind: pa.DataType, together: Together | None = None
+    ) -> tuple[pa.Array, Ints]:
+        """What `read` says of different values, and the place of each row's there, ABSENT where it has no value.
+
+        A ValueError makes the lines that have the value bad. together: says the same of many values at once, and null
+        of those that `read` is to be asked for.
         """
         there = np.flatnonzero(self.start >= 0)
+        places = np.full(len(self), ABSENT)
         if not len(there):
-            return pa.nulls(len(self), kind)
+            return pa.nulls(0, kind), places
         raws = self.structure.words.views(self.start[there], self.end[there]).cast(pa.string())
         encoded = pc.dictionary_encode(raws)
         values, failed = _said(encoded.dictionary, read, kind, together)
-        places = np.full(len(self), ABSENT)
         places[there] = encoded.indices.to_numpy()
         if len(failed):
             self.structure.bad[self.line[np.isin(places, failed)]] = True
-        return taken(values, places)
+        return values, places
 
     def texts(self) -> pa.Array:
         """Strings that are not empty, and integers as their digits; null for everything else."""
@@ -92,6 +100,22 @@ class Cells:
             others = self.where(rest).each(lambda part: text(decoded(part)), pa.string())
             found = pa.concat_arrays([found, others])
         return taken(found, places)
+
+
+def as_written(read: Callable[[bytes], str | None]) -> Together:
+    """Says of objects what is written, where `read` would say just that.
+
+    What `read` makes of an object it makes of its fields' names, whatever their texts and numbers are, if these are
+    written as JSON writes them.
+    """
+
+    def together(parts: pa.StringArray) -> pa.StringArray:
+        shapes = pc.dictionary_encode(pc.replace_substring_regex(parts, _FIELD, r'\1""'))
+        different = shapes.dictionary.to_pylist()
+        same = [said == shape for said, shape in zip(_read(read, map(str.encode, different)), different, strict=True)]
+        return pc.if_else(pa.array(same, pa.bool_()).take(shapes.indices), parts, None)
+
+    return together
 
 
 def taken(values: pa.Array, places: Ints) -> pa.Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from chatlogs.normalizing.cells import Cells, Together, decoded
+from chatlogs.normalizing.cells import Cells, Together, as_written, decoded
 from chatlogs.normalizing.requests import duration_of, metadata_of, status_of, time_of
 from chatlogs.normalizing.times import durations, times
 from chatlogs.normalizing.words import Bools
@@ -49,7 +49,7 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     for name in ("request_id", "custom_id", "provider"):
         columns[name] = given[name].texts() if name in given else nothing
     metadata = given.get("metadata")
-    columns["metadata"] = nothing if metadata is None else metadata.each(_metadata, pa.string())
+    columns["metadata"] = nothing if metadata is None else metadata.each(_metadata, pa.string(), as_written(_metadata))
     return columns, skewed
 
 

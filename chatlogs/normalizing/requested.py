@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ _TYPES = PIECES["completions"].arrow()
 _MOST = 1 << 11
 _LONGEST = 1 << 12  # parameters of more bytes are not remembered
 _SAME = frozenset({"max_tokens", "max_completion_tokens"})  # which of the two counts is no matter of one alone
+_WORD = r'^("[^"\\]*"|[1-9][0-9]{0,14})$'
 _NO_FLAGS: frozenset[str] = frozenset()
 
 
@@ -62,14 +64,21 @@ class Parameters:
         pools: list[list[Any]] = [[] for _ in OF_REQUEST]
         places = [np.full(rows, ABSENT) for _ in OF_REQUEST]
         flags: list[tuple[Ints, frozenset[str]]] = []
-        rests: list[str] = []
+        rests = [pa.array([], pa.string())]
         rest_of = np.full(len(given), ABSENT)
         for number, name in enumerate(names):
             ours = np.flatnonzero(code == number)
             if not len(ours) or not is_kept(name):
                 continue
-            said, of = self._of_name(name, given.where(ours))
-            rest_of[ours] = _placed(rests, [one.rest for one in said])[of]
+            said: list[_Said] = []
+            if name in PARAMETERS:
+                said, of = self._of_name(name, given.where(ours))
+                rest = pa.array([one.rest for one in said], pa.string())
+            else:
+                rest, of = given.where(ours).different(partial(self._rest, name), pa.string(), partial(_written, name))
+            there = rest.is_valid().to_numpy(zero_copy_only=False)[of] if len(rest) else np.zeros(len(ours), bool)
+            rest_of[ours[there]] = of[there] + sum(map(len, rests))
+            rests.append(rest)
             for column in {column for one in said for column in one.columns}:
                 found = _placed(pools[column], [one.columns.get(column) for one in said])[of]
                 places[column][owner[ours[found >= 0]]] = found[found >= 0]
@@ -80,7 +89,7 @@ class Parameters:
         }
         same = np.isin(code, [number for number, name in enumerate(names) if name in _SAME])
         given.structure.bad[given.line[same][np.bincount(owner[same], minlength=rows)[owner[same]] > 1]] = True
-        return columns | {"request": _joined(rests, rest_of, owner, rows)}, flags
+        return columns | {"request": _joined(pa.concat_arrays(rests), rest_of, owner, rows)}, flags
 
     def _of_name(self, name: str, given: Cells) -> tuple[list[_Said], Ints]:
         """What all different values of a parameter say, and which of these each row has."""
@@ -95,20 +104,25 @@ class Parameters:
             said.append(_Said({}, None))
         return said, of.fill_null(len(said) - 1).to_numpy()
 
+    def _rest(self, name: str, part: bytes) -> str | None:
+        """What a parameter without a column says."""
+        return self._read(name, part).rest
+
     def _read(self, name: str, part: bytes) -> _Said:
-        is_word = part[:1] not in (b"{", b"[")
-        if is_word and name not in PARAMETERS:
-            value = decoded(part)
-            _check(value)
-            return _Said({}, None if value is None else f"{as_json(name)}:{as_json(value)}")
         found = self.known.get((name, part))
         if found is None:
             found = _applied(name, decoded(part))
             if len(self.known) >= _MOST:
                 self.known.clear()
-            if not is_word and len(part) < _LONGEST:
+            if part[:1] in (b"{", b"[") and len(part) < _LONGEST:
                 self.known[name, part] = found
         return found
+
+
+def _written(name: str, parts: pa.StringArray) -> pa.StringArray:
+    """What a parameter without a column says, of which all texts and numbers are written as they are kept."""
+    fields = pc.binary_join_element_wise(pa.scalar(f"{as_json(name)}:"), parts, "")
+    return pc.if_else(pc.match_substring_regex(parts, _WORD), fields, None)
 
 
 def _applied(name: str, value: Any) -> _Said:
@@ -135,10 +149,10 @@ def _placed(pool: list[Any], values: Sequence[Any]) -> Ints:
     return np.array(places, np.int64)
 
 
-def _joined(rests: Sequence[str], rest_of: Ints, owner: Ints, rows: int) -> pa.Array:
+def _joined(rests: pa.StringArray, rest_of: Ints, owner: Ints, rows: int) -> pa.Array:
     """The parameters without a column as objects, one a request; null where there are none."""
     there = rest_of >= 0
-    texts = pa.array(rests, pa.string()).take(pa.array(rest_of[there])) if there.any() else pa.array([], pa.string())
+    texts = rests.take(pa.array(rest_of[there]))
     counts = np.bincount(owner[there], minlength=rows)
     lists = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts)), pa.int32()), texts)
     inside = pc.binary_join(lists, ",")
