@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chatlogs.asking.logs import Logs
     from chatlogs.errors import ChatlogsError, OptionError, QueryError, SourceError, StoreError
     from chatlogs.moving.ingest import ingest
-    from chatlogs.normalizing.pieces import merge_chunks
+    from chatlogs.normalizing.records.pieces import merge_chunks
     from chatlogs.tally import IngestReport
 
     open = Logs.open
@@ -47,7 +47,7 @@ _HOMES = {
     "SourceError": "errors",
     "StoreError": "errors",
     "ingest": "moving.ingest",
-    "merge_chunks": "normalizing.pieces",
+    "merge_chunks": "normalizing.records.pieces",
 }
 
 

@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from chatlogs.moving.assemble import Assembler, Tables, concat
-from chatlogs.normalizing import rows
 from chatlogs.normalizing.layout import is_document
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.normalizing.partials import Partials
+from chatlogs.normalizing.tables import rows
+from chatlogs.normalizing.tables.partials import Partials
 from chatlogs.reading.blocks import BLOCK_BYTES, Reader
 from chatlogs.reading.lines import Block
 from chatlogs.reading.opening import Digests, Opened

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatlogs.normalizing.oddlines import Decoded, Found, records, sse_pieces
-from chatlogs.normalizing.piece import ChunkRow
-from chatlogs.normalizing.pieces import Piece, finished
+from chatlogs.normalizing.records.oddlines import Decoded, Found, records, sse_pieces
+from chatlogs.normalizing.records.piece import ChunkRow
+from chatlogs.normalizing.records.pieces import Piece, finished
 from chatlogs.reading.documents import read_documents
 from chatlogs.reading.sse import events
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from recordings import CORPORA, SOURCES
 
-from chatlogs.normalizing.oddlines import Found, read_line, records, sse_pieces
-from chatlogs.normalizing.pieces import Piece, finished, piece_of_completion
-from chatlogs.normalizing.toolcalls import FUNCTION_CALL
+from chatlogs.normalizing.records.oddlines import Found, read_line, records, sse_pieces
+from chatlogs.normalizing.records.pieces import Piece, finished, piece_of_completion
+from chatlogs.normalizing.records.toolcalls import FUNCTION_CALL
 from chatlogs.reading.decoding import Decoded
 
 pytestmark = pytest.mark.skipif(not SOURCES, reason="the recorded corpora are not beside the project")

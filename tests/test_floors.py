@@ -1,4 +1,4 @@
-"""The house has floors: a module imports from the floors below it, or from its own without going in circles.
+"""The house has floors and rooms: a module imports from those below, or from its own without going in circles.
 
 Every import counts: inside a function, and for types alone (`if TYPE_CHECKING`).
 """
@@ -20,14 +20,18 @@ PACKAGE = Path(__file__).parent.parent / "chatlogs"
 
 # From the ground up: each is a folder of the package, but for the modules that lie in the package itself.
 FLOORS = ("ground", "reading", "normalizing", "keeping", "moving", "asking", "telling", "doors")
+# A floor may have rooms, each a folder of it; what lies in the floor itself is above them.
+ROOMS = {"normalizing": ("records", "scanning", "tables", "folding", "unwrapping")}
 DOORS = ("__init__", "__main__", "cli")
 HEAVY = ("duckdb", "polars", "pyarrow", "deltalake", "numpy", "rich", "genai_prices")
 
 
-def floor_of(module: str) -> int:
-    """The number of the floor that a module is on."""
-    first = module.partition(".")[0]
-    return FLOORS.index("doors" if first in DOORS else first if first in FLOORS else "ground")
+def floor_of(module: str) -> tuple[int, int]:
+    """The numbers of the floor that a module is on, and of its room there."""
+    first, second, *_ = [*module.split("."), ""]
+    rooms = ROOMS.get(first, ())
+    floor = "doors" if first in DOORS else first if first in FLOORS else "ground"
+    return FLOORS.index(floor), rooms.index(second) if second in rooms else len(rooms)
 
 
 @functools.cache
@@ -57,6 +61,8 @@ def module_of(name: str) -> str:
 def test_every_folder_is_a_floor() -> None:
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders == {*FLOORS, "cli", "sql"} - {"ground", "doors"}
+    rooms = {(path.parent.parent.name, path.parent.name) for path in PACKAGE.glob("*/*/__init__.py")}
+    assert rooms == {(floor, room) for floor, rooms in ROOMS.items() for room in rooms}
 
 
 @pytest.mark.parametrize(("module", "path"), modules().items(), ids=modules())

@@ -14,10 +14,10 @@ from ingested import shown
 from log_lines import dumps, logs, obj
 
 from chatlogs.moving.assemble import Tables, plus, take
-from chatlogs.normalizing import columns
-from chatlogs.normalizing.joining import join
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.normalizing.pieces import finished, fold
+from chatlogs.normalizing.records.pieces import finished, fold
+from chatlogs.normalizing.tables import columns
+from chatlogs.normalizing.tables.joining import join
 from chatlogs.reading.lines import Block
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"

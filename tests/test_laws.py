@@ -17,9 +17,9 @@ from ingested import Rows, assembled, shown, stored
 from log_lines import dumps, logs, obj
 
 from chatlogs.moving.ingest import ingest
-from chatlogs.normalizing import wrapped
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.normalizing.oddlines import PLAINLY
+from chatlogs.normalizing.records.oddlines import PLAINLY
+from chatlogs.normalizing.unwrapping import wrapped
 from chatlogs.reading.lines import Block, scan
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"

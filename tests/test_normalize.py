@@ -18,7 +18,7 @@ from ingested import blocks, shown
 from log_lines import MARK, dumps, logs, obj, records
 
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.normalizing.partials import Partials
+from chatlogs.normalizing.tables.partials import Partials
 from chatlogs.reading.lines import Block
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatlogs.errors import REJECT_REASONS
-from chatlogs.normalizing.oddlines import Decoded, Found, Ignorable, Reject, read_line, records
-from chatlogs.normalizing.pieces import Piece, finished
+from chatlogs.normalizing.records.oddlines import Decoded, Found, Ignorable, Reject, read_line, records
+from chatlogs.normalizing.records.pieces import Piece, finished
 from chatlogs.reading.decoding import DEPTH_LIMIT
 
 FEW = settings(max_examples=200, deadline=None)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ingested import shown
 
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.normalizing.oddlines import PLAINLY
-from chatlogs.normalizing.outside import Outside
+from chatlogs.normalizing.records.oddlines import PLAINLY
+from chatlogs.normalizing.unwrapping.outside import Outside
 from chatlogs.reading.lines import OBJECT, Block, scan
 
 carefully = partial(normalize, fast=False)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatlogs.normalizing.pieces import (
+from chatlogs.normalizing.records.pieces import (
     Piece,
     continues,
     finished,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatlogs.normalizing.requests import duration_of, time_of
-from chatlogs.normalizing.times import durations, times
+from chatlogs.normalizing.records.requests import duration_of, time_of
+from chatlogs.normalizing.unwrapping.times import durations, times
 
 USUAL = {
     '"2026-10-01T00:00:00.451Z"': 1_790_812_800_451_000,

@@ -6,7 +6,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from chatlogs.normalizing import fold, usages
+from chatlogs.normalizing.folding import fold
+from chatlogs.normalizing.tables import usages
 
 PLAIN = '{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}'
 NESTED = (

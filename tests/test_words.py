@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatlogs.normalizing.words import Words
+from chatlogs.normalizing.scanning.words import Words
 from chatlogs.reading.lines import Block
 
 FEW = st.lists(st.sampled_from([b"ab", b"\\", b'"', b"90", b"\n"]), max_size=200).map(b"".join)

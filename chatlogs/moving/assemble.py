@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing import columns, joining
-from chatlogs.normalizing.partials import PIECES, Partials
-from chatlogs.normalizing.piece import Piece
-from chatlogs.normalizing.pieces import finished, fold, is_opening, opened
+from chatlogs.normalizing.records.piece import Piece
+from chatlogs.normalizing.records.pieces import finished, fold, is_opening, opened
+from chatlogs.normalizing.tables import columns, joining
+from chatlogs.normalizing.tables.partials import PIECES, Partials
 
 PATIENCE_BYTES = 256 << 20  # how much log may pass before an unfinished stream is let go
 

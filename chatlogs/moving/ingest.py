@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from chatlogs.moving.assemble import Assembler
-    from chatlogs.normalizing.partials import Partials
+    from chatlogs.normalizing.tables.partials import Partials
 
 # The engine is imported where it is used: an ingest that finds nothing new has no need of it.
 

@@ -21,10 +21,10 @@ from chatlogs.keeping.snapshot import Snapshot
 from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.moving.identity import Outcome, Response, decide
 from chatlogs.moving.ledger import Row, read_ledger
-from chatlogs.normalizing import columns, rows
-from chatlogs.normalizing.partials import PIECES
-from chatlogs.normalizing.piece import Piece
-from chatlogs.normalizing.pieces import finished, merge
+from chatlogs.normalizing.records.piece import Piece
+from chatlogs.normalizing.records.pieces import finished, merge
+from chatlogs.normalizing.tables import columns, rows
+from chatlogs.normalizing.tables.partials import PIECES
 from chatlogs.schema import TABLES
 
 _HASH_OF = """create temp macro hash_of(text) as

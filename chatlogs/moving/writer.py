@@ -21,8 +21,9 @@ from chatlogs import schema
 from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.moving import assemble
 from chatlogs.moving.assemble import Tables
-from chatlogs.normalizing import fold, rows
-from chatlogs.normalizing.hiding import hidden, hidden_table
+from chatlogs.normalizing.folding import fold
+from chatlogs.normalizing.tables import rows
+from chatlogs.normalizing.tables.hiding import hidden, hidden_table
 
 FILE_BYTES = 48 << 20  # of pieces in memory, gathered into one file a table
 _WRITES_AT_ONCE = 1

@@ -14,13 +14,13 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from chatlogs.normalizing.columns import before_columns
-from chatlogs.normalizing.fold import Careful
-from chatlogs.normalizing.fragments import fragments
-from chatlogs.normalizing.oddlines import PLAINLY, Ignorable, read_line, records
-from chatlogs.normalizing.oddlines import Found as Record
-from chatlogs.normalizing.piece import STREAM, Piece
-from chatlogs.normalizing.pieces import finished, fold, is_opening, opened
+from chatlogs.normalizing.folding.fold import Careful
+from chatlogs.normalizing.records.fragments import fragments
+from chatlogs.normalizing.records.oddlines import PLAINLY, Ignorable, read_line, records
+from chatlogs.normalizing.records.oddlines import Found as Record
+from chatlogs.normalizing.records.piece import STREAM, Piece
+from chatlogs.normalizing.records.pieces import finished, fold, is_opening, opened
+from chatlogs.normalizing.tables.columns import before_columns
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.decoding import Decoded, Reject
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines

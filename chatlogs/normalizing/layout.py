@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from chatlogs.normalizing.careful import Found, Placed, add, read_text
-from chatlogs.normalizing.oddlines import Found as Record
-from chatlogs.normalizing.oddlines import Ignorable, sse_pieces
+from chatlogs.normalizing.records.oddlines import Found as Record
+from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.documents import read_documents
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, Block, Lines

@@ -13,11 +13,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from chatlogs.normalizing import chunks, plain
 from chatlogs.normalizing.careful import is_padded
-from chatlogs.normalizing.matching import Matched, Matcher
-from chatlogs.normalizing.projection import CHUNK
-from chatlogs.normalizing.stretches import decoded
+from chatlogs.normalizing.folding import chunks, plain
+from chatlogs.normalizing.folding.matching import Matched, Matcher
+from chatlogs.normalizing.folding.projection import CHUNK
+from chatlogs.normalizing.folding.stretches import decoded
 from chatlogs.reading.decoding import repair
 from chatlogs.reading.lines import Block, Lines, scan
 from chatlogs.values import as_json

@@ -13,12 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing import careful, chunks, columns, fold, mendedrows, oddrows, timed, wrapped
+from chatlogs.normalizing import careful, mendedrows, oddrows
+from chatlogs.normalizing.folding import chunks, fold
+from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.layout import is_document, read_together, read_whole
-from chatlogs.normalizing.oddlines import PLAINLY
-from chatlogs.normalizing.partials import PIECES, REJECTS, Partials
-from chatlogs.normalizing.piece import STREAM, Piece
-from chatlogs.normalizing.streams import Streams
+from chatlogs.normalizing.records import timed
+from chatlogs.normalizing.records.oddlines import PLAINLY
+from chatlogs.normalizing.records.piece import STREAM, Piece
+from chatlogs.normalizing.tables import columns
+from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials
+from chatlogs.normalizing.unwrapping import wrapped
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan

@@ -15,12 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing import chunks, columns
 from chatlogs.normalizing.careful import Placed
-from chatlogs.normalizing.finishing import is_plain
-from chatlogs.normalizing.piece import ONE_VALUE, STREAM, Choice, Piece, is_placeholder, merge_facts, says_only
-from chatlogs.normalizing.streams import Streams
-from chatlogs.normalizing.unknown import unlisted
+from chatlogs.normalizing.folding import chunks
+from chatlogs.normalizing.folding.streams import Streams
+from chatlogs.normalizing.folding.unknown import unlisted
+from chatlogs.normalizing.records.finishing import is_plain
+from chatlogs.normalizing.records.piece import ONE_VALUE, STREAM, Choice, Piece, is_placeholder, merge_facts, says_only
+from chatlogs.normalizing.tables import columns
 from chatlogs.reading.lines import NO_TRANSCRIPT
 from chatlogs.values import as_json
 

@@ -1,0 +1,349 @@
+"""The records of a block in, pieces of responses out: in columns where that is exact.
+
+Three ways, from the fastest to the most careful, each for what the one before leaves: lines that a template fits
+(matching.py, runs.py), other records that SQL can read (projection.py), and the careful path, to which whole streams
+go too when they need judgement (streams.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlogs import sql
+from chatlogs.normalizing.folding import chunks, plain, projection, runs, unknown
+from chatlogs.normalizing.folding import cuts as cutting
+from chatlogs.normalizing.folding.cuts import PADDING, Cuts
+from chatlogs.normalizing.folding.matching import Matched, Matcher
+from chatlogs.normalizing.folding.runs import Runs
+from chatlogs.normalizing.folding.streams import Streams
+from chatlogs.normalizing.folding.stretches import stretched
+from chatlogs.normalizing.folding.templates import Template
+from chatlogs.normalizing.scanning.words import Bools
+from chatlogs.reading.decoding import is_exact
+from chatlogs.reading.lines import OBJECT, Ints, Lines
+
+_SETTINGS = "set threads = 1; set preserve_insertion_order = true"
+_MACROS = (
+    # Read as text, a number, true, false or a container is told from a string by its looks; looks may deceive.
+    """create temp macro may_be_no_text(s) as coalesce(
+    starts_with(s, '[') or starts_with(s, chr(123)) or s = 'true' or s = 'false'
+    or case when s >= '-' and s < ':' then regexp_full_match(s, '-?[0-9][-+.0-9eE]*') else false end, false)""",
+    # What a JSON string says between its quotes; null where that is no JSON.
+    """create temp macro decoded(s) as
+    case when contains(s, '\\') then try(json_extract_string('"' || s || '"', '$')) else s end""",
+)
+_VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
+_BATCH_ROWS = 1 << 15
+_ONE_IN = 16  # bytes of a block; of lines that are fewer each is looked at before SQL may parse them
+_FEW_BYTES = 1 << 17  # that are read one by one in less time than SQL takes to plan
+_LOOKED_AT = 16  # lines, for chunks among them
+_DELTA = b'"delta"'
+_SAMPLE = 8, 512  # the lines that tell where others are cut: one in so many, and no more of them than about so many
+_CALL = pa.struct([("slot", pa.int64()), *((name, pa.string()) for name in ("id", "name", "arguments"))])
+_PARSED = pa.schema([
+    ("line", pa.int64()), ("transcript", pa.int32()), ("created", pa.int64()), ("choice_index", pa.int64()),
+    *((name, pa.string()) for name in ("id", "model", "system_fingerprint", "service_tier", "usage", "role")),
+    *((name, pa.string()) for name in ("finish_reason", "content", "reasoning", "refusal")),
+    ("tool_calls", pa.list_(_CALL)),
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Careful:
+    """A record, or a run of records alike, that the careful path reads.
+
+    text: the JSON with the joined text in it, or None to read the lines one by one. lines: their numbers.
+    """
+
+    first_line: int
+    last_line: int
+    chunks: int
+    text: bytes | None
+    lines: list[int]
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A connection for one worker: one thread, so that text is joined in the order of the lines."""
+    con = duckdb.connect()
+    con.execute(_SETTINGS)
+    for macro in _MACROS:
+        con.execute(macro)
+    con.execute(_VERDICTS)
+    return con
+
+
+@dataclass
+class Facts:
+    """What the fast ways read of a block.
+
+    stored: its stored completions, one row each (sql/block/completions.sql). streams: those of its chunks, if it has
+    any, and runs of them. odd: the lines whose records need the careful path.
+    """
+
+    stored: list[pa.Table] = field(default_factory=list)
+    streams: Streams | None = None
+    runs: Runs | None = None
+    odd: list[int] = field(default_factory=list)
+
+
+def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
+    """Read the block's records as far as that is plain."""
+    facts = Facts()
+    matcher = Matcher(lines)
+    cut, whole, stored = _sorted(matcher)
+    found = runs.read(con, matcher, cut) if cut else None
+    left = [found.left] if found else []
+    if stored:
+        plain.show_completions(con, matcher, stored)
+        table = _table(con, sql.text("block/completions"))
+        left.append(table.filter(pc.invert(table["plain"]))["line"].to_numpy())
+        facts.stored.append(table.filter(table["plain"]) if len(left[-1]) else table)
+    read_lines = [part.line for part in cut] + [part.line for part in whole + stored]
+    rest = np.setdiff1d(np.flatnonzero(lines.kind == OBJECT), runs.joined(read_lines), assume_unique=True)
+    rest = np.sort(runs.joined([rest, *left]))
+    padded = (matched.line for matched in whole if PADDING in matched.template.fields)
+    again = runs.repeats(matcher, np.sort(runs.joined([rest, *padded])))
+    aside = runs.joined([again, found.repeated]) if found else again
+    parsed = _parsed(con, matcher, np.setdiff1d(rest, aside), facts)
+    facts.odd = sorted({*facts.odd, *aside.tolist()})
+    whole = [matched.where(~np.isin(matched.line, again)) for matched in whole]
+    if found or whole or len(parsed):
+        parts = [*plain.chunks(con, matcher, found, whole), _columns_of(parsed)]
+        facts.streams, facts.runs = Streams(chunks.of(chunks.table_of(parts))), found
+    return facts
+
+
+def _sorted(matcher: Matcher) -> tuple[list[Cuts], list[Matched], list[Matched]]:
+    """The lines that templates fit: chunks cut at a text, other chunks, and stored completions."""
+    chosen = np.flatnonzero((matcher.lines.kind == OBJECT) & matcher.lines.clean)
+    cuts: list[Cuts] = []
+    whole: list[Matched] = []
+    stored: list[Matched] = []
+    if _may_have_chunks(matcher.lines, chosen):
+        one_in, most = _SAMPLE
+        sample = np.s_[:: max(one_in, len(chosen) // most)]
+        cuts, whole, stored = _matched(matcher, chosen[sample])
+        measured, chosen = cutting.measured(matcher, np.delete(chosen, sample), cutting.rulers(matcher, cuts))
+        cuts += measured
+    more = _matched(matcher, chosen)
+    cuts, whole, stored = cuts + more[0], whole + more[1], stored + more[2]
+    by_template: dict[Template, list[Cuts]] = {}
+    for each in cuts:
+        by_template.setdefault(each.template, []).append(each)
+    return [Cuts.joined(parts) for parts in by_template.values()], whole, stored
+
+
+def _may_have_chunks(lines: Lines, chosen: Ints) -> bool:
+    return any(_DELTA in lines.text(line) for line in chosen[:: max(1, len(chosen) // _LOOKED_AT)].tolist())
+
+
+def _matched(matcher: Matcher, line: Ints) -> tuple[list[Cuts], list[Matched], list[Matched]]:
+    """The same of these lines, whose quotes are looked for."""
+    cuts: list[Cuts] = []
+    whole: list[Matched] = []
+    stored: list[Matched] = []
+    for matched in matcher.candidates(line):
+        if matched.template.lane == projection.COMPLETION:
+            stored.append(matched)
+        elif matched.template.text is None:
+            whole.append(matched)
+        else:
+            each = cutting.cut(matcher, matched)
+            is_empty = each.text_end == each.text_start
+            cuts.append(each.where(~is_empty))
+            empty = matched.where(is_empty)
+            whole.append(empty.where(matcher.fits(empty.template, empty.line)))
+    return cuts, whole, stored
+
+
+def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts: Facts) -> pa.Table:
+    """The plain chunks of these lines, parsed by SQL; their stored completions and odd lines go to the facts."""
+    lines = matcher.lines
+    line, odd = _worth_parsing(lines, line)
+    facts.odd += odd.tolist()
+    if not len(line):
+        return _PARSED.empty_table()
+    con.register(
+        "whole_lines",
+        pa.table(
+            {
+                "line": pa.array(line),
+                "transcript": pa.array(lines.transcript[line]),
+                "text": matcher.words.views(lines.start[line], lines.end[line]),
+            }
+        ),
+    )
+    try:
+        table = _records(con, "true")
+    except (duckdb.InvalidInputException, OSError):  # an OSError when it streams already
+        # Some line is not JSON. Testing each first costs a parse, so it is done only for such blocks.
+        table = _records(con, "json_valid(text)")
+        facts.odd += [row[0] for row in con.execute(sql.text("block/invalid")).fetchall()]
+    facts.odd += table.filter(pc.invert(table["plain"]))["line"].to_pylist()
+    table = table.filter(table["plain"])
+    is_chunk = pc.equal(table["lane"], projection.CHUNK)
+    facts.stored.append(table.filter(pc.invert(is_chunk)))
+    return table.filter(is_chunk).select(_PARSED.names)
+
+
+def _worth_parsing(lines: Lines, line: Ints) -> tuple[Ints, Ints]:
+    """The lines that SQL should parse, and those that it would only hand on, or that are too few for it."""
+    sizes = lines.end[line] - lines.start[line]
+    if int(sizes.sum()) * _ONE_IN > lines.block.size:
+        return line, line[:0]
+    texts = map(lines.text, line.tolist())
+    good = np.array([_is_bare(text) and is_exact(text) for text in texts], bool)
+    if int(sizes[good].sum()) < _FEW_BYTES:
+        return line[:0], line
+    return line[good], line[~good]
+
+
+def _is_bare(text: bytes) -> bool:
+    """Whether the line has choices at its first level, in front of any other object; SQL reads no wrappers."""
+    at = text.find(b'"choices"')
+    return at > 0 and text.count(b"{", 0, at) == 1
+
+
+def _records(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:
+    query = sql.text(
+        "block/records",
+        paths=projection.SHAPE_PATHS,
+        call_paths=projection.CALL_PATHS,
+        structure=projection.STRUCTURE,
+        argument_paths=projection.ARGUMENT_PATHS,
+        valid=valid,
+    )
+    table = _table(con, query)
+    shapes = pc.unique(table["new_shape"]).drop_null().to_pylist()
+    if shapes:
+        verdicts = [list(vars(projection.judge(shape)).values()) for shape in shapes]
+        con.executemany("insert into verdicts values (?, ?, ?, ?, ?)", verdicts)
+        table = _table(con, query)
+    return table
+
+
+def _table(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """The answer as it streams out of the engine: a result kept whole there first would be in memory twice."""
+    return con.sql(query).to_arrow_reader(_BATCH_ROWS).read_all()
+
+
+def _columns_of(parsed: pa.Table) -> dict[str, pa.Array]:
+    """The columns of chunks.py, of chunks that SQL has parsed."""
+    part = {name: parsed[name].combine_chunks() for name in parsed.column_names if name != "tool_calls"}
+    part |= {"last_line": part["line"], "first_fragment": part["content"], "last_fragment": part["content"]}
+    part |= {"chunks": pa.array(np.ones(len(parsed), np.int64)), "cut": pa.repeat(pa.scalar(False), len(parsed))}
+    lists = parsed["tool_calls"].combine_chunks()
+    without = pc.list_value_length(lists).fill_null(0).to_numpy() == 0
+    calls = lists.values.take(pa.array(np.asarray(lists.offsets)[:-1], mask=without))  # a plain chunk has one at most
+    for name, of in zip(_CALL.names, ("call_index", "call_id", "call_name", "call_arguments"), strict=True):
+        part[of] = calls.field(name)
+    return part
+
+
+def folded(
+    con: duckdb.DuckDBPyConnection, lines: Lines, facts: Facts, careful: Sequence[str]
+) -> tuple[list[dict[str, pa.Table]], list[Careful]]:
+    """The plain streams, linked by the line that each begins in (`line_number`), and the chunks of all others.
+
+    careful: names of streams that are not plain, though it may look like it.
+    """
+    streams = facts.streams
+    if streams is None:
+        return [], []
+    plain, tangled = streams.plain(careful)
+    tables = [streams.folded(plain)]
+    if facts.runs is not None and tangled.any():
+        cut = stretched(con, streams, facts.runs, tangled)
+        are_plain, _ = cut.plain()
+        tables.append(cut.folded(are_plain))
+        plain |= tangled & np.isin(streams.first_line, cut.first_line[are_plain])
+    return tables, _rest_of(lines, streams, facts.runs, plain)
+
+
+def _rest_of(lines: Lines, streams: Streams, found: Runs | None, plain: Bools) -> list[Careful]:
+    """The chunks of the streams that are not plain, and runs of them."""
+    cut, numbers = streams.chunks.cut, streams.chunks.numbers
+    rows = np.flatnonzero(~plain)
+    first = numbers["line"][rows]
+    text, lines_of = _run_texts(lines, found, first[cut[rows] & (numbers["chunks"][rows] > 1)])
+    borders = zip(first.tolist(), numbers["last_line"][rows].tolist(), numbers["chunks"][rows].tolist(), strict=True)
+    return [Careful(line, last, count, text.get(line), lines_of.get(line, [line])) for line, last, count in borders]
+
+
+def _run_texts(lines: Lines, found: Runs | None, first: Ints) -> tuple[dict[int, bytes], dict[int, list[int]]]:
+    """Runs, by their first lines, as one line with the joined text, without padding; and the lines they are made of."""
+    if found is None or not len(first):
+        return {}, {}
+    data = memoryview(lines.block.data)
+    starts, ends = lines.start[first].tolist(), lines.end[first].tolist()
+    fragments = found.table["fragments"].take(pa.array(found.places(first))).to_pylist()
+    borders = zip(*(border.tolist() for border in found.borders(first).borders()), strict=True)
+    texts = {
+        line: b"".join([data[start:text], joined.encode(), data[text_end:padding], data[padding_end:end]])
+        for start, end, joined, (line, text, text_end, padding, padding_end) in zip(
+            starts, ends, fragments, borders, strict=True
+        )
+    }
+    return texts, found.lines_of(first)
+
+
+def completions(rows: pa.Table) -> dict[str, pa.Table]:
+    """The pieces of plain stored completions, linked likewise. Their texts are not copied."""
+    falses = pa.repeat(pa.scalar(False), len(rows))
+    responses = {name: rows[name] for name in _OF_RESPONSE} | {
+        "extra": _kept(rows, "extra"),
+        "line_number": rows["line"],
+        "last_line": rows["line"],
+        "form": pa.repeat(pa.scalar("completion"), len(rows)),
+        "opens": falses,
+        "role_repeats": falses,
+    }
+    pieces = {
+        "completions": pa.table(responses),
+        "choices": pa.table(
+            {name: rows[name] for name in _OF_CHOICE}
+            | {"extra": _kept(rows, "choice_extra"), "content_filter": _kept(rows, "content_filter")}
+            | {"line_number": rows["line"]}
+        ),
+    }
+    if "tool_calls" in rows.column_names:
+        calls = rows.filter(pc.greater(pc.list_value_length(rows["tool_calls"]), 0))
+        pieces["tool_calls"] = _tool_calls(calls)
+    return pieces
+
+
+def _kept(rows: pa.Table, name: str) -> pa.Array:
+    """The fields that have no column, as they are kept; records that SQL has parsed have none."""
+    if name not in rows.column_names or rows[name].null_count == len(rows):
+        return pa.nulls(len(rows), pa.string())
+    return unknown.all_kept(rows[name].combine_chunks())
+
+
+_OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")
+_OF_CHOICE = ("choice_index", "role", "content", "reasoning", "refusal", "finish_reason")
+
+
+def _tool_calls(rows: pa.Table) -> pa.Table:
+    """The calls of stored completions, in the order sent."""
+    lists = rows["tool_calls"].combine_chunks()
+    parents = pc.list_parent_indices(lists)
+    calls = pc.list_flatten(lists)
+    starts = np.asarray(lists.offsets)[:-1] - np.asarray(lists.offsets)[0] if len(lists) else np.empty(0, np.int64)
+    place = np.arange(len(calls)) - starts[np.asarray(parents)]
+    return pa.table(
+        {
+            "line_number": rows["line"].take(parents),
+            "choice_index": rows["choice_index"].take(parents),
+            "tool_call_index": pa.array(place, pa.int64()),
+            "call_id": calls.field("id"),
+            "kind": pa.repeat(pa.scalar("function"), len(calls)),
+            "name": calls.field("name"),
+            "arguments": calls.field("arguments"),
+        }
+    )

@@ -1,0 +1,107 @@
+"""Lines that templates fit in, and shown to SQL as columns: what their holes hold, where it stands in the block.
+
+Nothing is copied and nothing parsed; texts are decoded by the queries that ask for these columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlogs import sql
+from chatlogs.normalizing.folding.matching import Matched, Matcher
+from chatlogs.normalizing.folding.projection import COMPLETION
+from chatlogs.normalizing.folding.runs import Runs
+from chatlogs.normalizing.folding.templates import CHOICE, FILTER, SAID, TOP
+
+_TEXTS = (
+    "id", "model", "system_fingerprint", "service_tier", "role", "content", "reasoning", "refusal", "finish_reason",
+    "call_id", "call_name", "call_arguments",
+)  # fmt: skip
+_UNKNOWN = ("extra", "choice_extra", "content_filter")
+_NUMBERS = ("created", "choice_index", "call_index")
+Columns = dict[str, pa.Array]
+_SCHEMA = pa.schema(
+    [("line", pa.int64()), ("transcript", pa.int32()), ("usage", pa.string_view()), ("minified", pa.bool_())]
+    + [(name, pa.string_view()) for name in _TEXTS]
+    + [(name, pa.int64()) for name in _NUMBERS]
+    + [(name, pa.string()) for name in _UNKNOWN]
+)
+
+
+def show_completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: Sequence[Matched]) -> None:
+    """Show these lines, all of them stored completions, as `fitted_completions`."""
+    con.register("fitted_completions", _table([_columns(matcher, lines) for lines in fitted]))
+
+
+def chunks(
+    con: duckdb.DuckDBPyConnection, matcher: Matcher, runs: Runs | None, whole: Sequence[Matched]
+) -> list[Columns]:
+    """The columns of chunks.py: first lines of runs, which stand for all their lines, and chunks without a text."""
+    parts = [_of_runs(matcher, runs, lines) for lines in runs.matched] if runs else []
+    parts += [_columns(matcher, lines) for lines in whole]
+    for part in parts:
+        part["usage"] = _minified(con, part)
+        part.setdefault("last_line", part["line"])
+        part.setdefault("chunks", pa.array(np.ones(len(part["line"]), np.int64)))
+        part.setdefault("cut", pa.repeat(pa.scalar(False), len(part["line"])))
+    return parts
+
+
+def _of_runs(matcher: Matcher, runs: Runs, lines: Matched) -> Columns:
+    part = _columns(matcher, lines)
+    place = pa.array(runs.places(lines.line))
+    part |= {name: runs.table[name].take(place).combine_chunks() for name in ("last_line", "chunks")}
+    part["cut"] = pa.repeat(pa.scalar(True), len(lines.line))
+    name = lines.template.text or ""
+    part["field"] = pa.repeat(pa.scalar(name), len(lines.line))
+    if name == "content":
+        last = runs.borders(part["last_line"].to_numpy())
+        part |= {"first_fragment": part[name], "last_fragment": matcher.words.views(last.text_start, last.text_end)}
+    part[name] = runs.table["text"].take(place).combine_chunks()
+    return part
+
+
+def _minified(con: duckdb.DuckDBPyConnection, part: Columns) -> pa.Array:
+    """The usage objects without blanks."""
+    if part["usage"].null_count == len(part["usage"]) or part["minified"][0].as_py():
+        return part["usage"]
+    con.register("spaced", pa.table({"usage": part["usage"]}))
+    return con.sql(sql.text("block/minified")).to_arrow_table()["usage"].combine_chunks()
+
+
+def _columns(matcher: Matcher, lines: Matched) -> Columns:
+    columns = {name: matcher.texts(lines, name) for name in _TEXTS}
+    columns |= {name: matcher.numbers(lines, name) for name in _NUMBERS}
+    if lines.template.unknown:
+        columns |= {"extra": matcher.unknown(lines, TOP), "content_filter": matcher.unknown(lines, FILTER)}
+        columns["choice_extra"] = _with_said(lines, matcher.unknown(lines, CHOICE), matcher.unknown(lines, SAID))
+    return columns | {
+        "line": pa.array(lines.line),
+        "transcript": pa.array(matcher.lines.transcript[lines.line]),
+        "usage": matcher.usages(lines),
+        "minified": pa.repeat(pa.scalar(lines.template.minified), len(lines.line)),
+    }
+
+
+def _with_said(lines: Matched, own: pa.Array, said: pa.Array) -> pa.Array:
+    """The unknown fields of choices, and among them, under the name of what was said, those of that."""
+    if said.null_count == len(said):
+        return own
+    name = "message" if lines.template.lane == COMPLETION else "delta"
+    nested = pc.binary_join_element_wise(pa.scalar(f'"{name}":'), said, pa.scalar("}"), "")
+    if own.null_count == len(own):
+        return pc.binary_join_element_wise(pa.scalar("{"), nested, "")
+    return pc.binary_join_element_wise(pc.utf8_slice_codeunits(own, 0, -1), nested, ",")
+
+
+def _table(parts: Sequence[Columns]) -> pa.Table:
+    tables = [
+        pa.table([part.get(f.name, pa.nulls(len(part["line"]), f.type)) for f in _SCHEMA], schema=_SCHEMA)
+        for part in parts
+    ]
+    return pa.concat_tables(tables) if tables else _SCHEMA.empty_table()

@@ -1,0 +1,333 @@
+"""One line of a log in, what lines alike have in common out: a template, by which many are read at once.
+
+The lines of a log are alike: the same keys in the same order, and other texts and numbers. A template is a line with
+holes where these are. Whoever has the same bytes around holes of the same kind says the same things in the same
+places, so that no other line needs to be parsed. Only plain records have a template: a chunk, or a stored completion,
+of which every field has a column. All else is read by SQL or line by line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from chatlogs.normalizing.folding.projection import (
+    CHUNK,
+    COMPLETION,
+    KNOWN_CALL,
+    KNOWN_CHOICE,
+    KNOWN_FUNCTION,
+    KNOWN_MESSAGE,
+    KNOWN_TOP,
+    READ_ELSEWHERE,
+)
+from chatlogs.normalizing.folding.unknown import says_no_more
+
+TEXT, NUMBER = "text", "number"
+LINE_END = -1
+
+Path = tuple[str | int, ...]
+Border = tuple[int, int]
+"""A place in a line: so many bytes behind (or before, when negative) its quote of that number, or its end."""
+
+_TOKEN = re.compile(rb'[ \t\r]*("(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*|true|false|null|[{}\[\]:,])')
+_WHOLE_NUMBER = re.compile(rb"0|[1-9][0-9]{0,15}")
+_LONGEST = 1 << 16  # a longer line is read alone
+_DEEPEST = 8
+_TOP_TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier", "obfuscation")
+_TOP_FIELDS = frozenset({*_TOP_TEXTS, "created"})
+_FILTERED = "content_filter_results"
+_SAID_TEXTS = ("role", "content", "refusal", "reasoning_content", "reasoning")
+TOP, CHOICE, SAID, FILTER = "extra", "choice_extra", "said_extra", "content_filter"
+TEXT_FIELDS = ("call_arguments", "content", "reasoning", "refusal")
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Where lines differ: a string's text between its quotes, or a whole number."""
+
+    kind: str
+    start: Border
+    end: Border
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A field that has no column of its own, at one of LEVELS: its name, and where its value stands."""
+
+    level: str
+    name: str
+    start: Border
+    end: Border
+
+
+@dataclass(frozen=True)
+class Template:
+    """A line with holes. pieces: the bytes before, between and behind them, one more than holes.
+
+    quotes: how many such a line has. fields: the hole that fills each column. usage: from where to where that
+    object reaches, if it is there; minified: it has no blanks. usage_numbers: the holes in it. unknown: other fields.
+    text: the field that a stream's lines differ in. has_choice: whether there is one.
+    """
+
+    quotes: int
+    pieces: tuple[bytes, ...]
+    holes: tuple[Hole, ...]
+    lane: str
+    fields: Mapping[str, int]
+    text: str | None
+    has_choice: bool
+    usage: tuple[Border, Border] | None = None
+    minified: bool = True
+    usage_numbers: tuple[int, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.pieces)
+
+    def hole(self, name: str) -> Hole:
+        """The hole of a field that lines of this template have."""
+        return self.holes[self.fields[name]]
+
+    @property
+    def before_text(self) -> bytes:
+        """The last bytes before the text that a stream's lines differ in."""
+        return self.pieces[self.fields[self.text or ""]][-16:]
+
+
+class _Unfit(Exception):
+    """The line is no plain record."""
+
+
+@dataclass
+class _Value:
+    """A scalar or an object of the line, at its path."""
+
+    path: Path
+    start: int
+    end: int
+    kind: str
+
+
+def learn(line: bytes, quotes: int) -> Template | None:
+    """The template of a line that has so many quotes; None when no plain record can be read by one."""
+    if len(line) > _LONGEST:
+        return None
+    try:
+        record = msgspec.json.decode(line)
+        values = list(_values(line))
+        _check(record)
+    except (_Unfit, ValueError, RecursionError):
+        return None
+    template = _template(line, quotes, record, values)
+    if template is not None and template.unknown and not says_no_more(line, template.lane, unknown_of(record)):
+        return None
+    return template
+
+
+def _values(line: bytes) -> Iterator[_Value]:
+    """All values of the line, in order; _Unfit where an object has a key twice."""
+    tokens = [(match[1], match.start(1)) for match in _TOKEN.finditer(line)]
+    yield from _walk(tokens, [0], ())
+
+
+def _walk(tokens: Sequence[tuple[bytes, int]], at: list[int], path: Path) -> Iterator[_Value]:
+    if len(path) > _DEEPEST:
+        raise _Unfit
+    token, start = tokens[at[0]]
+    at[0] += 1
+    if token not in (b"{", b"["):
+        kind = TEXT if token[:1] == b'"' else NUMBER if token[:1] in b"-0123456789" else "constant"
+        yield _Value(path, start, start + len(token), kind)
+        return
+    seen: set[str] = set()
+    close = b"}" if token == b"{" else b"]"
+    while tokens[at[0]][0] != close:
+        if tokens[at[0]][0] == b",":
+            at[0] += 1
+        key: str | int = len(seen)
+        if token == b"{":
+            key = msgspec.json.decode(tokens[at[0]][0])
+            at[0] += 2
+            if key in seen:
+                raise _Unfit
+        seen.add(str(key))
+        yield from _walk(tokens, at, (*path, key))
+    end = tokens[at[0]][1] + 1
+    at[0] += 1
+    yield _Value(path, start, end, "object" if token == b"{" else "list")
+
+
+def _check(record: Any) -> None:
+    """Raise _Unfit unless all that the record says has a column."""
+    choices = record.get("choices") if isinstance(record, dict) else None
+    may_say_more = isinstance(choices, list) and len(choices) == 1
+    _only(record, KNOWN_TOP, more=may_say_more)
+    _texts(record, _TOP_TEXTS)
+    _whole(record.get("created"))
+    usage = record.get("usage")
+    if usage is not None and not isinstance(usage, dict):
+        raise _Unfit
+    if not isinstance(choices, list) or len(choices) > 1:
+        raise _Unfit
+    for choice in choices:
+        _only(choice, KNOWN_CHOICE, more=True)
+        _texts(choice, ("finish_reason",))
+        _whole(choice.get("index"), absent=False)
+        said = choice.get("delta", choice.get("message"))
+        if ("delta" in choice) == ("message" in choice) or choice.get("logprobs") is not None:
+            raise _Unfit
+        _check_said(said, "delta" in choice)
+
+
+def _check_said(said: Any, streamed: bool) -> None:
+    _only(said, KNOWN_MESSAGE, more=True)
+    _texts(said, _SAID_TEXTS)
+    reasons = said.get("reasoning_content"), said.get("reasoning")
+    is_odd = said.get("audio") is not None or said.get("function_call") is not None or None not in reasons
+    if is_odd or said.get("annotations") not in (None, []) or (not streamed and not said):
+        raise _Unfit
+    calls = said.get("tool_calls")
+    if calls is None or calls == []:
+        return
+    if not streamed or not isinstance(calls, list) or len(calls) != 1:
+        raise _Unfit
+    _only(calls[0], KNOWN_CALL)
+    _only(calls[0].get("function"), KNOWN_FUNCTION)
+    _whole(calls[0].get("index"), absent=False)
+    _texts(calls[0], ("id", "type"))
+    _texts(calls[0]["function"], ("name", "arguments"))
+
+
+def _only(value: Any, known: frozenset[str], *, more: bool = False) -> None:
+    """Only these fields, or more that have no column either."""
+    if not isinstance(value, dict):
+        raise _Unfit
+    names = {name for name, item in value.items() if name not in known and item is not None}
+    if names and (not more or names & READ_ELSEWHERE):
+        raise _Unfit
+
+
+def unknown_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record that have no column, by level; a content filter's results have one."""
+    (choice,) = record["choices"] or [{}]
+    part = "delta" if "delta" in choice else "message"
+    levels = {TOP: (record, KNOWN_TOP), CHOICE: (choice, KNOWN_CHOICE), SAID: (choice.get(part) or {}, KNOWN_MESSAGE)}
+    found = {
+        level: {name: value for name, value in said.items() if name not in names and value is not None}
+        for level, (said, names) in levels.items()
+    }
+    return found | {FILTER: found[CHOICE].pop(_FILTERED, None)}
+
+
+def _texts(value: dict[str, Any], names: Sequence[str]) -> None:
+    if not all(value.get(name) is None or isinstance(value[name], str) for name in names):
+        raise _Unfit
+
+
+def _whole(value: Any, *, absent: bool = True) -> None:
+    if not (value is None and absent) and (isinstance(value, bool) or not isinstance(value, int)):
+        raise _Unfit
+
+
+def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[_Value]) -> Template | None:
+    quotes = [border for match in _TOKEN.finditer(line) if match[1][:1] == b'"' for border in _quotes_of(match)]
+    if len(quotes) != count:
+        return None
+    scalars = [value for value in values if value.kind in (TEXT, NUMBER)]
+    holes: list[Hole] = []
+    pieces, before = [], 0
+    for value in scalars:
+        start, end = (value.start + 1, value.end - 1) if value.kind == TEXT else (value.start, value.end)
+        if value.kind == NUMBER and not _WHOLE_NUMBER.fullmatch(line[start:end]):
+            return None
+        hole = Hole(value.kind, _behind(quotes, start), _before(quotes, line, end))
+        if value.kind == NUMBER and holes and holes[-1].kind == NUMBER and holes[-1].start[0] == hole.start[0]:
+            return None  # two numbers without a quote between them
+        holes.append(hole)
+        pieces.append(line[before:start])
+        before = end
+    pieces.append(line[before:])
+    said = "delta" if record["choices"] and "delta" in record["choices"][0] else "message"
+    fields = {name: place for place, value in enumerate(scalars) if (name := _field(value.path, said))}
+    usage = next((value for value in values if value.path == ("usage",) and value.kind == "object"), None)
+    counted = tuple(p for p, value in enumerate(scalars) if value.path[0] == "usage" and value.kind == NUMBER)
+    return Template(
+        count,
+        tuple(pieces),
+        tuple(holes),
+        CHUNK if not record["choices"] or said == "delta" else COMPLETION,
+        fields,
+        _text_field(scalars, fields) if said == "delta" else None,
+        bool(record["choices"]),
+        (_behind(quotes, usage.start), _before(quotes, line, usage.end)) if usage else None,
+        usage is None or len(msgspec.json.encode(record["usage"])) == usage.end - usage.start,
+        counted,
+        tuple(
+            Unknown(level, name, _behind(quotes, value.start), _before(quotes, line, value.end))
+            for value in values
+            for level, name in _unknown(value, line, said)
+        ),
+    )
+
+
+def _unknown(value: _Value, line: bytes, said: str) -> Iterator[tuple[str, str]]:
+    """The level and the name of a field that has no column; nulls say nothing."""
+    if line[value.start : value.end] == b"null":
+        return
+    match value.path:
+        case (str(name),) if name not in KNOWN_TOP:
+            yield TOP, name
+        case ("choices", 0, str(name)) if name == _FILTERED:
+            yield FILTER, name
+        case ("choices", 0, str(name)) if name not in KNOWN_CHOICE:
+            yield CHOICE, name
+        case ("choices", 0, part, str(name)) if part == said and name not in KNOWN_MESSAGE:
+            yield SAID, name
+
+
+def _quotes_of(match: re.Match[bytes]) -> tuple[int, int]:
+    return match.start(1), match.end(1) - 1
+
+
+def _behind(quotes: Sequence[int], place: int) -> Border:
+    """The place by the last quote before it."""
+    number = max(number for number, quote in enumerate(quotes) if quote < place)
+    return number, place - quotes[number]
+
+
+def _before(quotes: Sequence[int], line: bytes, place: int) -> Border:
+    """The place by the first quote at or behind it, or by the line's end."""
+    number = next((number for number, quote in enumerate(quotes) if quote >= place), LINE_END)
+    return number, place - (len(line) if number == LINE_END else quotes[number])
+
+
+def _field(path: Path, said: str) -> str | None:
+    """The name of the column that a value fills; a tool call's begin with call_."""
+    match path:
+        case (str(name),) if name in _TOP_FIELDS:
+            return name
+        case ("choices", 0, "index"):
+            return "choice_index"
+        case ("choices", 0, "finish_reason"):
+            return "finish_reason"
+        case ("choices", 0, part, "reasoning_content" | "reasoning") if part == said:
+            return "reasoning"
+        case ("choices", 0, part, str(name)) if part == said and name in _SAID_TEXTS:
+            return name
+        case ("choices", 0, part, "tool_calls", 0, "index" | "id" | "type" as name) if part == said:
+            return f"call_{name}"
+        case ("choices", 0, part, "tool_calls", 0, "function", "name" | "arguments" as name) if part == said:
+            return f"call_{name}"
+    return None
+
+
+def _text_field(scalars: Sequence[_Value], fields: Mapping[str, int]) -> str | None:
+    """The text that a line adds: one that is not empty, if there is any."""
+    present = [name for name in TEXT_FIELDS if name in fields]
+    lengths = {name: scalars[fields[name]].end - scalars[fields[name]].start for name in present}
+    return max(present, key=lambda name: lengths[name], default=None)

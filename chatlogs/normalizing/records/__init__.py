@@ -1,0 +1,1 @@
+"""One record, read by itself: what it says becomes a piece, and pieces that belong together are merged."""

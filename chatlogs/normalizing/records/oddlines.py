@@ -1,0 +1,207 @@
+"""One line in, its pieces out: the careful path, for lines that no fast path can read.
+
+Any bytes give an answer: pieces, nothing by design (Ignorable), or a Reject that says why. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from chatlogs.normalizing.records.piece import STREAM
+from chatlogs.normalizing.records.pieces import Piece, fold, piece_of_chunk, piece_of_completion, piece_of_error
+from chatlogs.normalizing.records.requests import add_request, apply_facts, apply_request
+from chatlogs.reading import shapes
+from chatlogs.reading.asked import Asked
+from chatlogs.reading.containers import sse_parts, unwrap
+from chatlogs.reading.decoding import Decoded, Reject, decode
+from chatlogs.reading.envelopes import Envelope, Part
+from chatlogs.reading.requests_apart import is_asking
+from chatlogs.values import micros
+
+__all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
+
+PLAINLY = Asked()
+_SSE_FIELD = re.compile(rb"(event|id|retry)(:|$)")
+_EMPTY = (b"", b"[DONE]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ignorable:
+    """The line carries no record by design: an SSE comment, an event name, [DONE], a blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The pieces of a line. loose: a single chunk, which other lines may continue; else each is a whole response."""
+
+    pieces: list[Piece]
+    loose: bool
+
+
+def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
+    """The JSON value of a line, which may be the data line of an SSE body; of duplicate keys the first wins.
+
+    A value that was repaired, or that lost something, says so in `repaired` and `flags`.
+    """
+    line = raw.strip(b" \t\r\n")
+    if line[:1] in (b"{", b"["):
+        return Ignorable() if line in _EMPTY else decode(line)
+    if line.startswith(b"data:"):
+        line = line[5:].strip()
+        return Ignorable() if line in _EMPTY else decode(line)
+    if b"\r" not in line and (line in _EMPTY or line[:1] == b":" or _SSE_FIELD.match(line)):
+        return Ignorable()
+    return decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
+
+
+def records(
+    decoded: Decoded, *, line_number: int = 0, byte_offset: int = 0, asked: Asked = PLAINLY, arrived_at: object = None
+) -> Found | Reject | Ignorable:
+    """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line."""
+    value = decoded.value
+    kind = shapes.kind(value)
+    if kind == shapes.IGNORABLE:
+        return Ignorable()
+    if not isinstance(value, (dict, list)):
+        return Reject("not_an_object", f"The line is {shapes.describe(value)}; a record is an object.")
+    reader = _Reader(line_number, byte_offset, asked)
+    if kind == shapes.CHUNK and isinstance(value, dict) and asked.wrapper is None:
+        piece = reader.chunk(value, arrived_at)
+        _mark(piece, decoded)
+        return Found([piece], loose=True)
+    envelopes = unwrap(value, only=asked.wrapper)
+    if arrived_at is not None and len(envelopes) == 1 and envelopes[0].parts:
+        envelopes[0].parts[0].arrived_at = envelopes[0].parts[0].arrived_at or arrived_at
+    pieces = [piece for envelope in envelopes for piece in reader.read(envelope)]
+    if not pieces:
+        return Found([], loose=False) if is_asking(value) else _unknown(value, asked)
+    for number, piece in enumerate(pieces):
+        piece.part = number
+        _mark(piece, decoded)
+    alone = len(envelopes) == len(pieces) == 1 and not envelopes[0].transcript
+    return Found(pieces, loose=alone and pieces[0].form == STREAM)
+
+
+def _mark(piece: Piece, decoded: Decoded) -> None:
+    """Flag what was lost or repaired before the piece could be read."""
+    piece.flags |= decoded.flags
+    if decoded.repaired:
+        piece.flags.add("repaired")
+
+
+def _unknown(value: dict[str, Any] | list[Any], asked: Asked) -> Reject:
+    reason = "unknown_shape" if isinstance(value, dict) else "not_an_object"
+    wanted = "no completion, no chunk, no known wrapper of these"
+    if asked.wrapper is not None:
+        wanted = f"it cannot be read as {asked.wrapper}, which was asked for"
+    return Reject(reason, f"The line is {shapes.describe(value)}: {wanted}.")
+
+
+def sse_pieces(
+    text: str, *, line_number: int = 1, byte_offset: int = 0, asked: Asked = PLAINLY, in_one_line: bool = False
+) -> list[Piece]:
+    """The responses of an SSE text, one for each transcript as a rule; `line_number` is that of its first line.
+
+    Byte offsets are those of the text's begin. in_one_line: its lines end with lone CRs, which end no line of a log.
+    Events that are no record stand in extra as `unread_events`.
+    """
+    reader = _Reader(line_number, byte_offset, asked, several_bodies=True, several_lines=not in_one_line)
+    pieces = reader.read(Envelope(sse_parts(text), transcript=True))
+    for part, piece in enumerate(pieces):
+        piece.part = part
+    return pieces
+
+
+@dataclass(slots=True)
+class _Reader:
+    line_number: int
+    byte_offset: int
+    asked: Asked
+    several_bodies: bool = False
+    several_lines: bool = False
+
+    def read(self, envelope: Envelope) -> list[Piece]:
+        """The responses of an envelope, with what the wrapper says of them."""
+        found: list[Piece] = []
+        for parts, ends in _bodies(envelope.parts):
+            pieces = [self._piece(part, envelope.transcript) for part in parts if part.unread is None]
+            folded = fold(pieces, transcript=not _are_mixed(pieces), closed=ends or not self.several_bodies)
+            unread = [part.unread for part in parts if part.unread is not None]
+            if unread and folded:
+                folded[-1].extra["unread_events"] = unread
+            found += folded
+        if envelope.error is not None:
+            _add_error(found, piece_of_error(envelope.error, **self._place(0)))
+        for piece in found:
+            piece.flags |= envelope.flags
+            if envelope.request is not None:
+                apply_request(piece, envelope.request)
+            if envelope.facts:
+                apply_facts(piece, envelope.facts)
+            add_request(piece, self.asked)
+        return found
+
+    def chunk(self, value: dict[str, Any], arrived_at: object, line: int = 0) -> Piece:
+        """The piece of a chunk, as most odd lines are one that stands bare."""
+        time = None if arrived_at is None else micros(arrived_at)
+        return piece_of_chunk(value, **self._place(line), arrived_at=time, keep_chunk=self.asked.chunks)
+
+    def _piece(self, part: Part, transcript: bool) -> Piece:
+        kind = shapes.kind(part.value)
+        if kind == shapes.CHUNK or (kind == shapes.COMPLETION and transcript and not _has_message(part.value)):
+            piece = self.chunk(part.value, part.arrived_at, part.line)
+        elif kind == shapes.COMPLETION:
+            piece = piece_of_completion(part.value, **self._place(part.line))
+        else:
+            piece = piece_of_error(part.value, **self._place(part.line))
+        piece.flags |= part.flags
+        return piece
+
+    def _place(self, line: int) -> dict[str, Any]:
+        return {"line_number": self.line_number + line * self.several_lines, "byte_offset": self.byte_offset}
+
+
+def _add_error(found: list[Piece], error: Piece) -> None:
+    """The failure that a wrapper tells of: of its last response, or its only answer."""
+    if not found:
+        found.append(error)
+        return
+    last = found[-1]
+    if not (last.error_code or last.error_type or last.error_message):
+        last.error_code, last.error_type, last.error_message = error.error_code, error.error_type, error.error_message
+
+
+def _bodies(parts: list[Part]) -> list[tuple[list[Part], bool]]:
+    """The parts between the [DONE] borders, and whether such a border ends them."""
+    bodies: list[tuple[list[Part], bool]] = []
+    body: list[Part] = []
+    for part in parts:
+        if part.ends:
+            bodies.append((body, True))
+            body = []
+        else:
+            body.append(part)
+    return [(body, ends) for body, ends in [*bodies, (body, False)] if body]
+
+
+def _has_message(value: dict[str, Any]) -> bool:
+    choices = value.get("choices")
+    entries = choices if isinstance(choices, list) else []
+    return any(isinstance(entry, dict) and isinstance(entry.get("message"), dict) for entry in entries)
+
+
+def _are_mixed(pieces: list[Piece]) -> bool:
+    """Whether an array holds several streams mixed: an id comes back after another one."""
+    left: set[str] = set()
+    last: str | None = None
+    for piece in pieces:
+        if piece.id is None or piece.id == last:
+            continue
+        if piece.id in left:
+            return True
+        if last is not None:
+            left.add(last)
+        last = piece.id
+    return False

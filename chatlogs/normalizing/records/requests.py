@@ -1,0 +1,183 @@
+"""What a log says around an answer, put into its piece: request parameters, messages, times, status.
+
+Credentials are never kept: fields that hold them are left out wherever they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chatlogs.normalizing.records.choices import part_texts
+from chatlogs.normalizing.records.piece import COMPLETION, Piece
+from chatlogs.normalizing.records.records import take_integer
+from chatlogs.reading.asked import Asked
+from chatlogs.values import LAST_MICROSECOND, as_json, integer, micros, number, text
+
+_SECRETS = frozenset({
+    "authorization", "proxy-authorization", "api_key", "apikey", "api-key", "x-api-key", "openai_api_key", "headers",
+    "extra_headers", "default_headers", "cookie", "cookies", "set-cookie", "password", "access_token", "secret",
+    "client_secret", "bearer", "bearer_token",
+})  # fmt: skip
+OF_REQUEST = (
+    "request_model", "requested_service_tier", "stream", "temperature", "top_p", "seed", "n", "max_tokens", "metadata",
+    "request",
+)  # fmt: skip
+PARAMETERS = frozenset({
+    "model", "service_tier", "stream", "temperature", "top_p", "seed", "n", "max_completion_tokens", "max_tokens",
+    "metadata",
+})  # fmt: skip
+"""Parameters that have a column of their own, if they are what they should be."""
+_LEFT_ALONE = frozenset({"properties", "messages"})
+_DROPPED = frozenset({"messages", "url", "uri", "method"})
+
+
+def apply_request(piece: Piece, request: Mapping[str, Any]) -> None:
+    """Fill the request's columns and messages; what has no column goes to `request`. What is there stays."""
+    rest = {name: value for name, value in request.items() if value is not None and name not in _DROPPED}
+    rest = without_secrets(rest)
+    _keep(piece, "request_model", text(rest.get("model")) and text(rest.pop("model")))
+    _keep(piece, "requested_service_tier", text(rest.get("service_tier")) and text(rest.pop("service_tier")))
+    if isinstance(rest.get("stream"), bool):
+        _keep(piece, "stream", rest.pop("stream"))
+    for name in ("temperature", "top_p"):
+        value = number(rest.get(name))
+        if value is not None:
+            _keep(piece, name, value)
+            del rest[name]
+    for name in ("seed", "n", "max_completion_tokens", "max_tokens"):
+        column = "max_tokens" if name == "max_completion_tokens" else name
+        if getattr(piece, column) is None:
+            setattr(piece, column, take_integer(rest, name, piece.flags))
+    if isinstance(rest.get("metadata"), dict):
+        _keep(piece, "metadata", as_json(rest.pop("metadata")))
+    _keep(piece, "request", as_json(rest) if rest else None)
+    if not piece.messages:
+        piece.messages = messages_of(request.get("messages"))
+
+
+def add_request(piece: Piece, asked: Asked) -> None:
+    """What other logs say was asked: a batch's input by custom_id, pages of messages by the completion's id."""
+    if piece.custom_id and piece.custom_id in asked.requests and piece.request_model is None:
+        request = asked.requests[piece.custom_id]
+        if request is None:
+            piece.flags.add("ambiguous_request")
+        else:
+            apply_request(piece, request)
+    if piece.id and piece.id in asked.messages and piece.form == COMPLETION and not piece.messages:
+        piece.messages = messages_of(list(asked.messages[piece.id]))
+
+
+def is_kept(name: str) -> bool:
+    """Whether anything that a parameter of this name says is kept."""
+    return name not in _DROPPED and name.lower() not in _SECRETS
+
+
+def _after(moment: int, duration: int) -> int | None:
+    """The moment so many microseconds later; None behind the last that a table can hold."""
+    return moment + duration if moment + duration <= LAST_MICROSECOND else None
+
+
+def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
+    """Fill times, status, ids and metadata as a wrapper gives them; times that contradict each other are null."""
+    started = time_of(facts.get("started_at"))
+    _keep(piece, "started_at", started)
+    ended = time_of(facts.get("ended_at"))
+    duration = _first(duration_of(facts.get("duration_ms"), 1000), duration_of(facts.get("duration_s"), 1_000_000))
+    if ended is None and started is not None and duration is not None:
+        ended = _after(started, duration)
+    _keep(piece, "ended_at", ended)
+    first = time_of(facts.get("first_chunk_at"))
+    wait = duration_of(facts.get("first_chunk_ms"), 1000)
+    if first is None and started is not None and wait is not None:
+        first = _after(started, wait)
+    _keep(piece, "first_chunk_at", first)
+    status = status_of(facts.get("status_code"))
+    if status is not None:
+        piece.status_code = status
+    for name in ("request_id", "custom_id", "provider"):
+        if name in facts:
+            _keep(piece, name, text(facts[name]))
+    _keep(piece, "metadata", metadata_of(facts.get("metadata")))
+    _check_clock(piece)
+
+
+def _first(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one
+
+
+def status_of(value: object) -> int | None:
+    """A status as HTTP has them; what an error object calls its status may be another number."""
+    status = integer(value)
+    return status if status is not None and 100 <= status < 600 else None
+
+
+def metadata_of(value: object) -> str | None:
+    """The JSON of metadata that say something, without credentials."""
+    return as_json(without_secrets(value)) if isinstance(value, (dict, list)) and value else None
+
+
+def _check_clock(piece: Piece) -> None:
+    """Nothing of an answer happens before it was asked for."""
+    for name in ("ended_at", "first_chunk_at", "last_chunk_at"):
+        value = getattr(piece, name)
+        if piece.started_at is not None and value is not None and value < piece.started_at:
+            setattr(piece, name, None)
+            piece.flags.add("clock_skew")
+
+
+def _keep(piece: Piece, name: str, value: object) -> None:
+    if value is not None and getattr(piece, name) is None:
+        setattr(piece, name, value)
+
+
+def time_of(value: object) -> int | None:
+    """Microseconds of a time as tools write it, `{"seconds": …, "milliseconds": …}` included."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        seconds = number(value.get("seconds"))
+        rest = number(value.get("milliseconds")) or 0.0
+        return None if seconds is None else micros(seconds + rest / 1000)
+    return micros(value)
+
+
+def duration_of(value: object, unit: int) -> int | None:
+    """Microseconds of a duration in a unit of so many of them."""
+    found = number(value)
+    return round(found * unit) if found is not None and 0 <= found * unit < 10**15 else None
+
+
+def messages_of(value: object) -> list[dict[str, Any]]:
+    """The rows of the messages table for a request's messages; a bare string is one message without a role."""
+    if isinstance(value, str):
+        value = [{"content": value}]
+    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return [{"message_index": position, **_message(entry)} for position, entry in enumerate(entries)]
+
+
+def _message(entry: dict[str, Any]) -> dict[str, Any]:
+    content = entry.get("content")
+    parts = entry.get("content_parts") if content is None or isinstance(content, str) else content
+    calls = entry.get("tool_calls") or entry.get("function_call")
+    return {
+        "role": text(entry.get("role")),
+        "content": content if isinstance(content, str) else "".join(part_texts(parts)) if part_texts(parts) else None,
+        "content_parts": None if parts is None else as_json(parts),
+        "name": text(entry.get("name")),
+        "tool_call_id": text(entry.get("tool_call_id")),
+        "tool_calls": as_json(calls) if calls else None,
+    }
+
+
+def without_secrets(value: Any) -> Any:
+    """The same value without the fields that hold credentials; what a schema calls a field is left alone."""
+    if isinstance(value, dict):
+        return {
+            name: without_secrets(item) if isinstance(item, (dict, list)) and name not in _LEFT_ALONE else item
+            for name, item in value.items()
+            if str(name).lower() not in _SECRETS
+        }
+    if isinstance(value, list):
+        return [without_secrets(item) if isinstance(item, (dict, list)) else item for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Whole blocks of bytes at once: where words, quotes, escapes and brackets are."""

@@ -1,0 +1,1 @@
+"""Wrapped answers, read together: what stands around an answer becomes columns, the answer a bare line."""

@@ -1,0 +1,229 @@
+"""What wrappers of one shape say where: learned from one of them, by `unwrap`, and then true for all.
+
+A shape is which fields there are, as far as wrappers look at them, and of what kind; `unwrap` asks nothing else of a
+plain wrapper. To learn where in it things stand, one of that shape is unwrapped whose values are all different.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from chatlogs.normalizing.unwrapping.shells import ERRORS, NAMING, REQUESTS, Path, Places, marked, places_of
+from chatlogs.reading.containers import unwrap
+from chatlogs.reading.hosted import may_be_hosted
+from chatlogs.reading.wrappers import STEPS
+
+BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
+ASKING = REQUESTS | {"model_parameters"}
+_OTHERS = frozenset({"sse", "response_text", "response_json", "result", "reply", "providerResponse"})
+_NOTHING = Literal["no field of this name is expected"]
+_ANSWER: dict[str, Any] = {"choices": [{"message": {}}]}
+_CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
+_CHUNKS = [_CHUNK]
+_MARK = "\0"
+_BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
+_STEPS_OF_REQUESTS = _BODY_NAMES.union(*(STEPS.get(name, ()) for name in REQUESTS))
+_LOADED = _BODY_NAMES | {"error", "object", "content"}
+TRUTHS = ERRORS | _LOADED  # fields of which it matters whether they are zero
+STEPS_OF_ANSWERS = frozenset({"error"}).union(*(STEPS.get(name, ()) for name in BODIES))
+
+_Answer: Any = msgspec.defstruct(
+    "_Answer",
+    [
+        ("choices", msgspec.Raw),
+        *(
+            (f"f{at}", _NOTHING | None, msgspec.field(default=None, name=name))
+            for at, name in enumerate(sorted(STEPS_OF_ANSWERS))
+        ),
+    ],
+)
+_answer = msgspec.json.Decoder(_Answer).decode
+_answers = msgspec.json.Decoder(list[_Answer]).decode
+_raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the lines of a shape say where: the answer, or the list of chunks it is made of; facts.
+
+    request: the place of an object of parameters; model, messages: theirs.
+    """
+
+    answer: Path
+    chunked: bool
+    facts: Places
+    request: Path | None
+    model: Path | None
+    messages: Path | None
+    flags: frozenset[str]
+
+
+def names_that_tell(path: Path) -> frozenset[str] | None:
+    """The fields of an object at this path that wrappers look at; None where they look at none of them."""
+    if len(path) > 3:
+        return None
+    found = set(STEPS.get(".".join(path), ()))
+    outer, inner = path[0], path[1:]
+    if outer in ASKING and inner in ((), ("body",)):
+        found |= _STEPS_OF_REQUESTS | {"messages"}
+    if outer in BODIES and (not inner or (len(inner) == 1 and inner[0] in BODIES)):
+        found |= STEPS_OF_ANSWERS | _BODY_NAMES | {"choices", *BODIES}
+    return frozenset(found) or None
+
+
+def learn(text: bytes) -> Plan | None:
+    """What a line says where; None where that is not sure for all lines of its shape."""
+    try:
+        said = _fields(text)
+        read = None if said is None else _placed(said)
+    except (ValueError, RecursionError):
+        return None
+    return None if read is None else _learned(*read)
+
+
+def _fields(text: Any) -> dict[str, Any] | None:
+    """The fields of an object, of which answers and messages stay bytes; None where one of them names its kind."""
+    found: dict[str, Any] = {}
+    for name, raw in _raws(text).items():
+        if name in NAMING:
+            return None
+        is_object = bytes(raw)[:1] == b"{"
+        if name in BODIES or name == "messages":
+            found[name] = raw
+        else:
+            found[name] = _raws(raw) if name in ASKING and is_object else msgspec.json.decode(raw)
+    return found
+
+
+def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, Any] | None:
+    """The fields of a line, where among them its answer is, and what to put in its place to unwrap it."""
+    bodies = [name for name in BODIES if name in said]
+    if len(bodies) != 1:
+        return None
+    body = bodies[0]
+    if _is_answer(said[body]):
+        return said, (body,), _ANSWER
+    if _are_chunks(said[body]):
+        return said, (body,), _CHUNKS
+    inner = _fields(said[body])
+    if inner is None:
+        return None
+    said[body] = inner
+    bodies = [name for name in BODIES if name in inner]
+    if len(bodies) != 1 or not _is_answer(inner[bodies[0]]):
+        return None
+    return said, (body, bodies[0]), _ANSWER
+
+
+def _is_answer(raw: msgspec.Raw) -> bool:
+    """Whether it is an object with choices, in which no wrapper looks for anything."""
+    try:
+        return b'"message"' in bytes(_answer(raw).choices)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _are_chunks(raw: msgspec.Raw) -> bool:
+    """Whether it is a list of chunks."""
+    try:
+        return bool(_answers(raw))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _learned(said: dict[str, Any], where: Path, carried: Any) -> Plan | None:
+    asking = [name for name, item in said.items() if name in ASKING and isinstance(item, dict) and item]
+    if may_be_hosted(said) or len(asking) > 1 or not _is_told_by_shape(said, where):
+        return None
+    places: dict[object, Path] = {}
+    value = {name: _marked(item, (name,), where, carried, places) for name, item in said.items() if name not in asking}
+    if asking and (probe := _probe(said[asking[0]], asking[0], places)) is None:
+        return None
+    if asking:
+        value[asking[0]] = probe
+    envelopes = unwrap(value)
+    if len(envelopes) != 1:
+        return None
+    envelope = envelopes[0]
+    parts = envelope.parts
+    alike = envelope.transcript == (carried is _CHUNKS) and len(parts) == 1
+    if envelope.error is not None or not alike or parts[0].value != (_CHUNK if carried is _CHUNKS else _ANSWER):
+        return None
+    if parts[0].arrived_at is not None or parts[0].unread is not None:
+        return None
+    facts = places_of(envelope.facts, places)
+    request = dict(envelope.request or {})
+    base = places.get(request.pop(_MARK, None))
+    if facts is None or (base is None) != (not asking) or (envelope.request == {}):
+        return None
+    messages, model = request.pop("messages", None), request.pop("model", None)
+    if request or (model is not None and not isinstance(model, str)):
+        return None
+    of_messages = places.get(id(messages)) if messages is not None else None
+    of_model = places.get(model) if model is not None else None
+    if (messages is not None and of_messages is None) or (model is not None and of_model is None):
+        return None
+    of_messages = None if of_messages == base else of_messages
+    if of_messages is None and bytes(said.get("messages", b"null")) != b"null":
+        return None
+    return Plan(where, carried is _CHUNKS, facts, base, of_model, of_messages, frozenset(envelope.flags))
+
+
+def _at(value: dict[str, Any], path: Path) -> Any:
+    for name in path:
+        value = value[name]
+    return value
+
+
+def _is_told_by_shape(said: dict[str, Any], where: Path) -> bool:
+    for name, item in said.items():
+        if name in ERRORS and item:
+            return False
+        if "." in name or (name in _OTHERS and isinstance(item, (str, list, dict))):
+            return False
+        if (name in REQUESTS and isinstance(item, (str, list))) or (name == "stream" and not isinstance(item, bool)):
+            return False
+    inside = _at(said, where[:-1]) if len(where) > 1 else {}
+    return not any(name in STEPS_OF_ANSWERS | _BODY_NAMES and item and not _is_plain_step(name, item, where)
+                   for name, item in inside.items())  # fmt: skip
+
+
+def _is_plain_step(name: str, item: Any, where: Path) -> bool:
+    return name == where[-1] or name == "headers" or (isinstance(item, (int, float, str)) and name not in _LOADED)
+
+
+def _marked(item: Any, path: Path, where: Path, carried: Any, places: dict[object, Path]) -> Any:
+    """The value with another one in place of each scalar that says something; containers are known by identity."""
+    if path == where:
+        return carried
+    if isinstance(item, msgspec.Raw):  # messages, of which more is not asked here
+        item = [{"role": "mark"}] if bytes(item)[:1] == b"[" else None
+    if isinstance(item, bool) or (not item and not isinstance(item, (int, float))):
+        return item
+    if isinstance(item, dict) and ".".join(path) in STEPS:
+        item = {name: _marked(inner, (*path, name), where, carried, places) for name, inner in item.items()}
+    return marked(item, path, places)
+
+
+def _probe(fields: dict[str, Any], name: str, places: dict[object, Path]) -> dict[str, Any] | None:
+    """An object in the place of the parameters, by which they are known again; None where they may be elsewhere."""
+    path: Path = (name,)
+    steps = _STEPS_OF_REQUESTS & fields.keys()
+    if steps == {"body"} and "messages" not in fields:
+        try:
+            inner = _raws(fields["body"])
+        except (ValueError, RecursionError):
+            return None
+        path, fields = (name, "body"), inner
+        steps = _STEPS_OF_REQUESTS & inner.keys()
+    if steps or not fields:
+        return None
+    probe: dict[str, Any] = {_MARK: f"parameters {name}"}
+    places[probe[_MARK]] = path
+    if "messages" in fields:
+        probe["messages"] = [{"role": "mark"}]
+        places[id(probe["messages"])] = path
+    return {"body": probe} if len(path) > 1 else probe

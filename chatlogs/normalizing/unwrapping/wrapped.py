@@ -1,0 +1,291 @@
+"""A log of wrapped answers: unwrapped to bare lines, which the fast path reads, and what the wrappers say beside them.
+
+Only where each wrapper is plain: one answer in it, which is an object, a list of chunks or an SSE text, and no error
+beside. The answer itself is never decoded here. Whatever is not so plain is left to the careful path, and a law of the
+tests says that both give the same.
+"""
+
+from __future__ import annotations
+
+import operator
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatlogs.normalizing.records.piece import COMPLETION, STREAM, Piece
+from chatlogs.normalizing.records.requests import OF_REQUEST, add_request, apply_facts
+from chatlogs.normalizing.scanning.words import Bools
+from chatlogs.normalizing.tables.partials import PIECES, Partials
+from chatlogs.normalizing.unwrapping.cells import decoded
+from chatlogs.normalizing.unwrapping.facts import OF_FACTS
+from chatlogs.normalizing.unwrapping.outside import Outside
+from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, Shells
+from chatlogs.reading.asked import Asked
+from chatlogs.reading.containers import unwrap
+from chatlogs.reading.envelopes import Envelope
+from chatlogs.reading.lines import OBJECT, Block, Ints, Lines
+from chatlogs.schema import TIME
+from chatlogs.values import as_json
+
+Tables = dict[str, pa.Table]
+Normalize = Callable[[Block], Partials]
+
+_SAMPLE = 16  # lines that tell whether a log is one of wrappers
+_CARRIERS = ("response", "body", "completion", "output", "response_body", "chunks", "sse", "response_text")
+_FACTS = tuple(dict.fromkeys((*OF_REQUEST, *OF_FACTS)))
+_OWN = ("temperature", "top_p", "seed", "metadata", "request", "error_code", "error_type", "error_message",
+        "status_code")  # fmt: skip
+_TYPES = {
+    c.name: pa.int64() if c.type == TIME else PIECES["completions"].arrow().field(c.name).type
+    for c in PIECES["completions"].columns
+}
+_MESSAGES = PIECES["messages"].arrow()
+_worker = threading.local()
+_facts_of = operator.attrgetter(*_FACTS)
+_raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list = msgspec.json.Decoder(list[msgspec.Raw])
+_DONE = b"data: [DONE]\n"
+_CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
+
+
+@dataclass
+class _Unwrapped:
+    """The wrapped lines that were taken, the bare lines in them, and what the wrappers say."""
+
+    lines: list[int] = field(default_factory=list)
+    chunks: list[int] = field(default_factory=list)  # how many each holds; 0 for a completion
+    facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS, of lines read one by one
+    flags: list[frozenset[str]] = field(default_factory=list)
+    messages: list[pa.Table] = field(default_factory=list)
+    bare: list[bytes] = field(default_factory=list)
+    shells: Shells = field(default_factory=Shells)
+
+    def begins(self) -> Ints:
+        """The number of the first bare line of each."""
+        count = np.array(self.chunks) + 1
+        return np.cumsum(count) - count
+
+    def said(self, alike: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+        """The columns of _FACTS, of the lines read together and then of those read one by one."""
+        apart = zip(*self.facts, strict=True) if self.facts else [()] * len(_FACTS)
+        columns = {name: pa.array(values, _TYPES[name]) for name, values in zip(_FACTS, apart, strict=True)}
+        return {name: pa.concat_arrays([alike[name], of]) if name in alike else of for name, of in columns.items()}
+
+
+def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list[int]]:
+    """Pieces of the wrapped lines that are plain, and the numbers of these lines; nothing for a log of bare ones."""
+    records = np.flatnonzero(lines.kind == OBJECT)
+    sample = records[:: max(1, len(records) // _SAMPLE)].tolist()
+    if not sample or sum(_may_wrap(lines.text(line)) for line in sample) * 2 <= len(sample):
+        return {}, []
+    if not hasattr(_worker, "outside"):
+        _worker.outside = Outside()
+    alike = _worker.outside.take(lines, records, asked)
+    found = _Unwrapped(alike.lines, alike.chunks, [], alike.flags, alike.messages, alike.bare)
+    for line in records[~np.isin(records, found.lines)].tolist():
+        text = lines.text(line)
+        if _may_wrap(text):
+            _take(text, line, asked, found)
+    if not found.lines:
+        return {}, []
+    partials = normalize(Block.of(b"".join(found.bare), source=lines.block.source, last=False))
+    if partials.counts.repaired:
+        return {}, []  # nothing tells which of the wrappers it was
+    return _beside(lines, partials, found, found.said(alike.said))
+
+
+def _may_wrap(text: bytes) -> bool:
+    """Whether the line holds an answer below its first level, perhaps in a text."""
+    at = text.find(b'"choices')
+    return at > 0 and text.count(b"{", 0, at) > 1
+
+
+def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
+    holder = _Holder()
+    try:
+        shallow = holder.value_of(text, 0)
+    except (ValueError, RecursionError):
+        return
+    if holder.stand_in is None:
+        return
+    plan = found.shells.plan(shallow, holder.carried, lambda envelope: _is_plain(envelope, holder))
+    if plan is not None:
+        envelope = plan.envelope(shallow)
+    else:
+        envelopes = unwrap(shallow)
+        if len(envelopes) != 1 or not _is_plain(envelopes[0], holder):
+            return
+        envelope = envelopes[0]
+    facts = Piece(form=STREAM if holder.chunks else COMPLETION)
+    facts.flags |= envelope.flags
+    if envelope.request is not None:
+        found.shells.ask(facts, envelope.request)
+    if envelope.facts:
+        apply_facts(facts, envelope.facts)
+    add_request(facts, asked)
+    found.lines.append(line)
+    found.chunks.append(holder.chunks)
+    found.facts.append(_facts_of(facts))
+    found.flags.append(frozenset(facts.flags))
+    if facts.messages:
+        rows = [{**row, "piece": line} for row in facts.messages]
+        found.messages.append(pa.Table.from_pylist(rows, schema=_MESSAGES))
+    found.bare.append(holder.bare())
+
+
+def _is_plain(envelope: Envelope, holder: _Holder) -> bool:
+    if envelope.error is not None or len(envelope.parts) != 1:
+        return False
+    (part,) = envelope.parts
+    alike = part.value == holder.stand_in and envelope.transcript == bool(holder.chunks)
+    return alike and part.arrived_at is None and part.unread is None
+
+
+class _Holder:
+    """Decodes a wrapper, but for the answer in it, for which a stand-in of the same kind is put."""
+
+    def __init__(self) -> None:
+        self.answers: list[bytes] = []
+        self.chunks = 0
+        self.stand_in: dict[str, Any] | None = None
+        self.carried: object = None  # what stands in the answer's place
+
+    def bare(self) -> bytes:
+        """The answer as bare lines: a completion, or the body of a stream."""
+        if not self.chunks:
+            return self.answers[0] + b"\n"
+        return b"".join(b"data: " + answer + b"\n" for answer in self.answers) + _DONE
+
+    def value_of(self, text: bytes, level: int) -> dict[str, Any]:
+        """The object with a stand-in for the answer. ValueError for what only the careful path should read."""
+        parts = _parts_of(text)
+        return {name: self._part(name, part, level) for name, part in parts.items()}
+
+    def _part(self, name: str, part: bytes, level: int) -> Any:
+        if self.stand_in is None and name in _CARRIERS:
+            if part[:1] == b"{" and b'"choices"' in part:
+                parts = _parts_of(part)
+                if "choices" in parts:
+                    return self._completion(part, parts)
+                if level == 0:
+                    return self.value_of(part, 1)
+            elif part[:1] == b"[" and b'"choices"' in part:
+                return self._list(part)
+            elif part[:6] == b'"data:':
+                return self._sse(msgspec.json.decode(part))
+        return decoded(part)
+
+    def _completion(self, part: bytes, parts: dict[str, bytes]) -> dict[str, Any]:
+        if b'"message"' not in parts["choices"]:
+            raise ValueError("no completion")
+        self.stand_in = {name: _part_of_answer(name, part) for name, part in parts.items() if name != "choices"}
+        self.stand_in["choices"] = [{"message": {}}]
+        self.answers.append(part)
+        self.carried = self.stand_in
+        return self.stand_in
+
+    def _list(self, part: bytes) -> list[dict[str, Any]]:
+        self._take_chunks([bytes(item) for item in _list.decode(part)])
+        self.carried = chunks = [_CHUNK]
+        return chunks
+
+    def _sse(self, text: str) -> str:
+        events = [line.removeprefix("data:").strip() for line in text.split("\n") if line]
+        if "\r" in text or text.count("data:") < len(events):
+            raise ValueError("no plain SSE")
+        self._take_chunks([event.encode() for event in (events[:-1] if events[-1] == "[DONE]" else events)])
+        self.carried = text = f"data: {as_json(_CHUNK)}\n\n"
+        return text
+
+    def _take_chunks(self, items: list[bytes]) -> None:
+        if not items or not all(item[:1] == b"{" and b'"choices"' in item for item in items):
+            raise ValueError("no chunks")
+        self.answers, self.chunks, self.stand_in = items, len(items), _CHUNK
+
+
+def _parts_of(text: bytes) -> dict[str, bytes]:
+    """The fields of an object, not decoded; ValueError when a key may stand twice."""
+    parts = {name: bytes(raw) for name, raw in _raws.decode(text).items()}
+    if text.count(b'":') != len(parts) + b" ".join(parts.values()).count(b'":'):
+        raise ValueError("a key stands twice")
+    return parts
+
+
+def _part_of_answer(name: str, part: bytes) -> Any:
+    """The value where a wrapper may be looked for something, or where a key may stand twice in it; else None."""
+    return None if name in ANSWER_FIELDS and part[:1] not in (b"{", b"[") else decoded(part)
+
+
+def _beside(
+    lines: Lines, partials: Partials, found: _Unwrapped, said: Mapping[str, pa.Array]
+) -> tuple[Tables, list[int]]:
+    """The pieces of the bare lines at the place of their wrappers, with what these say."""
+    responses = partials.tables["completions"]
+    begins = found.begins()
+    at = np.searchsorted(begins, np.asarray(responses["line_number"]), side="right") - 1
+    good = _good(responses, partials, found, begins, at)
+    kept = good[at]
+    responses = responses.filter(pa.array(kept))
+    at = at[kept]
+    wrappers = np.array(found.lines)[at]
+    numbers = pa.array(wrappers)
+    old = responses["piece"].combine_chunks()
+    offsets = lines.block.offset + lines.begin[wrappers]
+    streamed = np.array(found.chunks)[at] > 0
+    given = {
+        "piece": numbers, "line_number": numbers, "last_line": numbers, "byte_offset": pa.array(offsets),
+        "last_offset": pa.array(offsets), "transcript": pa.array(offsets, mask=~streamed),
+        "part": pa.array(np.zeros(len(wrappers), np.int64)),
+    }  # fmt: skip
+    for name, values in said.items():
+        if values.null_count < len(values):
+            own = responses[name].combine_chunks()
+            given[name] = pc.coalesce(own, values.take(pa.array(at)).cast(own.type))
+    given["flags"] = _flags(responses["flags"], [found.flags[i] for i in at.tolist()])
+    schema = PIECES["completions"].arrow()
+    tables = {"completions": pa.table([given.get(f.name, responses[f.name]) for f in schema], schema=schema)}
+    for name, table in partials.tables.items():
+        if name != "completions":
+            place = pc.index_in(table["piece"].combine_chunks(), old)
+            table = table.set_column(
+                table.schema.get_field_index("piece"), table.schema.field("piece"), numbers.take(place)
+            )
+            tables[name] = table.filter(pc.is_valid(place))
+    messages = pa.concat_tables([_MESSAGES.empty_table(), *found.messages])
+    kept_messages = np.isin(np.asarray(messages["piece"]), wrappers)
+    tables["messages"] = messages if kept_messages.all() else messages.filter(pa.array(kept_messages))
+    return tables, wrappers.tolist()
+
+
+def _flags(own: pa.ChunkedArray, more: Sequence[frozenset[str]]) -> pa.Array:
+    """The flags of responses and those of their wrappers, which are of few sorts."""
+    sorts = {flags: place for place, flags in enumerate(dict.fromkeys(more))}
+    if own.null_count < len(own):
+        both = zip(own.to_pylist(), more, strict=True)
+        return pa.array([sorted({*(flags or ()), *others}) or None for flags, others in both], own.type)
+    known = pa.array([sorted(flags) or None for flags in sorts], own.type)
+    return known.take(pa.array([sorts[flags] for flags in more], pa.int64()))
+
+
+def _good(responses: pa.Table, partials: Partials, found: _Unwrapped, begins: Ints, at: Ints) -> Bools:
+    """Which wrappers hold one answer that was read whole, and that says nothing of what the wrapper says."""
+    count = len(found.lines)
+    good = np.bincount(at, minlength=count) == 1
+    for line in partials.rejects["line_number"].to_pylist():
+        good[np.searchsorted(begins, line, side="right") - 1] = False
+    told = np.zeros(len(responses), bool)
+    for name in _OWN:
+        told |= np.asarray(pc.is_valid(responses[name]))
+    chunks = np.asarray(pc.fill_null(responses["chunk_count"], 0))
+    told |= chunks != np.array(found.chunks)[at]  # a line that was logged twice, or an answer of another form
+    told |= np.asarray(pc.not_equal(responses["form"], "stream")) & (np.array(found.chunks)[at] > 0)
+    if pc.any(pc.is_valid(responses["flags"])).as_py():
+        told |= np.array(["id_varies" in (flags or ()) for flags in responses["flags"].to_pylist()])
+    good[at[told]] = False
+    return good
