@@ -165,3 +165,26 @@ def test_a_time_behind_the_last_that_tables_hold_is_null() -> None:
         completions = normalize(block, fast=fast).tables["completions"]
         assert completions["ended_at"].null_count == 20
         assert str(completions["started_at"][0].as_py()) == "9999-12-31 23:59:59.999999+00:00"
+
+
+ODD = {
+    "half a pair in a request as text": {"request": json.dumps({"messages": [{"role": "user", "content": "\ud800"}]})},
+    "half a pair for a model in a request as text": {"request": json.dumps({"model": "\ud800"})},
+}
+
+
+@pytest.mark.parametrize("wrapper", ODD.values(), ids=ODD.keys())
+def test_a_text_that_cannot_be_stored_is_left_to_the_careful_path(wrapper: dict[str, Any]) -> None:
+    block = Block.of(json.dumps({**wrapper, "response": json.loads(ANSWER % 1)}).encode())
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts
+    assert shown(fast.tables) == shown(slow.tables)
+    assert "\\\\ud800" in str(shown(fast.tables))
+
+
+@pytest.mark.parametrize("twice", ['"headers":1e400,"headers" :1', '"status" :500,"status":200', '"status"\t:500'])
+def test_lines_whose_keys_stand_apart_from_their_colons(twice: str) -> None:
+    block = Block.of(f'{{"request":{{"model":"g"}},{twice},"response":{ANSWER % 1}}}\n'.encode())
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts and fast.counts.records == 1
+    assert shown(fast.tables) == shown(slow.tables)

@@ -173,6 +173,8 @@ def _by_shape(entries: _Entries) -> list[tuple[bytes, Ints]]:
     size = entries.code.itemsize
     offsets = pa.py_buffer((entries.first * size).astype(np.int32))
     count = len(entries.first) - 1
+    if not count:
+        return []
     shapes = pa.BinaryArray.from_buffers(pa.binary(), count, [None, offsets, pa.py_buffer(entries.code)])
     encoded = shapes.dictionary_encode()
     of = encoded.indices.to_numpy()

@@ -8,6 +8,7 @@ tests says that both give the same.
 from __future__ import annotations
 
 import operator
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs.normalizing.records.finishing import is_plain
 from chatlogs.normalizing.records.piece import COMPLETION, STREAM, Piece
 from chatlogs.normalizing.records.requests import OF_REQUEST, add_request, apply_facts
 from chatlogs.normalizing.scanning.words import Bools
@@ -50,6 +52,7 @@ _worker = threading.local()
 _facts_of = operator.attrgetter(*_FACTS)
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
+_LOOSE = re.compile(rb'"[ \t\r\n]+:')
 _DONE = b"data: [DONE]\n"
 _CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
 
@@ -129,9 +132,12 @@ def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
     if envelope.facts:
         apply_facts(facts, envelope.facts)
     add_request(facts, asked)
+    said = _facts_of(facts)
+    if not is_plain([*filter(None, said), *facts.messages]):
+        return
     found.lines.append(line)
     found.chunks.append(holder.chunks)
-    found.facts.append(_facts_of(facts))
+    found.facts.append(said)
     found.flags.append(frozenset(facts.flags))
     if facts.messages:
         rows = [{**row, "piece": line} for row in facts.messages]
@@ -211,6 +217,8 @@ class _Holder:
 
 def _parts_of(text: bytes) -> dict[str, bytes]:
     """The fields of an object, not decoded; ValueError when a key may stand twice."""
+    if _LOOSE.search(text):
+        raise ValueError("keys cannot be counted")
     parts = {name: bytes(raw) for name, raw in _raws.decode(text).items()}
     if text.count(b'":') != len(parts) + b" ".join(parts.values()).count(b'":'):
         raise ValueError("a key stands twice")
