@@ -182,7 +182,10 @@ def _calls(texts: list[str], style: int) -> list[Obj]:
     name = obj(index=0, id="call_1", type="function", function=obj(name="f", arguments=""))
     later = [obj(index=0, function=obj(arguments=text)) for text in texts]
     if style & 64:
-        later += [obj(index=1, id="call_2", type="function", function=obj(name="g", arguments="{}"))]
+        other = obj(index=1, id="call_2", type="function", function=obj(name="g", arguments="{}"))
+        if style & 512:
+            return [obj(tool_calls=[call]) for call in [other, name, *later]]
+        later.append(other)
     return [obj(tool_calls=[call]) for call in [name, *later]]
 
 

@@ -100,6 +100,12 @@ AGREEMENTS = {
     ),
     "numbers that are text": lines(*[chunk(obj(content=text)) for text in ("1", "-", "1.5", "true", "2.")]),
     "number arguments": lines(chunk(obj(tool_calls=[obj(index=0, id="t", function=obj(name="f", arguments=1))]))),
+    "a call that begins after the one behind it": lines(
+        *[
+            chunk(obj(tool_calls=[obj(index=index, id=name, type="function", function=obj(name="f", arguments="{}"))]))
+            for index, name in ((1, "b"), (0, "a"), (2, "c"))
+        ]
+    ),
     "a padded line twice": lines(
         *[chunk(obj(content="ab"), obfuscation="xyzw")] * 2, chunk(obj(content="ab"), obfuscation="wzyx")
     ),

@@ -107,7 +107,8 @@ class Assembler:
         if not len(self.waiting["completions"]):
             return pieces
         old, new = self.waiting["completions"], pieces["completions"]
-        body_goes_on = self.open_body is not None and partials.first_body is not None
+        closed = partials.bodies_closed > 0  # the body left open, or else the first of this block, ends in it
+        body_goes_on = self.open_body is not None and (partials.first_body is not None or closed)
         old_body = _equals(old["transcript"], self.open_body if body_goes_on else None)
         new_body = _equals(new["transcript"], partials.first_body if body_goes_on else None)
         old_bare, new_bare = _bare(old), _bare(new)
@@ -115,8 +116,7 @@ class Assembler:
         old_hit = pc.and_(pc.and_(old_bare, pc.is_valid(old["id"])), shared)
         new_hit = pc.and_(new_bare, pc.and_(pc.is_valid(new["id"]), pc.is_in(new["id"], old["id"].filter(old_hit))))
         parts = []
-        closed = partials.bodies_closed > 0  # the first body of this block ends in it
-        if pc.any(new_body).as_py():
+        if pc.any(new_body).as_py() or (closed and (pc.sum(old_body).as_py() or 0) > 1):
             parts.append(self._folded(take(self.waiting, old_body), take(pieces, new_body), self.open_body, closed))
         else:
             old_body = new_body = None

@@ -190,12 +190,17 @@ class Streams:
 
     @property
     def _calls_that_differ(self) -> Ints:
-        """A row of each tool slot that has more than one id, or one that comes later: then it is another call's."""
+        """A row of each tool slot that has more than one id, or one that comes later: then it is another call's.
+
+        And of each that begins after the slot behind it: calls stand in the order in which they came.
+        """
         rows, by_call = self._by_call
         line, name = self.chunks.numbers["line"][rows], self.chunks.codes["call_id"].code[rows]
-        named = by_call.least(line, name >= 0)
-        is_late = (named != NEVER) & (named > by_call.least(line))
-        return rows[by_call.first[~by_call.agree(name) | is_late]]
+        begins, named = by_call.least(line), by_call.least(line, name >= 0)
+        odd = ~by_call.agree(name) | ((named != NEVER) & (named > begins))
+        choice = self._by_choice.of_row[rows[by_call.first]]
+        odd[:-1] |= (choice[1:] == choice[:-1]) & (begins[1:] < begins[:-1])
+        return rows[by_call.first[odd]]
 
     @cached_property
     def _by_call(self) -> tuple[Ints, Groups]:
