@@ -180,6 +180,9 @@ AGREEMENTS = {
         chunk(obj(content="c"), error={"code": 1}),
         chunk(obj(content="d"), x_groq={"id": "g", "usage": None}),
     ),
+    "half a pair in the name of an unknown field": lines(
+        HEL.replace(b'"object"', b'"\\ud83d":1,"object"'), chunk(obj(content="lo", note="\ud83d"))
+    ),
     "half a pair": lines(chunk(obj(content="a\ud83d")), LO),
     "chunks in wrappers among bare ones": lines(
         chunk(obj(role="assistant", content="")),

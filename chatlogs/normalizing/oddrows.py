@@ -71,7 +71,7 @@ def _row(piece: Piece, transcript: int) -> dict[str, Any] | None:
         return None
     texts = (*_texts_of_piece(piece), *_texts_of_choice(choice))
     extra, choice_extra = unlisted(piece.extra), unlisted(choice.extra)
-    if extra is None or choice_extra is None or not _are_texts(texts):
+    if extra is None or choice_extra is None or not is_plain((extra, choice_extra)) or not _are_texts(texts):
         return None
     row = dict(zip((*_OF_PIECE, *_OF_CHOICE), texts, strict=True))
     row["line"] = row["last_line"] = piece.line_number
