@@ -180,6 +180,13 @@ AGREEMENTS = {
         chunk(obj(content="c"), error={"code": 1}),
         chunk(obj(content="d"), x_groq={"id": "g", "usage": None}),
     ),
+    "usage that does not say what it is, and has no choices": lines(
+        *[
+            chunk(obj(content="a")).replace(b'"object":"chat.completion.chunk",', b"")[:-1]
+            + b',"usage":{"total_tokens":3}}',
+            b'{"id":"c1","created":1700000000,"model":"m","choices":[],"usage":{"total_tokens":3}}',
+        ]
+    ),
     "half a pair in the name of an unknown field": lines(
         HEL.replace(b'"object"', b'"\\ud83d":1,"object"'), chunk(obj(content="lo", note="\ud83d"))
     ),

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing import careful, mendedrows, oddrows
-from chatlogs.normalizing.folding import chunks, fold
+from chatlogs.normalizing.folding import chunks, fold, stored
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.layout import is_document, read_together, read_whole
 from chatlogs.normalizing.records import timed
@@ -133,7 +133,7 @@ def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     _read_odd(lines, found, mended.lines)
     streams, told = _fold_streams(con, lines, facts, mended, found)
     careful.untangle(lines, found)
-    parts = [*(fold.completions(rows) for rows in facts.stored), *streams]
+    parts = [*(stored.completions(rows) for rows in facts.stored), *streams]
     tables = _no_pieces()
     for name in ("completions", "choices", "tool_calls"):
         conformed = [_conform(name, part[name], lines) for part in parts if name in part]

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs import sql
-from chatlogs.normalizing.folding import chunks, plain, projection, runs, unknown
+from chatlogs.normalizing.folding import chunks, plain, projection, runs
 from chatlogs.normalizing.folding import cuts as cutting
 from chatlogs.normalizing.folding.cuts import PADDING, Cuts
 from chatlogs.normalizing.folding.matching import Matched, Matcher
@@ -101,9 +101,9 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     left = [found.left] if found else []
     if stored:
         plain.show_completions(con, matcher, stored)
-        table = _table(con, sql.text("block/completions"))
-        left.append(table.filter(pc.invert(table["plain"]))["line"].to_numpy())
-        facts.stored.append(table.filter(table["plain"]) if len(left[-1]) else table)
+        table, odd = _judged(_table(con, sql.text("block/completions")))
+        left.append(odd)
+        facts.stored.append(table)
     read_lines = [part.line for part in cut] + [part.line for part in whole + stored]
     rest = np.setdiff1d(np.flatnonzero(lines.kind == OBJECT), runs.joined(read_lines), assume_unique=True)
     rest = np.sort(runs.joined([rest, *left]))
@@ -185,11 +185,18 @@ def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts:
         # Some line is not JSON. Testing each first costs a parse, so it is done only for such blocks.
         table = _records(con, "json_valid(text)")
         facts.odd += [row[0] for row in con.execute(sql.text("block/invalid")).fetchall()]
-    facts.odd += table.filter(pc.invert(table["plain"]))["line"].to_pylist()
-    table = table.filter(table["plain"])
+    table, odd = _judged(table)
+    facts.odd += odd.tolist()
     is_chunk = pc.equal(table["lane"], projection.CHUNK)
     facts.stored.append(table.filter(pc.invert(is_chunk)))
     return table.filter(is_chunk).select(_PARSED.names)
+
+
+def _judged(table: pa.Table) -> tuple[pa.Table, Ints]:
+    """The rows that SQL has found plain, and the lines of the others: also where it cannot tell."""
+    plain = pc.fill_null(table["plain"], False)
+    odd = table["line"].filter(pc.invert(plain)).to_numpy()
+    return (table.filter(plain) if len(odd) else table), odd
 
 
 def _worth_parsing(lines: Lines, line: Ints) -> tuple[Ints, Ints]:
@@ -291,59 +298,3 @@ def _run_texts(lines: Lines, found: Runs | None, first: Ints) -> tuple[dict[int,
         )
     }
     return texts, found.lines_of(first)
-
-
-def completions(rows: pa.Table) -> dict[str, pa.Table]:
-    """The pieces of plain stored completions, linked likewise. Their texts are not copied."""
-    falses = pa.repeat(pa.scalar(False), len(rows))
-    responses = {name: rows[name] for name in _OF_RESPONSE} | {
-        "extra": _kept(rows, "extra"),
-        "line_number": rows["line"],
-        "last_line": rows["line"],
-        "form": pa.repeat(pa.scalar("completion"), len(rows)),
-        "opens": falses,
-        "role_repeats": falses,
-    }
-    pieces = {
-        "completions": pa.table(responses),
-        "choices": pa.table(
-            {name: rows[name] for name in _OF_CHOICE}
-            | {"extra": _kept(rows, "choice_extra"), "content_filter": _kept(rows, "content_filter")}
-            | {"line_number": rows["line"]}
-        ),
-    }
-    if "tool_calls" in rows.column_names:
-        calls = rows.filter(pc.greater(pc.list_value_length(rows["tool_calls"]), 0))
-        pieces["tool_calls"] = _tool_calls(calls)
-    return pieces
-
-
-def _kept(rows: pa.Table, name: str) -> pa.Array:
-    """The fields that have no column, as they are kept; records that SQL has parsed have none."""
-    if name not in rows.column_names or rows[name].null_count == len(rows):
-        return pa.nulls(len(rows), pa.string())
-    return unknown.all_kept(rows[name].combine_chunks())
-
-
-_OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")
-_OF_CHOICE = ("choice_index", "role", "content", "reasoning", "refusal", "finish_reason")
-
-
-def _tool_calls(rows: pa.Table) -> pa.Table:
-    """The calls of stored completions, in the order sent."""
-    lists = rows["tool_calls"].combine_chunks()
-    parents = pc.list_parent_indices(lists)
-    calls = pc.list_flatten(lists)
-    starts = np.asarray(lists.offsets)[:-1] - np.asarray(lists.offsets)[0] if len(lists) else np.empty(0, np.int64)
-    place = np.arange(len(calls)) - starts[np.asarray(parents)]
-    return pa.table(
-        {
-            "line_number": rows["line"].take(parents),
-            "choice_index": rows["choice_index"].take(parents),
-            "tool_call_index": pa.array(place, pa.int64()),
-            "call_id": calls.field("id"),
-            "kind": pa.repeat(pa.scalar("function"), len(calls)),
-            "name": calls.field("name"),
-            "arguments": calls.field("arguments"),
-        }
-    )
