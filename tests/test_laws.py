@@ -193,8 +193,9 @@ def test_an_event_laid_out_over_lines_is_not_cut() -> None:
     same_in_any_blocks(text * 3, (20,), carefully)
 
 
-def test_what_closes_a_body_may_stand_alone_in_a_block() -> None:
-    """Only there is it known that the role of the second choice, which comes late, begins no other answer."""
+@pytest.mark.parametrize("head", [b"", b"data:\n"], ids=["a chunk", "an empty event"])
+def test_what_opens_or_closes_a_body_may_stand_alone_in_a_block(head: bytes) -> None:
+    """Only at its end is it known that the role of the second choice, which comes late, begins no other answer."""
     said = [(0, {"content": "a"}, "stop"), (1, {"content": "b"}, None), (1, {"role": "assistant", "content": ""}, None)]
     said += [(1, {"content": "c"}, None), (1, {"content": "d"}, None)]
     fields = {"id": "c1", "object": "chat.completion.chunk", "created": 1700000000, "model": "m"}
@@ -202,9 +203,9 @@ def test_what_closes_a_body_may_stand_alone_in_a_block() -> None:
         dumps(obj(**fields, choices=[obj(index=index, delta=delta, finish_reason=reason)]))
         for index, delta, reason in said
     ]
-    data = b"".join(b"data: " + line + b"\n\n" for line in chunks) + b"data: [DONE]\n\n"
-    same_in_any_blocks(data, range(200, 1200, 50), carefully)
-    same_in_any_blocks(data, range(200, 1200, 50), normalize)
+    data = head + b"".join(b"data: " + line + b"\n\n" for line in chunks) + b"data: [DONE]\n\n"
+    for read_block in (carefully, normalize):
+        same_in_any_blocks(data, (64, *range(200, 1200, 50)), read_block)
 
 
 def test_block_size_does_not_change_the_store(new_store: NewStore, tmp_path: Path) -> None:

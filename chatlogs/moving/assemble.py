@@ -72,7 +72,7 @@ class Assembler:
     def add(self, partials: Partials, *, line_base: int, end: int) -> Tables:
         """Take in the block that ends at byte `end` and begins at line `line_base`; whole responses come back."""
         self._exact |= {number + self.numbered: piece for number, piece in partials.exact.items()}
-        pieces = self._placed(partials.tables, line_base)
+        pieces = self._placed(partials, line_base)
         joined = self._joined(pieces, partials, line_base)
         if partials.bodies_closed:
             self.open_body = partials.open_body
@@ -93,14 +93,20 @@ class Assembler:
         pieces, self.waiting = self.waiting, empty()
         return _closed(pieces, self.open_body)
 
-    def _placed(self, pieces: Mapping[str, pa.Table], line_base: int) -> Tables:
-        """The pieces numbered apart from those that wait, at their lines in the source."""
-        result = {name: plus(table, "piece", self.numbered) for name, table in pieces.items()}
+    def _placed(self, partials: Partials, line_base: int) -> Tables:
+        """The pieces numbered apart from those that wait, at their lines in the source and in the body left open."""
+        result = {name: plus(table, "piece", self.numbered) for name, table in partials.tables.items()}
+        responses = result["completions"]
         for column in ("line_number", "last_line"):
-            result["completions"] = plus(result["completions"], column, line_base + 1)
-        if len(result["completions"]):
-            self.numbered = pc.max(result["completions"]["piece"]).as_py() + 1
-        return result
+            responses = plus(responses, column, line_base + 1)
+        if self.open_body is not None and partials.first_body is not None:
+            place = responses.schema.get_field_index("transcript")
+            goes_on = _equals(responses["transcript"], partials.first_body)
+            bodies = pc.if_else(goes_on, pa.scalar(self.open_body, pa.int64()), responses["transcript"])
+            responses = responses.set_column(place, responses.schema.field(place), bodies)
+        if len(responses):
+            self.numbered = pc.max(responses["piece"]).as_py() + 1
+        return result | {"completions": responses}
 
     def _joined(self, pieces: Tables, partials: Partials, line_base: int) -> Tables:
         """What waits and what came, with the parts of one response merged."""
@@ -108,9 +114,8 @@ class Assembler:
             return pieces
         old, new = self.waiting["completions"], pieces["completions"]
         closed = partials.bodies_closed > 0  # the body left open, or else the first of this block, ends in it
-        body_goes_on = self.open_body is not None and (partials.first_body is not None or closed)
-        old_body = _equals(old["transcript"], self.open_body if body_goes_on else None)
-        new_body = _equals(new["transcript"], partials.first_body if body_goes_on else None)
+        old_body = _equals(old["transcript"], self.open_body if partials.first_body is not None or closed else None)
+        new_body = _equals(new["transcript"], self.open_body)
         old_bare, new_bare = _bare(old), _bare(new)
         shared = pc.is_in(old["id"], new["id"].filter(new_bare))
         old_hit = pc.and_(pc.and_(old_bare, pc.is_valid(old["id"])), shared)
