@@ -289,6 +289,27 @@ def test_a_log_that_grew_is_read_from_where_it_ended(
         assert ledger[name] == once[name], name
 
 
+@pytest.mark.parametrize(
+    "end", [b": pi", b"event: mess", b"data:", b"data: ", b'data: {"id"', b"data: [DO", b"data: [DONE]"]
+)
+def test_a_log_may_end_in_the_middle_of_any_line(new_store: NewStore, tmp_path: Path, end: bytes) -> None:
+    """What says nothing yet is read again when the log has grown, and counted once."""
+    said = [chunk(obj(content=text)) for text in ("a", "b")] + [chunk(obj(), finish="stop")]
+    data = b": ping\n\n" + b"".join(b"event: message\ndata: " + line + b"\n\n" for line in said) + b"data: [DONE]\n"
+    path = tmp_path / "log.sse"
+    path.write_bytes(data)
+    expected = read(new_store(), path)
+    store = new_store()
+    for size in (data.rindex(end) + len(end), len(data)):
+        path.write_bytes(data[:size])
+        found = read(store, path)
+    assert answers(found) == answers(expected)
+    assert found["rejects"] == expected["rejects"] == []
+    for name in ("lines", "blank", "ignorable", "records", "rejects", "responses", "resume_offset"):
+        if end != b"data: [DONE]":  # its line end is a blank line then
+            assert found["sources"][0][name] == expected["sources"][0][name], name
+
+
 # --- wrapped answers ---------------------------------------------------------------------------------------------
 
 REQUEST = b'{"model":"m","n":2,"seed":7,"messages":[{"role":"user","content":"Hi"}],"api_key":"s","tools":[{"a":{}}]}'

@@ -59,6 +59,7 @@ class _Reading:
     reader: Reader | None = None
     assembler: Assembler | None = None
     counts: Counts = field(default_factory=Counts)
+    again: Counts = field(default_factory=Counts)
     container: str = "jsonl"
     line_base: int = 0
     start: int = 0
@@ -262,6 +263,9 @@ class _Run:
             self._write(reading, reading.assembler.rest())
             reading.unfinished = partials.unfinished
         self.writer.add_rejects(reading.name, partials.rejects, reading.line_base)
+        if reading.known is not None and block.offset == reading.start:
+            unfinished = memoryview(block.data)[: reading.known.size - reading.start]
+            reading.again = ledger.read_again(bytes(unfinished))
         reading.counts += partials.counts
         reading.line_base += partials.physical_lines
         if partials.counts.records:
@@ -341,7 +345,7 @@ class _Run:
             "ingest_id": self.staging.ingest_id,
             "ingested_at": self.now,
         }
-        return ledger.grown(rows[reading.source_key], row) if reading.known else row
+        return ledger.grown(rows[reading.source_key], row, reading.again) if reading.known else row
 
     def report(self, seconds: float) -> IngestReport:
         counts = [

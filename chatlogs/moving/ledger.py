@@ -15,8 +15,10 @@ import xxhash
 
 from chatlogs.errors import SourceError
 from chatlogs.reading.blocks import Reader
+from chatlogs.reading.lines import Block
 from chatlogs.reading.opening import head_of, open_source
 from chatlogs.reading.sources import HEAD_BYTES, Source
+from chatlogs.tally import Counts
 
 if TYPE_CHECKING:
     from chatlogs.keeping.snapshot import Snapshot
@@ -138,15 +140,18 @@ def known(row: Row) -> Known:
     return Known(**{name: row[name] for name in Known.__dataclass_fields__})
 
 
-def grown(old: Row, new: Row) -> Row:
-    """The ledger row of a log that has grown: the counts of both readings.
-
-    An unfinished last line was a reject of the first reading, and is read again by the second.
-    """
+def grown(old: Row, new: Row, again: Counts) -> Row:
+    """The ledger row of a log that has grown: the counts of both readings, but once of what was read again."""
     row = new | {"source": old["source"]}
     for name in _COUNTS:
-        row[name] = old[name] + new[name]
-    if old["resume_offset"] < old["size"]:
-        row["lines"] -= 1
-        row["rejects"] -= 1
+        row[name] = old[name] + new[name] - getattr(again, name, 0)
     return row
+
+
+def read_again(unfinished: bytes) -> Counts:
+    """How the first reading of a log counted its last line, which had no line end and is read again."""
+    from chatlogs.normalizing.normalize import normalize
+
+    counts = normalize(Block.of(unfinished), fast=False).counts if unfinished else Counts()
+    # Of a document, which may have line ends, what was left over is one reject.
+    return counts if b"\n" not in unfinished and not counts.records else Counts(lines=1, rejects=1)

@@ -257,12 +257,15 @@ def _partials(lines: Lines, tables: dict[str, pa.Table], found: careful.Found) -
 
 
 def _mark_unfinished(lines: Lines, found: careful.Found) -> int | None:
-    """The offset of a last line that has no line end and could not be read: it may be whole when the log grows."""
+    """The offset of a last line that has no line end and says nothing yet: it may be whole when the log grows."""
     block = lines.block
     last = len(lines) - 1
-    if not block.last or last not in found.rejects or block.data[block.size - 1 : block.size] == b"\n":
+    if not block.last or last < 0 or block.data[block.size - 1 : block.size] == b"\n":
         return None
-    found.rejects[last] = _UNFINISHED
+    if last in found.rejects:
+        found.rejects[last] = _UNFINISHED
+    elif not (lines.kind[last] == IGNORABLE or last in found.ignorable) or lines.raw(last).endswith(b"[DONE]"):
+        return None
     return block.offset + int(lines.begin[last])
 
 
