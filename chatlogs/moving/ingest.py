@@ -15,7 +15,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,17 +26,16 @@ from chatlogs.keeping.store import Store
 from chatlogs.moving import ledger
 from chatlogs.moving.ledger import Known, Row
 from chatlogs.moving.questions import Questions, find_questions
+from chatlogs.moving.readings import Reading
 from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
-from chatlogs.reading.blocks import BLOCK_BYTES, WIDE_BLOCK_BYTES, Reader
+from chatlogs.reading.blocks import BLOCK_BYTES, WIDE_BLOCK_BYTES
 from chatlogs.reading.lines import Block
-from chatlogs.reading.opening import Opened, open_source
 from chatlogs.reading.sources import HEAD_BYTES, Source, find, spooled
-from chatlogs.tally import Counts, IngestReport, SourceCount
+from chatlogs.tally import IngestReport
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from chatlogs.moving.assemble import Assembler
     from chatlogs.normalizing.tables.partials import Partials
 
 # The engine is imported where it is used: an ingest that finds nothing new has no need of it.
@@ -45,34 +44,6 @@ Progress = Callable[[int, int | None], None]
 _TRIES = 5
 _SMALL_BYTES = 1 << 19
 _FOLDS_WELL = 6  # records a response
-
-
-@dataclass
-class _Reading:
-    """One source while it is read."""
-
-    source: Source
-    known: Known | None
-    source_key: int
-    head_hash: str
-    opened: Opened | None = None
-    reader: Reader | None = None
-    assembler: Assembler | None = None
-    counts: Counts = field(default_factory=Counts)
-    again: Counts = field(default_factory=Counts)
-    container: str = "jsonl"
-    line_base: int = 0
-    start: int = 0
-    end: int = 0
-    unfinished: int | None = None
-    responses: int = 0
-    duplicates: int = 0
-    is_known: bool = False
-
-    @property
-    def name(self) -> str:
-        """The log's name in the store: what it was called when it was first read."""
-        return self.known.source if self.known is not None else self.source.name
 
 
 def ingest(
@@ -146,7 +117,7 @@ class _Run:
     def __init__(self, store: Store, staging: Staging, sources: Sequence[Source], options: _Options) -> None:
         self.store, self.staging, self.sources, self.options = store, staging, sources, options
         self.seen = ledger.read_ledger(store.snapshot())
-        self.readings: list[_Reading] = []
+        self.readings: list[Reading] = []
         self.now = datetime.now(UTC)
         self.committed = False
         sizes = [source.stored_size for source in sources]
@@ -168,7 +139,7 @@ class _Run:
         asked = self.questions.beside(options.asked)
         with ThreadPoolExecutor(options.threads, thread_name_prefix="chatlogs") as pool:
             self.writer = Writer(self.staging, pool, self.now, logprobs=options.logprobs, content=options.content)
-            pending: deque[tuple[_Reading, Block, Future[Partials]]] = deque()
+            pending: deque[tuple[Reading, Block, Future[Partials]]] = deque()
             try:
                 for reading, block in itertools.chain([first], blocks):
                     while pending and block is None:
@@ -187,7 +158,7 @@ class _Run:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def _blocks(self) -> Iterator[tuple[_Reading, Block | None]]:
+    def _blocks(self) -> Iterator[tuple[Reading, Block | None]]:
         """The blocks to read, source by source; None asks to finish with all that came before."""
         known = [ledger.known(row) for row in self.seen.values()]
         now: list[Known] = []  # read in this run
@@ -201,7 +172,7 @@ class _Run:
         }
         for source, head, (match, is_known) in zip(self.sources, heads, looked_up, strict=True):
             later, is_same = ledger.look_up(source, head, now)
-            before: _Reading | None = None
+            before: Reading | None = None
             if later is not None and (match is None or later.size > match.size):
                 match, is_known = later, is_same
                 if not is_known:
@@ -212,7 +183,7 @@ class _Run:
             longer = ledger.is_begin_of(source, head, [*known, *now], places) if match is None else None
             match, is_known = (longer, True) if longer else (match, is_known)
             taken = (k.source_key for k in (*known, *now))
-            reading = _Reading(source, match, match.source_key if match else ledger.key_of(head, taken), head)
+            reading = Reading(source, match, match.source_key if match else ledger.key_of(head, taken), head)
             self.readings.append(reading)
             if is_known:
                 reading.is_known = True
@@ -220,64 +191,39 @@ class _Run:
                 continue
             from chatlogs.normalizing.layout import is_document
 
-            reader = self._open(reading, before, buffers)
+            reader = reading.open(before, self.options.block_bytes, buffers)
             forced = self.options.asked.container
             judge = None if forced in ("jsonl", "sse") else (lambda _: True) if forced == "json" else is_document
             for block in reader.blocks(is_document=judge):
                 yield reading, block
             assert reading.opened is not None
             reading.opened.close()
-            now.append(self._known(reading))
+            now.append(reading.known_now())
 
-    def _open(self, reading: _Reading, before: _Reading | None, buffers: list[mmap.mmap]) -> Reader:
-        """The reader of what is new; `before` read, in this run, what the log begins with."""
-        from chatlogs.moving.assemble import Assembler
-
-        reading.assembler = Assembler(numbered=before.assembler.numbered if before and before.assembler else 0)
-        reading.opened = open_source(reading.source)
-        reading.reader = Reader(reading.opened, block_bytes=self.options.block_bytes, buffers=buffers)
-        reading.start = reading.end = reading.known.resume_offset if reading.known else 0
-        reading.reader.skip(reading.start)
-        reading.line_base = reading.reader.lines_skipped
-        return reading.reader
-
-    def _void_unfinished(self, before: _Reading, match: Known) -> Known:
+    def _void_unfinished(self, before: Reading, match: Known) -> Known:
         """Where to go on with a log that a log of this very run is the beginning of."""
         if before.unfinished is None:
             return match
         self.writer.drop_reject(before.name, before.unfinished)
         return dataclasses.replace(match, resume_offset=before.unfinished)
 
-    def _known(self, reading: _Reading) -> Known:
-        assert reading.opened is not None and reading.reader is not None
-        digest = reading.opened.digests.content.hexdigest()
-        size = reading.reader.position
-        return Known(reading.name, reading.source_key, size, size, digest, reading.head_hash)
-
-    def _take(self, reading: _Reading, block: Block, future: Future[Partials]) -> None:
+    def _take(self, reading: Reading, block: Block, future: Future[Partials]) -> None:
         partials = future.result()
         assert reading.assembler is not None and reading.reader is not None
-        settled = reading.assembler.add(partials, line_base=reading.line_base, end=block.offset + block.size)
+        line_base = reading.line_base
+        settled = reading.assembler.add(partials, line_base=line_base, end=block.offset + block.size)
         self._write(reading, settled)
         if block.last:
             self._write(reading, reading.assembler.rest())
-            reading.unfinished = partials.unfinished
-        self.writer.add_rejects(reading.name, partials.rejects, reading.line_base)
-        if reading.known is not None and block.offset == reading.start:
-            unfinished = memoryview(block.data)[: reading.known.size - reading.start]
-            reading.again = ledger.read_again(bytes(unfinished))
-        reading.counts += partials.counts
-        reading.line_base += partials.physical_lines
-        if partials.counts.records:
-            reading.container = self.options.asked.container or partials.container
-        reading.end = block.offset + block.size
+        self.writer.add_rejects(reading.name, partials.rejects, line_base)
+        reading.take(block, partials, self.options.asked.container)
         self._progress(block.size)
         reading.reader.release(block)
         responses = len(partials.tables["completions"])
         if self.options.block_bytes == BLOCK_BYTES and responses * _FOLDS_WELL < partials.counts.records:
             reading.reader.widen(WIDE_BLOCK_BYTES)
 
-    def _write(self, reading: _Reading, pieces: dict[str, pa.Table]) -> None:
+    def _write(self, reading: Reading, pieces: dict[str, pa.Table]) -> None:
         reading.responses += len(pieces["completions"])
         self.writer.add(reading.name, reading.source_key, pieces)
 
@@ -310,14 +256,15 @@ class _Run:
                 reading.responses -= changes.continued.pop(reading.name, 0)
             rows = dict(self.seen)
             for reading in fresh:
-                rows[reading.source_key] = self._ledger_row(reading, rows)
+                old = rows[reading.source_key] if reading.known else None
+                rows[reading.source_key] = reading.ledger_row(old, self.staging.ingest_id, self.now)
             written = [rows[key] for key in dict.fromkeys(reading.source_key for reading in fresh)]
             resolve.replace_ledger(snapshot, self.staging, changes, written)
             self.store.commit(self.staging.ingest_id, changes.add, changes.remove)
             self.committed = True
         return True
 
-    def _overtaken(self, ledger_now: Mapping[int, Row], fresh: Sequence[_Reading]) -> bool:
+    def _overtaken(self, ledger_now: Mapping[int, Row], fresh: Sequence[Reading]) -> bool:
         """Whether another ingest has meanwhile read a log that one of ours might be, or begin with."""
         heads = {reading.head_hash for reading in fresh}
         keys = {reading.source_key for reading in fresh}
@@ -326,41 +273,7 @@ class _Run:
             row["head_hash"] in heads or row["source_key"] in keys or row["size"] < HEAD_BYTES for row in changed
         )
 
-    def _ledger_row(self, reading: _Reading, rows: Mapping[int, Row]) -> Row:
-        assert reading.opened is not None
-        digests = reading.opened.digests
-        row = {
-            "source": reading.name,
-            "source_key": reading.source_key,
-            "size": reading.end,
-            "resume_offset": reading.end if reading.unfinished is None else reading.unfinished,
-            "content_hash": digests.content.hexdigest(),
-            "stored_hash": digests.stored.hexdigest(),
-            "head_hash": reading.head_hash,
-            "compression": reading.opened.compression,
-            "container": reading.container,
-            **vars(reading.counts),
-            "duplicates": reading.duplicates,
-            "responses": reading.responses,
-            "ingest_id": self.staging.ingest_id,
-            "ingested_at": self.now,
-        }
-        return ledger.grown(rows[reading.source_key], row, reading.again) if reading.known else row
-
     def report(self, seconds: float) -> IngestReport:
-        counts = [
-            SourceCount(
-                source=reading.source.name,
-                size=reading.end if not reading.is_known or reading.known is None else reading.known.size,
-                new_bytes=reading.end - reading.start,
-                container=reading.container,
-                compression=reading.opened.compression if reading.opened else "none",
-                known=reading.is_known,
-                duplicates=reading.duplicates,
-                responses=reading.responses,
-                **vars(reading.counts),
-            )
-            for reading in self.readings
-        ]
+        counts = [reading.count() for reading in self.readings]
         ingest_id = self.staging.ingest_id if self.committed else None
         return IngestReport(self.store.path, ingest_id, counts, seconds, self.questions.notes)

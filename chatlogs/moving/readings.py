@@ -1,0 +1,120 @@
+"""One source while it is read: what is known of it, how far it was read, and what came of it."""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from chatlogs.moving import ledger
+from chatlogs.moving.ledger import Known, Row
+from chatlogs.reading.blocks import Reader
+from chatlogs.reading.lines import Block
+from chatlogs.reading.opening import Opened, open_source
+from chatlogs.reading.sources import Source
+from chatlogs.tally import Counts, SourceCount
+
+if TYPE_CHECKING:
+    from chatlogs.moving.assemble import Assembler
+    from chatlogs.normalizing.tables.partials import Partials
+
+
+@dataclass
+class Reading:
+    """known: the log that this one is, or begins with; is_known: it is nothing more than that.
+
+    counts: of what was read now; again: of a last line that had no line end then, as it was counted then.
+    start, end: from which byte to which it was read now. unfinished: where a last line begins that may go on.
+    """
+
+    source: Source
+    known: Known | None
+    source_key: int
+    head_hash: str
+    opened: Opened | None = None
+    reader: Reader | None = None
+    assembler: Assembler | None = None
+    counts: Counts = field(default_factory=Counts)
+    again: Counts = field(default_factory=Counts)
+    container: str = "jsonl"
+    line_base: int = 0
+    start: int = 0
+    end: int = 0
+    unfinished: int | None = None
+    responses: int = 0
+    duplicates: int = 0
+    is_known: bool = False
+
+    @property
+    def name(self) -> str:
+        """The log's name in the store: what it was called when it was first read."""
+        return self.known.source if self.known is not None else self.source.name
+
+    def open(self, before: Reading | None, block_bytes: int, buffers: list[mmap.mmap]) -> Reader:
+        """The reader of what is new; `before` read, in this run, what the log begins with."""
+        from chatlogs.moving.assemble import Assembler
+
+        self.assembler = Assembler(numbered=before.assembler.numbered if before and before.assembler else 0)
+        self.opened = open_source(self.source)
+        self.reader = Reader(self.opened, block_bytes=block_bytes, buffers=buffers)
+        self.start = self.end = self.known.resume_offset if self.known else 0
+        self.reader.skip(self.start)
+        self.line_base = self.reader.lines_skipped
+        return self.reader
+
+    def take(self, block: Block, partials: Partials, container: str | None) -> None:
+        """Count what came of the block, which follows those that were taken before. container: as it was asked for."""
+        if self.known is not None and block.offset == self.start:
+            unfinished = memoryview(block.data)[: self.known.size - self.start]
+            self.again = ledger.read_again(bytes(unfinished))
+        if block.last:
+            self.unfinished = partials.unfinished
+        if partials.counts.records:
+            self.container = container or partials.container
+        self.counts += partials.counts
+        self.line_base += partials.physical_lines
+        self.end = block.offset + block.size
+
+    def known_now(self) -> Known:
+        """What is known of the log once all of it was read."""
+        assert self.opened is not None and self.reader is not None
+        digest = self.opened.digests.content.hexdigest()
+        size = self.reader.position
+        return Known(self.name, self.source_key, size, size, digest, self.head_hash)
+
+    def ledger_row(self, old: Row | None, ingest_id: str, now: datetime) -> Row:
+        """The log's row of `sources`; old: the one that it replaces."""
+        assert self.opened is not None
+        digests = self.opened.digests
+        row = {
+            "source": self.name,
+            "source_key": self.source_key,
+            "size": self.end,
+            "resume_offset": self.end if self.unfinished is None else self.unfinished,
+            "content_hash": digests.content.hexdigest(),
+            "stored_hash": digests.stored.hexdigest(),
+            "head_hash": self.head_hash,
+            "compression": self.opened.compression,
+            "container": self.container,
+            **vars(self.counts),
+            "duplicates": self.duplicates,
+            "responses": self.responses,
+            "ingest_id": ingest_id,
+            "ingested_at": now,
+        }
+        return ledger.grown(old, row, self.again) if old is not None else row
+
+    def count(self) -> SourceCount:
+        """What the report says of it."""
+        return SourceCount(
+            source=self.source.name,
+            size=self.end if not self.is_known or self.known is None else self.known.size,
+            new_bytes=self.end - self.start,
+            container=self.container,
+            compression=self.opened.compression if self.opened else "none",
+            known=self.is_known,
+            duplicates=self.duplicates,
+            responses=self.responses,
+            **vars(self.counts),
+        )
