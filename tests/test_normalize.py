@@ -233,6 +233,12 @@ AGREEMENTS = {
         b'{"id":"c1","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[],'
         b'"usage":{"total_tokens":3},}',
     ),
+    "two entries of one choice, each with the role": lines(
+        HEL,
+        chunk(obj(role="assistant", content=""), id="c2").replace(
+            b'"choices":[', b'"choices":[{"index":0,"delta":{"role":"assistant"}},'
+        ),
+    ),
     "a trailing comma": lines(HEL[:-1] + b",}", LO),
     "a NaN": lines(HEL[:-1] + b',"usage":{"total_tokens":NaN}}', LO),
     "a key twice": lines(

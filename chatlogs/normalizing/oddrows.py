@@ -67,6 +67,8 @@ def _row(piece: Piece, transcript: int) -> dict[str, Any] | None:
         return None
     if (piece.created or 0) % _SECOND or (piece.usage is not None and is_placeholder(piece.usage)):
         return None
+    if piece.role_repeats:  # it holds two entries of its choice
+        return None
     if not says_only(piece, _IN_A_ROW) and not (says_only(piece, _HELD) and is_plain([*filter(None, _beside(piece))])):
         return None
     texts = (*_texts_of_piece(piece), *_texts_of_choice(choice))
