@@ -77,7 +77,7 @@ def make_tables(store: str) -> None:
 
 
 def _made(store: str, name: str, versions: Mapping[str, int]) -> int:
-    """The version of the table that has its file without rows."""
+    """The table's version with its file without rows in it; both are made unless they are there."""
     from deltalake import DeltaTable
 
     table = TABLES[name]

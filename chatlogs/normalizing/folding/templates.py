@@ -57,7 +57,7 @@ class Hole:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A field that has no column of its own, at one of LEVELS: its name, and where its value stands."""
+    """A field that has no column of its own: its level, such as TOP, its name, and where its value stands."""
 
     level: str
     name: str

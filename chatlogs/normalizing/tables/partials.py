@@ -91,6 +91,6 @@ class Partials:
     bodies_closed: int = 0
     first_record: int | None = None  # line of the first and last record
     last_record: int | None = None
-    unfinished: int | None = None  # offset of a last line without line end that could not be read
+    unfinished: int | None = None  # offset of a last line without line end that says nothing yet
     container: str = "jsonl"
     exact: dict[int, Piece] = field(default_factory=dict)  # unfinished pieces of which the tables cannot hold all
