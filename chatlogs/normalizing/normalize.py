@@ -6,7 +6,7 @@ Pure and picklable: the same bytes give the same tables in any thread, process o
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import duckdb
 import numpy as np
@@ -47,9 +47,22 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
         return _document(block, found)
     lines = scan(block)
     timed.mark(lines, found.arrivals)
-    _set_cut_lines_aside(lines)
     fast = fast and not asked.each_record
-    more, taken = wrapped.read(lines, asked, normalize) if fast else ({}, [])
+    _set_cut_lines_aside(lines)
+    more, taken = wrapped.read(lines, asked, normalize_bare) if fast else ([], [])
+    return _normalized(lines, found, more, taken, fast=fast)
+
+
+def normalize_bare(lines: Lines) -> Partials:
+    """The same of lines that are no wrappers, wherever in a block they stand."""
+    _set_cut_lines_aside(lines)
+    return _normalized(lines, careful.Found(), [], [], fast=True)
+
+
+def _normalized(
+    lines: Lines, found: careful.Found, more: Sequence[dict[str, pa.Table]], taken: list[int], *, fast: bool
+) -> Partials:
+    """The yield of the lines, of which some were taken already, with more tables."""
     lines.kind[taken] = TAKEN
     if fast and bool(np.any(lines.kind == OBJECT)):
         tables = _read_fast(lines, found)
@@ -60,7 +73,7 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
         tables = _no_pieces()
     lines.kind[taken] = OBJECT
     if more:
-        tables = {name: pa.concat_tables([tables[name], more[name]]) for name in PIECES}
+        tables = {name: pa.concat_tables([tables[name], *(part[name] for part in more)]) for name in PIECES}
     slow = list(careful.folded(lines, found.pieces))
     partials = _partials(lines, _with(tables, lines, slow), found)
     partials.exact = {len(lines) + i: placed.exact for i, placed in enumerate(slow) if placed.exact is not None}

@@ -60,6 +60,7 @@ class Lines:
     transcript: number of the SSE body the line belongs to, counted from 0 in this block, or NO_TRANSCRIPT.
     clean: the line has no control character but those that end it.
     bodies_closed: how many bodies ended with [DONE] in this block.
+    quotes: where the quotes of the block are that no backslash escapes, if that is known already.
     """
 
     block: Block
@@ -70,6 +71,7 @@ class Lines:
     transcript: npt.NDArray[np.int32]
     clean: npt.NDArray[np.bool_]
     bodies_closed: int = 0
+    quotes: npt.NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.begin)

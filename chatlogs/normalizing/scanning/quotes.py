@@ -25,21 +25,29 @@ class Quotes:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._data = np.frombuffer(lines.block.data, np.uint8)
-        self.place: _Places = np.empty(0, np.int32)  # as wide as an offset within a string view
+        known = lines.quotes
+        self.place: _Places = np.empty(0, np.int32) if known is None else known  # as wide as an offset in string views
         self.first = np.zeros(len(lines), np.int64)
         self.count = np.zeros(len(lines), np.int64)
 
     def look(self, line: Ints) -> None:
         """Find the quotes of these lines, given in order, in which nobody looked before."""
         start, end = self._lines.start[line], self._lines.end[line]
+        if self._lines.quotes is not None:
+            self._note(line, self.place, 0)
+            return
         if int((end - start).sum()) > _MOST * self._lines.block.size:
             place = _quotes(self._data, self._lines.block.size)
         else:
             place = _quotes_in_lines(self._data, start, end)
-        first = np.searchsorted(place, start.astype(np.int32))
-        self.count[line] = np.searchsorted(place, end.astype(np.int32)) - first
-        self.first[line] = first + len(self.place)
+        self._note(line, place, len(self.place))
         self.place = np.concatenate([self.place, place]) if len(self.place) else place
+
+    def _note(self, line: Ints, place: _Places, before: int) -> None:
+        """Which of these quotes are those of the lines; so many stand before them."""
+        first = np.searchsorted(place, self._lines.start[line].astype(np.int32))
+        self.count[line] = np.searchsorted(place, self._lines.end[line].astype(np.int32)) - first
+        self.first[line] = first + before
 
 
 def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> _Places:

@@ -65,7 +65,7 @@ class Structure:
         quotes = Quotes(lines)
         quotes.look(np.arange(len(lines)))
         good = chosen[lines.clean[chosen] & (quotes.count[chosen] & 1 == 0)]
-        place = quotes.place
+        self.quotes = place = quotes.place
         if int(quotes.count[good].sum()) < len(place):
             place = place[ranges(quotes.first[good], quotes.count[good])]
         self.opens, self.closes = place[0::2].copy(), place[1::2].copy()

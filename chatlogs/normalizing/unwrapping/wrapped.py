@@ -10,20 +10,19 @@ from __future__ import annotations
 import operator
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from chatlogs.normalizing.records.finishing import is_plain
 from chatlogs.normalizing.records.piece import COMPLETION, STREAM, Piece
 from chatlogs.normalizing.records.requests import OF_REQUEST, add_request, apply_facts
-from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.tables.partials import PIECES, Partials
+from chatlogs.normalizing.unwrapping.beside import Taken, beside
 from chatlogs.normalizing.unwrapping.cells import decoded
 from chatlogs.normalizing.unwrapping.facts import OF_FACTS
 from chatlogs.normalizing.unwrapping.outside import Outside
@@ -31,18 +30,16 @@ from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import Envelope
-from chatlogs.reading.lines import OBJECT, Block, Ints, Lines
+from chatlogs.reading.lines import OBJECT, Block, Lines, scan
 from chatlogs.schema import TIME
 from chatlogs.values import as_json
 
 Tables = dict[str, pa.Table]
-Normalize = Callable[[Block], Partials]
+Normalize = Callable[[Lines], Partials]
 
 _SAMPLE = 16  # lines that tell whether a log is one of wrappers
 _CARRIERS = ("response", "body", "completion", "output", "response_body", "chunks", "sse", "response_text")
 _FACTS = tuple(dict.fromkeys((*OF_REQUEST, *OF_FACTS)))
-_OWN = ("temperature", "top_p", "seed", "metadata", "request", "error_code", "error_type", "error_message",
-        "status_code")  # fmt: skip
 _TYPES = {
     c.name: pa.int64() if c.type == TIME else PIECES["completions"].arrow().field(c.name).type
     for c in PIECES["completions"].columns
@@ -58,49 +55,52 @@ _CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index
 
 
 @dataclass
-class _Unwrapped:
-    """The wrapped lines that were taken, the bare lines in them, and what the wrappers say."""
+class _OneByOne:
+    """The wrapped lines that were taken one by one, the answers in them as bare lines, and what the wrappers say."""
 
     lines: list[int] = field(default_factory=list)
     chunks: list[int] = field(default_factory=list)  # how many each holds; 0 for a completion
-    facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS, of lines read one by one
+    facts: list[tuple[Any, ...]] = field(default_factory=list)  # values of _FACTS
     flags: list[frozenset[str]] = field(default_factory=list)
     messages: list[pa.Table] = field(default_factory=list)
     bare: list[bytes] = field(default_factory=list)
     shells: Shells = field(default_factory=Shells)
 
-    def begins(self) -> Ints:
-        """The number of the first bare line of each."""
-        count = np.array(self.chunks) + 1
-        return np.cumsum(count) - count
-
-    def said(self, alike: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-        """The columns of _FACTS, of the lines read together and then of those read one by one."""
-        apart = zip(*self.facts, strict=True) if self.facts else [()] * len(_FACTS)
-        columns = {name: pa.array(values, _TYPES[name]) for name, values in zip(_FACTS, apart, strict=True)}
-        return {name: pa.concat_arrays([alike[name], of]) if name in alike else of for name, of in columns.items()}
+    def taken(self, source: str) -> Taken:
+        """The same, in columns."""
+        said = zip(_FACTS, zip(*self.facts, strict=True), strict=True)
+        columns = {name: pa.array(values, _TYPES[name]) for name, values in said}
+        answers = scan(Block.of(b"".join(self.bare), source=source, last=False))
+        count = np.array(self.chunks) + 1  # behind the chunks of a body stands its end
+        return Taken(self.lines, self.chunks, answers, np.cumsum(count) - count, columns, self.flags, self.messages)
 
 
-def read(lines: Lines, asked: Asked, normalize: Normalize) -> tuple[Tables, list[int]]:
+def read(lines: Lines, asked: Asked, normalize_bare: Normalize) -> tuple[list[Tables], list[int]]:
     """Pieces of the wrapped lines that are plain, and the numbers of these lines; nothing for a log of bare ones."""
     records = np.flatnonzero(lines.kind == OBJECT)
     sample = records[:: max(1, len(records) // _SAMPLE)].tolist()
     if not sample or sum(_may_wrap(lines.text(line)) for line in sample) * 2 <= len(sample):
-        return {}, []
+        return [], []
     if not hasattr(_worker, "outside"):
         _worker.outside = Outside()
     alike = _worker.outside.take(lines, records, asked)
-    found = _Unwrapped(alike.lines, alike.chunks, [], alike.flags, alike.messages, alike.bare)
-    for line in records[~np.isin(records, found.lines)].tolist():
+    parts = [] if alike is None else [alike]
+    left = records if alike is None else records[~np.isin(records, alike.lines)]
+    apart = _OneByOne()
+    for line in left.tolist():
         text = lines.text(line)
         if _may_wrap(text):
-            _take(text, line, asked, found)
-    if not found.lines:
-        return {}, []
-    partials = normalize(Block.of(b"".join(found.bare), source=lines.block.source, last=False))
-    if partials.counts.repaired:
-        return {}, []  # nothing tells which of the wrappers it was
-    return _beside(lines, partials, found, found.said(alike.said))
+            _take(text, line, asked, apart)
+    if apart.lines:
+        parts.append(apart.taken(lines.block.source))
+    tables, numbers = [], []
+    for part in parts:
+        partials = normalize_bare(part.answers)
+        if not partials.counts.repaired:  # else nothing tells which of the wrappers it was
+            pieces, wrappers = beside(lines, partials, part)
+            tables.append(pieces)
+            numbers += wrappers
+    return tables, numbers
 
 
 def _may_wrap(text: bytes) -> bool:
@@ -109,7 +109,7 @@ def _may_wrap(text: bytes) -> bool:
     return at > 0 and text.count(b"{", 0, at) > 1
 
 
-def _take(text: bytes, line: int, asked: Asked, found: _Unwrapped) -> None:
+def _take(text: bytes, line: int, asked: Asked, found: _OneByOne) -> None:
     holder = _Holder()
     try:
         shallow = holder.value_of(text, 0)
@@ -228,72 +228,3 @@ def _parts_of(text: bytes) -> dict[str, bytes]:
 def _part_of_answer(name: str, part: bytes) -> Any:
     """The value where a wrapper may be looked for something, or where a key may stand twice in it; else None."""
     return None if name in ANSWER_FIELDS and part[:1] not in (b"{", b"[") else decoded(part)
-
-
-def _beside(
-    lines: Lines, partials: Partials, found: _Unwrapped, said: Mapping[str, pa.Array]
-) -> tuple[Tables, list[int]]:
-    """The pieces of the bare lines at the place of their wrappers, with what these say."""
-    responses = partials.tables["completions"]
-    begins = found.begins()
-    at = np.searchsorted(begins, np.asarray(responses["line_number"]), side="right") - 1
-    good = _good(responses, partials, found, begins, at)
-    kept = good[at]
-    responses = responses.filter(pa.array(kept))
-    at = at[kept]
-    wrappers = np.array(found.lines)[at]
-    numbers = pa.array(wrappers)
-    old = responses["piece"].combine_chunks()
-    offsets = lines.block.offset + lines.begin[wrappers]
-    streamed = np.array(found.chunks)[at] > 0
-    given = {
-        "piece": numbers, "line_number": numbers, "last_line": numbers, "byte_offset": pa.array(offsets),
-        "last_offset": pa.array(offsets), "transcript": pa.array(offsets, mask=~streamed),
-        "part": pa.array(np.zeros(len(wrappers), np.int64)),
-    }  # fmt: skip
-    for name, values in said.items():
-        if values.null_count < len(values):
-            own = responses[name].combine_chunks()
-            given[name] = pc.coalesce(own, values.take(pa.array(at)).cast(own.type))
-    given["flags"] = _flags(responses["flags"], [found.flags[i] for i in at.tolist()])
-    schema = PIECES["completions"].arrow()
-    tables = {"completions": pa.table([given.get(f.name, responses[f.name]) for f in schema], schema=schema)}
-    for name, table in partials.tables.items():
-        if name != "completions":
-            place = pc.index_in(table["piece"].combine_chunks(), old)
-            table = table.set_column(
-                table.schema.get_field_index("piece"), table.schema.field("piece"), numbers.take(place)
-            )
-            tables[name] = table.filter(pc.is_valid(place))
-    messages = pa.concat_tables([_MESSAGES.empty_table(), *found.messages])
-    kept_messages = np.isin(np.asarray(messages["piece"]), wrappers)
-    tables["messages"] = messages if kept_messages.all() else messages.filter(pa.array(kept_messages))
-    return tables, wrappers.tolist()
-
-
-def _flags(own: pa.ChunkedArray, more: Sequence[frozenset[str]]) -> pa.Array:
-    """The flags of responses and those of their wrappers, which are of few sorts."""
-    sorts = {flags: place for place, flags in enumerate(dict.fromkeys(more))}
-    if own.null_count < len(own):
-        both = zip(own.to_pylist(), more, strict=True)
-        return pa.array([sorted({*(flags or ()), *others}) or None for flags, others in both], own.type)
-    known = pa.array([sorted(flags) or None for flags in sorts], own.type)
-    return known.take(pa.array([sorts[flags] for flags in more], pa.int64()))
-
-
-def _good(responses: pa.Table, partials: Partials, found: _Unwrapped, begins: Ints, at: Ints) -> Bools:
-    """Which wrappers hold one answer that was read whole, and that says nothing of what the wrapper says."""
-    count = len(found.lines)
-    good = np.bincount(at, minlength=count) == 1
-    for line in partials.rejects["line_number"].to_pylist():
-        good[np.searchsorted(begins, line, side="right") - 1] = False
-    told = np.zeros(len(responses), bool)
-    for name in _OWN:
-        told |= np.asarray(pc.is_valid(responses[name]))
-    chunks = np.asarray(pc.fill_null(responses["chunk_count"], 0))
-    told |= chunks != np.array(found.chunks)[at]  # a line that was logged twice, or an answer of another form
-    told |= np.asarray(pc.not_equal(responses["form"], "stream")) & (np.array(found.chunks)[at] > 0)
-    if pc.any(pc.is_valid(responses["flags"])).as_py():
-        told |= np.array(["id_varies" in (flags or ()) for flags in responses["flags"].to_pylist()])
-    good[at[told]] = False
-    return good
