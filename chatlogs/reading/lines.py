@@ -13,13 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+# Bytes looked at together: few enough for the cache, and so many that threads seldom wait for each other between two
+# steps, each of which lets another thread run.
+WINDOW = 1 << 20
 PADDING = 128  # bytes kept free behind a block, so that as many can be read at any of its offsets
 
 BLANK, IGNORABLE, OBJECT, ODD = 0, 1, 2, 3
 NO_TRANSCRIPT = -1
 
 _LF, _CR, _SPACE, _D, _BRACE = 0x0A, 0x0D, 0x20, 0x64, 0x7B
-_WINDOW = 1 << 17  # compares within the cache
 _LINES_AT_ONCE = 64  # looked at together, up to the first where something is wrong
 _DATA = b"data:"
 _DONE = b"[DONE]"
@@ -115,9 +117,9 @@ def scan(block: Block) -> Lines:
 
 def _controls(data: npt.NDArray[np.uint8], size: int) -> Ints:
     """Where the control characters are."""
-    found, is_control = [np.empty(0, np.int64)], np.empty(_WINDOW, bool)
-    for offset in range(0, size, _WINDOW):
-        window = data[offset : min(offset + _WINDOW, size)]
+    found, is_control = [np.empty(0, np.int64)], np.empty(WINDOW, bool)
+    for offset in range(0, size, WINDOW):
+        window = data[offset : min(offset + WINDOW, size)]
         place = np.less(window, _SPACE, out=is_control[: len(window)]).nonzero()[0]
         place += offset
         found.append(place)

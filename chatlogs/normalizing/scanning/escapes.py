@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from chatlogs.normalizing.scanning.words import Bools, Words, ranges
-from chatlogs.reading.lines import Ints
+from chatlogs.reading.lines import WINDOW, Ints
 
-_WINDOW = 1 << 17  # compares within the cache
 _BACKSLASH, _U = 0x5C, 0x75
 _MEANT = np.arange(256, dtype=np.uint8)
 for _letter, _byte in zip(b"bfnrt", b"\b\f\n\r\t", strict=True):
@@ -30,9 +29,9 @@ class Escapes:
     def __init__(self, words: Words, size: int) -> None:
         self._words = words
         self._data = data = np.frombuffer(words.data, np.uint8)
-        found, is_one = [np.empty(0, np.int64)], np.empty(_WINDOW, bool)
-        for offset in range(0, size, _WINDOW):
-            window = data[offset : min(offset + _WINDOW, size)]
+        found, is_one = [np.empty(0, np.int64)], np.empty(WINDOW, bool)
+        for offset in range(0, size, WINDOW):
+            window = data[offset : min(offset + WINDOW, size)]
             found.append(np.equal(window, _BACKSLASH, out=is_one[: len(window)]).nonzero()[0] + offset)
         self.place = np.concatenate(found)
 

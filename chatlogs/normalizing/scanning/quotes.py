@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from chatlogs.reading.lines import Ints, Lines
+from chatlogs.reading.lines import WINDOW, Ints, Lines
 
 _QUOTE, _BACKSLASH = 0x22, 0x5C
-_WINDOW = 1 << 17  # compares within the cache
 _MOST = 1 / 2  # of a block; for more than that all of it is searched
 
 _Bytes = npt.NDArray[np.uint8]
@@ -62,9 +61,9 @@ def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> _Places:
 
 def _quotes(data: _Bytes, size: int) -> _Places:
     """Where quotes are that no backslash escapes."""
-    found, is_quote = [np.empty(0, np.int32)], np.empty(_WINDOW, bool)
-    for offset in range(0, size, _WINDOW):
-        window = data[offset : min(offset + _WINDOW, size)]
+    found, is_quote = [np.empty(0, np.int32)], np.empty(WINDOW, bool)
+    for offset in range(0, size, WINDOW):
+        window = data[offset : min(offset + WINDOW, size)]
         place = np.equal(window, _QUOTE, out=is_quote[: len(window)]).nonzero()[0]
         place += offset
         behind_backslash = data[place - 1] == _BACKSLASH

@@ -20,7 +20,7 @@ from chatlogs.normalizing.scanning.escapes import Escapes
 from chatlogs.normalizing.scanning.quotes import Quotes
 from chatlogs.normalizing.scanning.words import Bools, Words, ranges
 from chatlogs.reading.decoding import DEPTH_LIMIT
-from chatlogs.reading.lines import Ints, Lines
+from chatlogs.reading.lines import WINDOW, Ints, Lines
 
 NOTHING, TEXT, EMPTY_TEXT, OBJECT, EMPTY_OBJECT, LIST, EMPTY_LIST, TRUE, FALSE, NULL, NUMBER = range(11)
 _EMPTY = np.arange(NUMBER + 1, dtype=np.uint8)
@@ -29,7 +29,6 @@ _KINDS = np.full(256, NOTHING, np.uint8)
 for _byte, _kind in ((b'"', TEXT), (b"{", OBJECT), (b"[", LIST), (b"t", TRUE), (b"f", FALSE), (b"n", NULL)):
     _KINDS[_byte[0]] = _kind
 _KINDS[list(b"-0123456789")] = NUMBER
-_WINDOW = 1 << 17  # compares within the cache
 _AT_ONCE = 64  # lines judged together, and one by one where something is wrong
 _SPACE, _COMMA, _ZERO, _COLON, _E, _OPEN = 0x20, 0x2C, 0x30, 0x3A, 0x65, 0x7B
 _LEAST_EXPONENT, _MOST_DIGITS = 5, 300  # of what stands between two texts
@@ -245,9 +244,9 @@ def _is_json(text: memoryview, count: int) -> bool:
 def _brackets(data: _Bytes, size: int) -> Any:
     """Where brackets are, in texts or outside of them."""
     found = [np.empty(0, np.int32)]
-    folded, hit = np.empty(_WINDOW, np.uint8), np.empty(_WINDOW, bool)
-    for offset in range(0, size, _WINDOW):
-        window = data[offset : min(offset + _WINDOW, size)]
+    folded, hit = np.empty(WINDOW, np.uint8), np.empty(WINDOW, bool)
+    for offset in range(0, size, WINDOW):
+        window = data[offset : min(offset + WINDOW, size)]
         some, is_one = folded[: len(window)], hit[: len(window)]
         np.bitwise_or(window, _SPACE, out=some)  # [ and ] become { and }
         np.subtract(some, _OPEN, out=some)

@@ -15,7 +15,7 @@ Bools = npt.NDArray[np.bool_]
 _Words = npt.NDArray[np.uint64]
 
 _SIZE = 8
-_SLICE = 8192  # places looked at together, so that what is computed of them stays in the cache
+_SLICE = 1 << 15  # places looked at together, so that what is computed of them stays in the cache
 _MOST_WORDS = PADDING // _SIZE  # looked at together of a text: some of them may stand behind the block
 _INLINE = 12  # a string view this short holds its text itself
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(_SIZE + 1)], np.uint64)  # the first bytes of a word
