@@ -31,7 +31,7 @@ from chatlogs.tally import Counts
 
 _worker = threading.local()
 TAKEN = 4  # the kind of a line that has been read already
-_MAY_END = np.frombuffer(b"} \t\r", np.uint8)
+_MAY_END = np.isin(np.arange(256), list(b"} \t\r"))
 _UNFINISHED = Reject(
     "truncated_line", "The log ends in the middle of this line; it is read again when the log has grown."
 )
@@ -90,7 +90,7 @@ def _set_cut_lines_aside(lines: Lines) -> None:
     """Lines that end before their last brace are no JSON: SQL, which reads all or nothing, need not find out."""
     data = np.frombuffer(lines.block.data, np.uint8)
     last = data[np.maximum(lines.end - 1, 0)]
-    lines.kind[(lines.kind == OBJECT) & ~np.isin(last, _MAY_END)] = ODD
+    lines.kind[(lines.kind == OBJECT) & ~_MAY_END[last]] = ODD
 
 
 def _with(tables: dict[str, pa.Table], lines: Lines, slow: list[careful.Placed]) -> dict[str, pa.Table]:

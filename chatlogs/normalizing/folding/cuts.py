@@ -21,7 +21,7 @@ from chatlogs.reading.lines import Ints
 PADDING = "obfuscation"
 _QUOTE, _BACKSLASH = 0x22, 0x5C
 _MOST_RULERS = 32
-_SLICE = 16384  # lines looked at together, so that what is computed of them stays in the cache
+_SLICE = 1 << 16  # lines looked at together, so that what is computed of them stays in the cache
 
 
 @dataclass

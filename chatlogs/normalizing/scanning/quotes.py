@@ -51,8 +51,10 @@ class Quotes:
 
 def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> _Places:
     """The quotes of lines here and there, found in a copy where they stand side by side."""
-    copied = [data[at:until] for at, until in zip(start.tolist(), end.tolist(), strict=True)]
-    copy = np.concatenate([np.empty(0, np.uint8), *copied])
+    view = memoryview(data)
+    copy = np.frombuffer(
+        b"".join([view[at:until] for at, until in zip(start.tolist(), end.tolist(), strict=True)]), np.uint8
+    )
     ends = np.cumsum(end - start)
     place = _quotes(copy, len(copy))
     line = np.searchsorted(ends, place, side="right")

@@ -27,7 +27,8 @@ _PAIRS = (
     (np.uint64(0x00FF00FF00FF00FF), np.uint64(6553601), np.uint64(16)),
     (np.uint64(0x0000FFFF0000FFFF), np.uint64(42949672960001), np.uint64(32)),
 )
-_ESCAPE = np.uint64(int.from_bytes(b"\\u", "little"))
+_ESCAPE, _ESCAPE_SIZE = np.uint64(int.from_bytes(b"\\u", "little")), len("\\uXXXX")
+_BACKSLASHES = np.uint64(0x5C) * _ONES
 MOST_DIGITS = 2 * _SIZE
 
 
@@ -106,9 +107,11 @@ class Words:
         r"""Where a \uXXXX may have begun before the end that needs more digits than stand there."""
         word = self._words[end - _SIZE]
         found = np.zeros(len(end), bool)
-        for behind in range(2, 6):
+        rows = np.flatnonzero(_has_zero(word ^ _BACKSLASHES | _MASKS[_SIZE - _ESCAPE_SIZE + 1]))
+        word, size = word[rows], end[rows] - start[rows]
+        for behind in range(2, _ESCAPE_SIZE):
             is_there = (word >> np.uint64(_SIZE * (_SIZE - behind))) & _MASKS[2] == _ESCAPE
-            found |= is_there & (end - start >= behind)
+            found[rows] |= is_there & (size >= behind)
         return found
 
     def are_numbers(self, start: Ints, end: Ints) -> Bools:
