@@ -51,10 +51,9 @@ class Quotes:
 
 def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> _Places:
     """The quotes of lines here and there, found in a copy where they stand side by side."""
-    view = memoryview(data)
-    copy = np.frombuffer(
-        b"".join([view[at:until] for at, until in zip(start.tolist(), end.tolist(), strict=True)]), np.uint8
-    )
+    view = data.data
+    copied = b"".join([view[at:until] for at, until in zip(start.tolist(), end.tolist(), strict=True)])
+    copy = np.frombuffer(copied, np.uint8)
     ends = np.cumsum(end - start)
     place = _quotes(copy, len(copy))
     line = np.searchsorted(ends, place, side="right")
