@@ -109,9 +109,7 @@ def scan(block: Block) -> Lines:
     if len(odd):
         _read_sse(lines, data, odd)
         _read_white_space(lines)
-        _mark_invalid(lines)
-    elif not _is_utf8(block.data, block.size):
-        _mark_invalid(lines)
+    _mark_invalid(lines)
     return lines
 
 
@@ -174,30 +172,44 @@ def _read_white_space(lines: Lines) -> None:
                 lines.kind[i] = OBJECT
 
 
-def _is_utf8(data: bytes | bytearray | mmap.mmap, size: int) -> bool:
-    offsets = pa.py_buffer(np.array([0, size], np.int32))
-    whole = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data))
+def _texts(data: bytes | bytearray | mmap.mmap, borders: Ints) -> pa.StringArray:
+    """What stands between these borders."""
+    offsets = pa.py_buffer(borders.astype(np.int32))
+    return pa.StringArray.from_buffers(len(borders) - 1, offsets, pa.py_buffer(data))
+
+
+def _are_utf8(texts: pa.StringArray) -> bool:
     try:
-        whole.validate(full=True)
+        texts.validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True
 
 
 def _mark_invalid(lines: Lines) -> None:
-    """Lines that are not UTF-8 are odd; a decoder of bytes looks at each of them alone."""
-    if _is_utf8(lines.block.data, lines.block.size):
+    """Lines that are not UTF-8 are odd."""
+    block = lines.block
+    if _are_utf8(_texts(block.data, np.array([0, block.size]))):
         return
+    texts = _texts(block.data, np.append(lines.begin[::_LINES_AT_ONCE], block.size))
+    for number in range(len(texts)):
+        if not _are_utf8(texts.slice(number, 1)):
+            first = number * _LINES_AT_ONCE
+            _mark_invalid_among(lines, first, min(first + _LINES_AT_ONCE, len(lines)))
+
+
+def _mark_invalid_among(lines: Lines, first: int, after: int) -> None:
+    """The same of these lines: a decoder tells in which of them the first error is, and goes on behind it."""
     data = memoryview(lines.block.data)
-    first = 0
-    while first < len(lines):
-        after = min(first + _LINES_AT_ONCE, len(lines))
+    end = lines.end[after - 1]
+    while first < after:
         start = int(lines.begin[first])
         try:
-            str(data[start : lines.end[after - 1]], "utf-8")
+            str(data[start:end], "utf-8")
         except UnicodeDecodeError as error:
             broken = int(np.searchsorted(lines.begin, start + error.start, side="right")) - 1
             if lines.kind[broken] == OBJECT:
                 lines.kind[broken] = ODD
-            after = broken + 1
-        first = after
+            first = broken + 1
+        else:
+            return

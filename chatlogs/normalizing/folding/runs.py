@@ -58,13 +58,21 @@ class Runs:
         """Where these lines were cut; the template is any of theirs."""
         return self.cuts.where(np.searchsorted(self.cuts.line, line))
 
+    def texts(self, line: Ints) -> pa.StringArray:
+        """What these lines, which may be many, add as it is written."""
+        place = np.empty(len(self.matcher.lines), np.int64)
+        place[self.cuts.line] = np.arange(len(self.cuts.line))
+        some = place[line]
+        return self.matcher.words.views(self.cuts.text_start[some], self.cuts.text_end[some]).cast(pa.string())
+
     def members(self, first_lines: Ints) -> tuple[Ints, Ints]:
-        """All lines, in order, of the runs that begin in these lines; and the first line of each one's run."""
+        """All lines, in order, of the runs that begin in these lines; and the run of each one, by its place here."""
         rows = np.searchsorted(self.found["first_line"].to_numpy(), first_lines)
         lists = self.found["lines"].combine_chunks().take(pa.array(rows))
-        line = lists.flatten().to_numpy()
-        order = np.argsort(line)
-        return line[order], np.repeat(first_lines, lists.value_lengths().to_numpy())[order]
+        run_of = np.full(len(self.matcher.lines), -1)
+        run_of[lists.flatten().to_numpy()] = np.repeat(np.arange(len(rows)), lists.value_lengths().to_numpy())
+        line = np.flatnonzero(run_of >= 0)
+        return line, run_of[line]
 
     def lines_of(self, first_lines: Ints) -> dict[int, list[int]]:
         """The lines of the runs that begin in these lines, by these."""

@@ -23,11 +23,13 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
     numbers = streams.chunks.numbers
     rows = np.flatnonzero(tangled)
     is_run = streams.chunks.cut[rows] & (numbers["chunks"][rows] > 1)
-    line, first = runs.members(numbers["line"][rows[is_run]])
-    row = np.concatenate([rows[np.searchsorted(numbers["line"][rows], first)], rows[~is_run]])
-    line = np.concatenate([line, numbers["line"][rows[~is_run]]])
-    order = np.lexsort((line, streams.number[row]))
-    line, row = line[order], row[order]
+    of_runs, run = runs.members(numbers["line"][rows[is_run]])
+    row_of = np.full(len(runs.matcher.lines), -1)
+    row_of[of_runs] = rows[is_run][run]
+    row_of[numbers["line"][rows[~is_run]]] = rows[~is_run]
+    line = np.flatnonzero(row_of >= 0)
+    line = line[np.argsort(streams.number[row_of[line]], kind="stable")]
+    row = row_of[line]
     starts = np.flatnonzero(np.diff(row, prepend=-1))
     counts = np.diff(starts, append=len(row))
     table = streams.chunks.table.take(pa.array(row[starts]))
@@ -51,8 +53,7 @@ def _fragments(runs: Runs, line: Ints, starts: Ints, counts: Ints) -> tuple[pa.A
     """What the lines of each stretch add, as it is written: joined, the first and the last of it."""
     offsets = np.concatenate([[0], np.cumsum(counts)])
     places = np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1])
-    cuts = runs.borders(line[places])
-    each = runs.matcher.words.views(cuts.text_start, cuts.text_end).cast(pa.string())
+    each = runs.texts(line[places])
     lists = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), each)
     first, last = each.take(pa.array(offsets[:-1])), each.take(pa.array(offsets[1:] - 1))
     return pc.binary_join(lists, ""), first, last
