@@ -6,6 +6,7 @@ never on where a block was cut. Lines end at LF only; a CR before it is white sp
 
 from __future__ import annotations
 
+import dataclasses
 import mmap
 from dataclasses import dataclass
 
@@ -77,6 +78,18 @@ class Lines:
 
     def __len__(self) -> int:
         return len(self.begin)
+
+    def where(self, keep: npt.NDArray[np.bool_]) -> Lines:
+        """Those of the lines that are to be kept."""
+        return dataclasses.replace(
+            self,
+            begin=self.begin[keep],
+            start=self.start[keep],
+            end=self.end[keep],
+            kind=self.kind[keep],
+            transcript=self.transcript[keep],
+            clean=self.clean[keep],
+        )
 
     def text(self, index: int) -> bytes:
         """The line's JSON text."""

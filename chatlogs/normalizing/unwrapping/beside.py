@@ -25,22 +25,22 @@ _MESSAGES = PIECES["messages"].arrow()
 class Taken:
     """Wrapped lines that were read: one row of each column, in the order of the lines.
 
-    chunks: of how many chunks the answer is made, 0 for a completion. answers: these chunks and completions as lines
-    of their own; first: the number of the first of each wrapper. said: what the wrappers say, by column. messages:
+    chunks: of how many chunks the answer is made, 0 for a completion. answers: these chunks and completions, one behind
+    the other, as lines of their own. said: what the wrappers say, by column. messages:
     rows of that table; `piece` is the line.
     """
 
     lines: list[int]
     chunks: list[int]
     answers: Lines
-    first: Ints
     said: dict[str, pa.Array]
     flags: list[frozenset[str]]
     messages: list[pa.Table]
 
     def of(self, line: Ints) -> Ints:
         """The rows of the wrappers in which these lines of the answers are."""
-        return np.searchsorted(self.first, line, side="right") - 1
+        behind = np.cumsum(np.maximum(self.chunks, 1))
+        return np.searchsorted(behind, line, side="right")
 
 
 def beside(lines: Lines, partials: Partials, taken: Taken) -> tuple[dict[str, pa.Table], list[int]]:

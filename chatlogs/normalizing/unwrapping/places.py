@@ -15,7 +15,7 @@ import pyarrow as pa
 from chatlogs.normalizing.scanning.structure import LIST, NUMBER, OBJECT, Structure
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells
-from chatlogs.normalizing.unwrapping.plans import TRUTHS, Plan, learn, names_that_tell
+from chatlogs.normalizing.unwrapping.plans import COMPLETION, TRUTHS, Plan, learn, names_that_tell
 from chatlogs.normalizing.unwrapping.shells import Path
 from chatlogs.reading.lines import Ints
 
@@ -186,8 +186,8 @@ def _by_shape(entries: _Entries) -> list[tuple[bytes, Ints]]:
 def _placed(plan: Plan, paths: Sequence[Path]) -> _Learned | None:
     """The plan with the entries it means; None when one of them is none of those that tell the shape."""
     wanted: dict[str, Path | None] = {
-        ANSWER: plan.answer, CHOICES: None if plan.chunked else (*plan.answer, "choices"), REQUEST: plan.request,
-        MODEL: plan.model, MESSAGES: plan.messages, **dict(plan.facts),
+        ANSWER: plan.answer, CHOICES: (*plan.answer, "choices") if plan.form == COMPLETION else None,
+        REQUEST: plan.request, MODEL: plan.model, MESSAGES: plan.messages, **dict(plan.facts),
     }  # fmt: skip
     if any(path is not None and paths.count(path) != 1 for path in wanted.values()):
         return None

@@ -14,7 +14,9 @@ import msgspec
 from chatlogs.normalizing.unwrapping.shells import ERRORS, NAMING, REQUESTS, Path, Places, marked, places_of
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
+from chatlogs.reading.sse import looks_like_sse
 from chatlogs.reading.wrappers import STEPS
+from chatlogs.values import as_json
 
 BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
 ASKING = REQUESTS | {"model_parameters"}
@@ -23,6 +25,14 @@ _NOTHING = Literal["no field of this name is expected"]
 _ANSWER: dict[str, Any] = {"choices": [{"message": {}}]}
 _CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
 _CHUNKS = [_CHUNK]
+_EVENTS = f"data: {as_json(_CHUNK)}\n\n"
+COMPLETION, CHUNKS, EVENTS = "completion", "chunks", "events"
+"""What an answer is: a completion, a list of chunks, or the text of an SSE body."""
+_FORMS: tuple[tuple[str, Any, Any], ...] = (
+    (COMPLETION, _ANSWER, _ANSWER), (CHUNKS, _CHUNKS, _CHUNK), (EVENTS, _EVENTS, _CHUNK)
+)  # fmt: skip
+"""With what is put in its place to unwrap it, and what record comes of that."""
+_TEXTS = ("sse", "response_text")  # fields that hold events, where there is none of BODIES
 _MARK = "\0"
 _BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
 _STEPS_OF_REQUESTS = _BODY_NAMES.union(*(STEPS.get(name, ()) for name in REQUESTS))
@@ -47,13 +57,13 @@ _raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 @dataclass(frozen=True)
 class Plan:
-    """What the lines of a shape say where: the answer, or the list of chunks it is made of; facts.
+    """What the lines of a shape say where: the answer, which is of that form; facts.
 
     request: the place of an object of parameters; model, messages: theirs.
     """
 
     answer: Path
-    chunked: bool
+    form: str
     facts: Places
     request: Path | None
     model: Path | None
@@ -98,24 +108,35 @@ def _fields(text: Any) -> dict[str, Any] | None:
     return found
 
 
-def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, Any] | None:
-    """The fields of a line, where among them its answer is, and what to put in its place to unwrap it."""
+def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
+    """The fields of a line, where among them its answer is, and of which form."""
     bodies = [name for name in BODIES if name in said]
+    if not bodies:
+        bodies = [name for name in _TEXTS if isinstance(said.get(name), str)]
+        return (said, (bodies[0],), EVENTS) if len(bodies) == 1 and looks_like_sse(said[bodies[0]]) else None
     if len(bodies) != 1:
         return None
     body = bodies[0]
     if _is_answer(said[body]):
-        return said, (body,), _ANSWER
+        return said, (body,), COMPLETION
     if _are_chunks(said[body]):
-        return said, (body,), _CHUNKS
+        return said, (body,), CHUNKS
+    if _are_events(said[body]):
+        return said, (body,), EVENTS
     inner = _fields(said[body])
     if inner is None:
         return None
     said[body] = inner
     bodies = [name for name in BODIES if name in inner]
-    if len(bodies) != 1 or not _is_answer(inner[bodies[0]]):
+    if len(bodies) != 1:
         return None
-    return said, (body, bodies[0]), _ANSWER
+    form = COMPLETION if _is_answer(inner[bodies[0]]) else EVENTS if _are_events(inner[bodies[0]]) else None
+    return None if form is None else (said, (body, bodies[0]), form)
+
+
+def _are_events(raw: msgspec.Raw) -> bool:
+    """Whether it is the text of an SSE body."""
+    return bytes(raw)[:1] == b'"' and looks_like_sse(msgspec.json.decode(raw))
 
 
 def _is_answer(raw: msgspec.Raw) -> bool:
@@ -134,7 +155,8 @@ def _are_chunks(raw: msgspec.Raw) -> bool:
         return False
 
 
-def _learned(said: dict[str, Any], where: Path, carried: Any) -> Plan | None:
+def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
+    carried, record = next((carried, record) for name, carried, record in _FORMS if name == form)
     asking = [name for name, item in said.items() if name in ASKING and isinstance(item, dict) and item]
     if may_be_hosted(said) or len(asking) > 1 or not _is_told_by_shape(said, where):
         return None
@@ -149,8 +171,8 @@ def _learned(said: dict[str, Any], where: Path, carried: Any) -> Plan | None:
         return None
     envelope = envelopes[0]
     parts = envelope.parts
-    alike = envelope.transcript == (carried is _CHUNKS) and len(parts) == 1
-    if envelope.error is not None or not alike or parts[0].value != (_CHUNK if carried is _CHUNKS else _ANSWER):
+    alike = envelope.transcript == (form != COMPLETION) and len(parts) == 1
+    if envelope.error is not None or not alike or parts[0].value != record:
         return None
     if parts[0].arrived_at is not None or parts[0].unread is not None:
         return None
@@ -169,7 +191,7 @@ def _learned(said: dict[str, Any], where: Path, carried: Any) -> Plan | None:
     of_messages = None if of_messages == base else of_messages
     if of_messages is None and bytes(said.get("messages", b"null")) != b"null":
         return None
-    return Plan(where, carried is _CHUNKS, facts, base, of_model, of_messages, frozenset(envelope.flags))
+    return Plan(where, form, facts, base, of_model, of_messages, frozenset(envelope.flags))
 
 
 def _at(value: dict[str, Any], path: Path) -> Any:
@@ -182,7 +204,7 @@ def _is_told_by_shape(said: dict[str, Any], where: Path) -> bool:
     for name, item in said.items():
         if name in ERRORS and item:
             return False
-        if "." in name or (name in _OTHERS and isinstance(item, (str, list, dict))):
+        if "." in name or (name in _OTHERS and (name,) != where and isinstance(item, (str, list, dict))):
             return False
         if (name in REQUESTS and isinstance(item, (str, list))) or (name == "stream" and not isinstance(item, bool)):
             return False

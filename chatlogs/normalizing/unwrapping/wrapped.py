@@ -30,7 +30,7 @@ from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import Envelope
-from chatlogs.reading.lines import OBJECT, Block, Lines, scan
+from chatlogs.reading.lines import IGNORABLE, OBJECT, Block, Lines, scan
 from chatlogs.schema import TIME
 from chatlogs.values import as_json
 
@@ -71,8 +71,8 @@ class _OneByOne:
         said = zip(_FACTS, zip(*self.facts, strict=True), strict=True)
         columns = {name: pa.array(values, _TYPES[name]) for name, values in said}
         answers = scan(Block.of(b"".join(self.bare), source=source, last=False))
-        count = np.array(self.chunks) + 1  # behind the chunks of a body stands its end
-        return Taken(self.lines, self.chunks, answers, np.cumsum(count) - count, columns, self.flags, self.messages)
+        answers = answers.where(answers.kind != IGNORABLE)  # the ends of bodies
+        return Taken(self.lines, self.chunks, answers, columns, self.flags, self.messages)
 
 
 def read(lines: Lines, asked: Asked, normalize_bare: Normalize) -> tuple[list[Tables], list[int]]:
@@ -83,11 +83,9 @@ def read(lines: Lines, asked: Asked, normalize_bare: Normalize) -> tuple[list[Ta
         return [], []
     if not hasattr(_worker, "outside"):
         _worker.outside = Outside()
-    alike = _worker.outside.take(lines, records, asked)
-    parts = [] if alike is None else [alike]
-    left = records if alike is None else records[~np.isin(records, alike.lines)]
+    parts: list[Taken] = _worker.outside.take(lines, records, asked)
     apart = _OneByOne()
-    for line in left.tolist():
+    for line in np.setdiff1d(records, [line for part in parts for line in part.lines], assume_unique=True).tolist():
         text = lines.text(line)
         if _may_wrap(text):
             _take(text, line, asked, apart)
@@ -202,7 +200,7 @@ class _Holder:
         return chunks
 
     def _sse(self, text: str) -> str:
-        events = [line.removeprefix("data:").strip() for line in text.split("\n") if line]
+        events = [line.removeprefix("data:").strip(" \t") for line in text.split("\n") if line]
         if "\r" in text or text.count("data:") < len(events):
             raise ValueError("no plain SSE")
         self._take_chunks([event.encode() for event in (events[:-1] if events[-1] == "[DONE]" else events)])
