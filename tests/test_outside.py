@@ -79,17 +79,28 @@ def joined(draw: st.DrawFn, parts: list[str]) -> str:
     return "{" + draw(st.sampled_from((",",) * 4 + (", ", " ,"))).join(draw(st.permutations(parts))) + "}"
 
 
+def maybe_as_text(draw: st.DrawFn, value: str) -> str:
+    """The value, or a string that is its JSON, perhaps laid out over lines or with something around it."""
+    looks = ("{}",) * 4 + (" {}\n", "\n\t{}", "{}\r\n", "{}{}", "{}\u00a0", "\ufeff{}", "x{}", "{},", "{}\n{}")
+    if draw(st.integers(0, 2)):
+        return value
+    laid_out = value.replace("{", draw(st.sampled_from(("{", "{", "{\n  ", "{\r\n"))))
+    return json.dumps(draw(st.sampled_from(looks)).replace("{}", laid_out))
+
+
 @st.composite
 def wrappers(draw: st.DrawFn) -> str:
     more = draw(fields(ANSWER_FIELDS, 1)) if draw(st.integers(0, 5)) == 0 else []
     answer = ANSWER[:-1] + "".join(f",{one}" for one in more) + "}"
+    answer = maybe_as_text(draw, answer)
     form = draw(st.sampled_from(("chunks", "exchange", "nested", "litellm", "batch", "openpipe")))
     asks = draw(fields(PARAMETERS, 3))
     if form != "litellm" or draw(st.integers(0, 8)) == 0:
         asks.append(f'"messages":{draw(st.sampled_from(MESSAGES))}')
     request = joined(draw, asks)
+    request = maybe_as_text(draw, request)
     if draw(st.integers(0, 8)) == 0:
-        request = draw(st.sampled_from(("null", '"text"', json.dumps(request), "[]", "{}")))
+        request = draw(st.sampled_from(("null", '"text"', json.dumps(request), "[]", "{}", '"{}"', '"[]"', '"{"')))
     if form in ("nested", "batch"):
         answer = joined(draw, [f'"body":{answer}', *draw(fields(INSIDE, 2))])
     if form == "nested" and draw(st.booleans()):
@@ -110,7 +121,9 @@ def wrappers(draw: st.DrawFn) -> str:
 @given(st.lists(wrappers(), min_size=1, max_size=6))
 def test_odd_wrappers_among_plain_ones_are_read_as_one_by_one(odd: list[str]) -> None:
     plain = f'{{"request":{{"model":"g","messages":{MESSAGES[0]}}},"response":{ANSWER},"status":200}}'
-    lines = [line.replace("c%d", f"c{number}") for number, line in enumerate([plain, *odd, plain])]
+    asked = f'{{"model":"g","messages":{MESSAGES[0]},"seed":1}}'
+    texts = f'{{"request":{json.dumps(asked)},"response":{json.dumps(ANSWER)},"status":200}}'
+    lines = [line.replace("c%d", f"c{number}") for number, line in enumerate([plain, texts, *odd, texts, plain])]
     block = Block.of("\n".join(lines).encode())
     fast, slow = normalize(block), carefully(block)
     assert fast.counts == slow.counts and fast.counts.balanced
@@ -129,6 +142,9 @@ CONTAINERS: dict[str, dict[str, Any]] = {
     "portkey": {"request": {"url": "u", "headers": {"authorization": "s"}, "body": REQUEST},
                 "response": {"status": 200, "headers": {"x-request-id": "q"}, "body": ..., "response_time": 5}},
     "openpipe": {"input": REQUEST, "output": ..., "tags": {"a": "b"}},
+    "texts": {"request": json.dumps(REQUEST), "response": "TEXT", "status": 200, "started_at": 1700000000.5},
+    "texts over lines": {"request_body": json.dumps(REQUEST, indent=2), "response_body": "LAID OUT", "latency_ms": 7},
+    "an answer as text in a body": {"request": {"body": REQUEST}, "response": {"status": 200, "body": "TEXT"}},
 }  # fmt: skip
 
 
@@ -136,6 +152,8 @@ CONTAINERS: dict[str, dict[str, Any]] = {
 def test_containers_that_tools_write_are_read_together(container: dict[str, Any]) -> None:
     """None of their lines is left to be read alone, and none says anything else than alone."""
     text = json.dumps(container, default=lambda _: "ANSWER").replace("Ellipsis", "ANSWER").replace('"ANSWER"', ANSWER)
+    text = text.replace('"TEXT"', json.dumps(ANSWER))
+    text = text.replace('"LAID OUT"', json.dumps(json.dumps(json.loads(ANSWER), indent=2)))
     lines = [text.replace("c%d", f"c{number}") for number in range(5)]
     block = Block.of("\n".join(lines).encode())
     scanned = scan(block)

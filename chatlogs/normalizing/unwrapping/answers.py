@@ -1,26 +1,26 @@
 """Answers within wrappers in, lines of their own out: completions, the chunks of lists, the events of SSE texts.
 
-They are lines where they stand in the block; only SSE texts, which wrappers hold with escapes, are decoded first.
+They are lines where they stand in the block; only texts, which wrappers hold with escapes, are decoded first.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 
-import msgspec
 import numpy as np
 
 from chatlogs.normalizing.scanning.structure import NULL, Structure
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.unwrapping.cells import ABSENT
 from chatlogs.normalizing.unwrapping.places import ANSWER, CHOICES, Planned
-from chatlogs.normalizing.unwrapping.plans import CHUNKS, EVENTS, STEPS_OF_ANSWERS
-from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, PADDING, Block, Ints, Lines, scan
+from chatlogs.normalizing.unwrapping.plans import CHUNKS, COMPLETION, EVENTS, FORMS, STEPS_OF_ANSWERS, TEXT, Plan
+from chatlogs.normalizing.unwrapping.texts import in_one_line, lines_of, texts_of
+from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, Ints, Lines
 
 _MESSAGE = b'message"'
-_COLON, _CR, _BRACE = 0x3A, 0x0D, 0x7D
-_text = msgspec.json.Decoder(str).decode
+_COLON, _BRACE = 0x3A, 0x7D
 
 
 @dataclass
@@ -32,54 +32,60 @@ class Part:
     lines: Lines
 
 
+@dataclass
+class _Found:
+    """Lines of answers, good or bad ones: the row of each, and whether it is a chunk."""
+
+    row: Ints
+    is_chunk: Bools
+    lines: Lines
+
+
 class Answers:
     """The answers of planned lines. Lines become bad whose answers are not sure to be what their plans say."""
 
     def __init__(self, structure: Structure, planned: Planned) -> None:
         self._structure, self._planned = structure, planned
         self._cells = planned.cells[ANSWER]
-        self._is_text = planned.each(lambda plan: plan.form == EVENTS) > 0
-        self._check()
-        self._row, self._start, self._end = self._in_lists(np.flatnonzero(planned.each(lambda p: p.form == CHUNKS)))
-        self._row_of_event, self._events = self._in_texts(np.flatnonzero(self._is_text))
+        rows = {form: np.flatnonzero(planned.each(partial(_is_of, form))) for form in FORMS}
+        self._check(np.isin(np.arange(len(planned)), [*rows[EVENTS], *rows[TEXT]]))
+        self._found = [
+            self._in_place(rows[COMPLETION], *self._in_lists(rows[CHUNKS])),
+            self._in_texts(rows[TEXT]),
+            self._in_events(rows[EVENTS]),
+        ]
 
     def of(self, good: Bools) -> list[Part]:
         """The answers of the good rows: those that stand in the block of their lines, and those that were decoded."""
-        found = []
-        for rows, part in ((good & ~self._is_text, self._in_place), (good & self._is_text, self._decoded)):
-            if rows.any():
-                row, lines = part(rows)
-                bodies, body = np.unique(row[row >= 0], return_inverse=True)
-                lines.transcript[row >= 0], lines.bodies_closed = body, len(bodies)
-                counts = np.bincount(row[row >= 0], minlength=len(rows))[rows]
-                found.append(Part(np.flatnonzero(rows), counts, lines))
-        return found
+        parts = []
+        for found in self._found:
+            keep = good[found.row]
+            if keep.any():
+                row, is_chunk, lines = found.row[keep], found.is_chunk[keep], found.lines.where(keep)
+                bodies, body = np.unique(row[is_chunk], return_inverse=True)
+                lines.transcript[is_chunk], lines.bodies_closed = body, len(bodies)
+                rows = np.unique(row)
+                parts.append(Part(rows, np.bincount(row[is_chunk], minlength=len(good))[rows], lines))
+        return parts
 
-    def _in_place(self, rows: Bools) -> tuple[Ints, Lines]:
-        """The completions of these rows, and their chunks, each with its row."""
-        chunks = np.flatnonzero(rows[self._row])
-        whole = rows.copy()
-        whole[self._row[chunks]] = False
-        start = np.append(self._cells.start[whole], self._start[chunks])
-        end = np.append(self._cells.end[whole], self._end[chunks])
-        row = np.append(np.full(len(start) - len(chunks), ABSENT), self._row[chunks])
+    def _in_place(self, rows: Ints, row: Ints, start: Ints, end: Ints) -> _Found:
+        """The completions of these rows, and chunks: the row of each, and where it begins and ends."""
+        is_chunk = np.append(np.zeros(len(rows), bool), np.ones(len(row), bool))
+        row = np.append(rows, row)
+        start, end = np.append(self._cells.start[rows], start), np.append(self._cells.end[rows], end)
         order = np.argsort(start, kind="stable")
-        start, end, row = start[order], end[order], row[order]
+        start, end = start[order], end[order]
         kind, transcript = np.full(len(row), OBJECT, np.uint8), np.full(len(row), NO_TRANSCRIPT, np.int32)
         block, clean = dataclasses.replace(self._structure.lines.block, last=False), np.ones(len(row), bool)
-        return row, Lines(block, start, start, end, kind, transcript, clean, quotes=self._structure.quotes)
+        lines = Lines(block, start, start, end, kind, transcript, clean, quotes=self._structure.quotes)
+        return _Found(row[order], is_chunk[order], lines)
 
-    def _decoded(self, rows: Bools) -> tuple[Ints, Lines]:
-        """The events of these rows, each with its row."""
-        keep = rows[self._row_of_event]
-        return self._row_of_event[keep], self._events.where(keep)
-
-    def _check(self) -> None:
-        """No wrapper may look into an answer."""
+    def _check(self, is_text: Bools) -> None:
+        """No wrapper may look into an answer that is no text."""
         structure, line = self._structure, self._planned.line
         root = structure.root[line]
         first, last = (
-            np.where(self._is_text, root, structure.at(place)) for place in (self._cells.start, self._cells.end - 1)
+            np.where(is_text, root, structure.at(place)) for place in (self._cells.start, self._cells.end - 1)
         )
         structure.bad[line[structure.odd_numbers(line, first, last)]] = True
         if CHOICES in self._planned.cells:
@@ -104,25 +110,31 @@ class Answers:
         ends = structure.place[structure.closing(opening, 3)] + 1
         return rows[owner], structure.place[opening].astype(np.int64), ends.astype(np.int64)
 
-    def _in_texts(self, rows: Ints) -> tuple[Ints, Lines]:
-        """The events that are in the texts of these rows, and the row of each."""
-        view = memoryview(self._structure.lines.block.data)
-        borders = zip(self._cells.start[rows].tolist(), self._cells.end[rows].tolist(), strict=True)
-        texts = [_text(view[start:end]).encode() + b"\n" for start, end in borders]
-        ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
-        size = int(ends[-1]) if len(ends) else 0
-        block = Block("", b"".join([*texts, bytes(PADDING)]), size, last=False)
-        lines = scan(block)
+    def _in_texts(self, rows: Ints) -> _Found:
+        """The completions that are the texts of these rows."""
+        lines = lines_of(map(in_one_line, texts_of(self._cells.where(rows))))
+        is_object = lines.kind == OBJECT
+        self._structure.bad[self._planned.line[rows[~is_object]]] = True
+        return _Found(rows[is_object], np.zeros(int(is_object.sum()), bool), lines.where(is_object))
+
+    def _in_events(self, rows: Ints) -> _Found:
+        """The events that are in the texts of these rows."""
+        texts = texts_of(self._cells.where(rows))
+        ends = np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
+        lines = lines_of(texts)
         row = np.searchsorted(ends, lines.begin, side="right")
-        data = np.frombuffer(block.data, np.uint8)
+        data = np.frombuffer(lines.block.data, np.uint8)
         is_event = (lines.kind == OBJECT) & (lines.transcript != NO_TRANSCRIPT) & (data[lines.end - 1] == _BRACE)
         odd = _are_no_events(lines, row, is_event)
-        returns = np.flatnonzero(data[:size] == _CR) if b"\r" in block.data else np.empty(0, np.int64)
         sound = np.bincount(row[is_event], minlength=len(rows)) > 0
         sound[row[odd]] = False
-        sound[np.searchsorted(ends, returns, side="right")] = False
+        sound &= np.array([b"\r" not in text for text in texts], bool)
         self._structure.bad[self._planned.line[rows[~sound]]] = True
-        return rows[row[is_event]], lines.where(is_event)
+        return _Found(rows[row[is_event]], np.ones(int(is_event.sum()), bool), lines.where(is_event))
+
+
+def _is_of(form: str, plan: Plan) -> bool:
+    return plan.form == form
 
 
 def _are_no_events(lines: Lines, row: Ints, is_event: Bools) -> Bools:

@@ -15,16 +15,20 @@ import pyarrow.compute as pc
 from chatlogs.normalizing.scanning.structure import EMPTY_LIST, LIST, NOTHING, NULL, Members, Structure
 from chatlogs.normalizing.unwrapping.answers import Answers
 from chatlogs.normalizing.unwrapping.beside import Taken
-from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells
+from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells, taken
 from chatlogs.normalizing.unwrapping.conversations import conversations
 from chatlogs.normalizing.unwrapping.facts import facts_of
 from chatlogs.normalizing.unwrapping.places import MESSAGES, MODEL, PARTS, REQUEST, Places, Planned
+from chatlogs.normalizing.unwrapping.plans import STEPS_OF_REQUESTS
 from chatlogs.normalizing.unwrapping.requested import Parameters
+from chatlogs.normalizing.unwrapping.texts import in_one_line, lines_of, texts_of
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.lines import Ints, Lines
+from chatlogs.reading.lines import OBJECT, Ints, Lines
 
 _MOST_SLICES = 64  # of a table; of more of them a copy is made
 _SKEWED = frozenset({"clock_skew"})
+_Requests = tuple[dict[str, pa.Array], list[tuple[Ints, frozenset[str]]], list[pa.Table]]
+"""What requests say by column, flags of rows, and rows of messages."""
 
 
 @dataclass
@@ -43,9 +47,12 @@ class Outside:
         answers = Answers(structure, planned)
         facts = {name: cells for name, cells in planned.cells.items() if name not in PARTS}
         said, skewed = facts_of(facts, len(planned))
-        request, flagged, messages = self._requests(structure, planned)
+        request, flagged, told = self._requests(structure, planned, _members(structure, planned))
+        if planned.each(lambda plan: plan.asks_in_text).any():
+            in_texts = self._requests_in_texts(structure, planned)
+            request = {name: pc.coalesce(column, in_texts[0][name]) for name, column in request.items()}
+            flagged, told = flagged + in_texts[1], told + in_texts[2]
         said |= request | {"metadata": pc.coalesce(request["metadata"], said["metadata"])}
-        told = _conversations(messages)
         good = ~structure.bad[planned.line]
         if asked.requests:
             good &= ~pc.and_(said["custom_id"].is_valid(), said["request_model"].is_null()).to_numpy(False)
@@ -65,11 +72,8 @@ class Outside:
             for part in answers.of(good)
         ]
 
-    def _requests(
-        self, structure: Structure, planned: Planned
-    ) -> tuple[dict[str, pa.Array], list[tuple[Ints, frozenset[str]]], Cells]:
-        """What the requests say by column, flags of rows, and the messages, which may stand beside a request."""
-        members = _members(structure, planned)
+    def _requests(self, structure: Structure, planned: Planned, members: Members) -> _Requests:
+        """What is said of requests by these parameters, and by what stands beside them; their owners are rows."""
         code, names = structure.names(members, planned.line)
         is_messages = code == (names.index(MESSAGES) if MESSAGES in names else ABSENT)
         messages = _beside(structure, planned, members.where(is_messages))
@@ -83,7 +87,30 @@ class Outside:
             named[given.owner[rest == (names.index(MODEL) if MODEL in names else ABSENT)]] = True
             own = pc.if_else(pa.array(named), None, planned.cells[MODEL].texts())
             columns["request_model"] = pc.coalesce(columns["request_model"], own)
-        return columns, flags, messages.where(kinds == LIST)
+        return columns, flags, _conversations(messages.where(kinds == LIST))
+
+    def _requests_in_texts(self, structure: Structure, planned: Planned) -> _Requests:
+        """The same of requests that are the JSON text of an object."""
+        rows = np.flatnonzero(planned.each(lambda plan: plan.asks_in_text))
+        lines = lines_of(map(in_one_line, texts_of(planned.cells[REQUEST].where(rows))))
+        inner = Structure(lines, np.flatnonzero(lines.kind == OBJECT))
+        every = np.arange(len(inner.line))
+        members = inner.members(inner.root, 1, every)
+        code, names = inner.names(members, every)
+        steps = [number for number, name in enumerate(names) if name in STEPS_OF_REQUESTS]
+        inner.bad[members.owner[np.isin(code, steps)]] = True
+        inner.bad[np.bincount(members.owner, minlength=len(every)) == 0] = True
+        columns, flags, told = self._requests(inner, Planned(every, np.zeros_like(every), [], {}), members)
+        place, row = np.full(len(planned), ABSENT), rows[inner.line]
+        place[row] = every
+        good = np.isin(rows, row[~inner.bad])
+        structure.bad[planned.line[rows[~good]]] = True
+        number = structure.line[planned.line[rows]]
+        return (
+            {name: taken(column, place) for name, column in columns.items()},
+            [(row[of], more) for of, more in flags],
+            [_renumbered(table, number) for table in told],
+        )
 
 
 def _members(structure: Structure, planned: Planned) -> Members:
@@ -91,8 +118,8 @@ def _members(structure: Structure, planned: Planned) -> Members:
     found = [Members(*(np.empty(0, np.int64) for _ in range(4)))]
     if REQUEST in planned.cells:
         start = planned.cells[REQUEST].start
-        depth = planned.each(lambda plan: len(plan.request or ()) + 1)
-        for at in np.unique(depth[start >= 0]).tolist():
+        depth = planned.each(lambda plan: 0 if plan.asks_in_text else len(plan.request or ()) + 1)
+        for at in np.unique(depth[(start >= 0) & (depth > 0)]).tolist():
             rows = np.flatnonzero((start >= 0) & (depth == at))
             members = structure.members(structure.at(start[rows]), at, planned.line[rows])
             members.owner = rows[members.owner]
@@ -115,6 +142,12 @@ def _conversations(lists: Cells) -> list[pa.Table]:
     structure = lists.structure
     depth = structure.depth[structure.at(lists.start)]
     return [conversations(lists.where(depth == at), at) for at in np.unique(depth).tolist()]
+
+
+def _renumbered(messages: pa.Table, number: Ints) -> pa.Table:
+    """The messages with other numbers for their pieces."""
+    at = messages.schema.get_field_index("piece")
+    return messages.set_column(at, messages.schema.field(at), pa.array(number[np.asarray(messages["piece"])]))
 
 
 def _of_lines(messages: pa.Table, lines: Ints) -> pa.Table:

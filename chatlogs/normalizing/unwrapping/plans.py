@@ -6,6 +6,7 @@ plain wrapper. To learn where in it things stand, one of that shape is unwrapped
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,18 +25,19 @@ _OTHERS = frozenset({"sse", "response_text", "response_json", "result", "reply",
 _NOTHING = Literal["no field of this name is expected"]
 _ANSWER: dict[str, Any] = {"choices": [{"message": {}}]}
 _CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
-_CHUNKS = [_CHUNK]
 _EVENTS = f"data: {as_json(_CHUNK)}\n\n"
-COMPLETION, CHUNKS, EVENTS = "completion", "chunks", "events"
-"""What an answer is: a completion, a list of chunks, or the text of an SSE body."""
-_FORMS: tuple[tuple[str, Any, Any], ...] = (
-    (COMPLETION, _ANSWER, _ANSWER), (CHUNKS, _CHUNKS, _CHUNK), (EVENTS, _EVENTS, _CHUNK)
-)  # fmt: skip
-"""With what is put in its place to unwrap it, and what record comes of that."""
-_TEXTS = ("sse", "response_text")  # fields that hold events, where there is none of BODIES
+COMPLETION, CHUNKS, EVENTS, TEXT = FORMS = "completion", "chunks", "events", "text"
+"""What an answer is: a completion, a list of chunks, the text of an SSE body, or the JSON text of a completion."""
+_CARRIED: dict[str, tuple[Any, dict[str, Any]]] = {
+    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([_CHUNK], _CHUNK), EVENTS: (f"data: {as_json(_CHUNK)}\n\n", _CHUNK),
+    TEXT: (as_json(_ANSWER), _ANSWER),
+}  # fmt: skip
+"""What is put in the place of an answer to unwrap it, and what record comes of that."""
+_TEXTS = ("sse", "response_text")  # fields that hold texts, where there is none of BODIES
 _MARK = "\0"
+_MARKED_MESSAGES = [{"role": "mark"}]
 _BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
-_STEPS_OF_REQUESTS = _BODY_NAMES.union(*(STEPS.get(name, ()) for name in REQUESTS))
+STEPS_OF_REQUESTS = _BODY_NAMES.union(*(STEPS.get(name, ()) for name in REQUESTS))
 _LOADED = _BODY_NAMES | {"error", "object", "content"}
 TRUTHS = ERRORS | _LOADED  # fields of which it matters whether they are zero
 STEPS_OF_ANSWERS = frozenset({"error"}).union(*(STEPS.get(name, ()) for name in BODIES))
@@ -59,7 +61,7 @@ _raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class Plan:
     """What the lines of a shape say where: the answer, which is of that form; facts.
 
-    request: the place of an object of parameters; model, messages: theirs.
+    request: the place of an object of parameters, or of its JSON text; model, messages: theirs.
     """
 
     answer: Path
@@ -69,6 +71,7 @@ class Plan:
     model: Path | None
     messages: Path | None
     flags: frozenset[str]
+    asks_in_text: bool = False
 
 
 def names_that_tell(path: Path) -> frozenset[str] | None:
@@ -78,7 +81,7 @@ def names_that_tell(path: Path) -> frozenset[str] | None:
     found = set(STEPS.get(".".join(path), ()))
     outer, inner = path[0], path[1:]
     if outer in ASKING and inner in ((), ("body",)):
-        found |= _STEPS_OF_REQUESTS | {"messages"}
+        found |= STEPS_OF_REQUESTS | {"messages"}
     if outer in BODIES and (not inner or (len(inner) == 1 and inner[0] in BODIES)):
         found |= STEPS_OF_ANSWERS | _BODY_NAMES | {"choices", *BODIES}
     return frozenset(found) or None
@@ -88,10 +91,10 @@ def learn(text: bytes) -> Plan | None:
     """What a line says where; None where that is not sure for all lines of its shape."""
     try:
         said = _fields(text)
-        read = None if said is None else _placed(said)
+        placed = None if said is None else _placed(said)
+        return None if placed is None else _learned(*placed)
     except (ValueError, RecursionError):
         return None
-    return None if read is None else _learned(*read)
 
 
 def _fields(text: Any) -> dict[str, Any] | None:
@@ -113,30 +116,32 @@ def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
     bodies = [name for name in BODIES if name in said]
     if not bodies:
         bodies = [name for name in _TEXTS if isinstance(said.get(name), str)]
-        return (said, (bodies[0],), EVENTS) if len(bodies) == 1 and looks_like_sse(said[bodies[0]]) else None
+        form = _form_of_text(said[bodies[0]]) if len(bodies) == 1 else None
+        return None if form is None else (said, (bodies[0],), form)
     if len(bodies) != 1:
         return None
     body = bodies[0]
-    if _is_answer(said[body]):
-        return said, (body,), COMPLETION
-    if _are_chunks(said[body]):
-        return said, (body,), CHUNKS
-    if _are_events(said[body]):
-        return said, (body,), EVENTS
+    if (form := _form(said[body])) is not None:
+        return said, (body,), form
     inner = _fields(said[body])
     if inner is None:
         return None
     said[body] = inner
     bodies = [name for name in BODIES if name in inner]
-    if len(bodies) != 1:
-        return None
-    form = COMPLETION if _is_answer(inner[bodies[0]]) else EVENTS if _are_events(inner[bodies[0]]) else None
-    return None if form is None else (said, (body, bodies[0]), form)
+    form = _form(inner[bodies[0]]) if len(bodies) == 1 else None
+    return None if form in (None, CHUNKS) else (said, (body, bodies[0]), str(form))
 
 
-def _are_events(raw: msgspec.Raw) -> bool:
-    """Whether it is the text of an SSE body."""
-    return bytes(raw)[:1] == b'"' and looks_like_sse(msgspec.json.decode(raw))
+def _form(raw: msgspec.Raw) -> str | None:
+    if bytes(raw)[:1] == b'"':
+        return _form_of_text(msgspec.json.decode(raw))
+    return COMPLETION if _is_answer(raw) else CHUNKS if _are_chunks(raw) else None
+
+
+def _form_of_text(text: str) -> str | None:
+    if looks_like_sse(text):
+        return EVENTS
+    return TEXT if text.lstrip()[:1] == "{" and _is_answer(msgspec.Raw(text.encode())) else None
 
 
 def _is_answer(raw: msgspec.Raw) -> bool:
@@ -156,22 +161,25 @@ def _are_chunks(raw: msgspec.Raw) -> bool:
 
 
 def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
-    carried, record = next((carried, record) for name, carried, record in _FORMS if name == form)
+    carried, record = _CARRIED[form]
     asking = [name for name, item in said.items() if name in ASKING and isinstance(item, dict) and item]
-    if may_be_hosted(said) or len(asking) > 1 or not _is_told_by_shape(said, where):
+    in_text = [name for name, item in said.items() if name in REQUESTS and _may_be_object(item)]
+    asking += in_text
+    if may_be_hosted(said) or len(asking) > 1 or not _is_told_by_shape(said, where, in_text):
         return None
     places: dict[object, Path] = {}
     value = {name: _marked(item, (name,), where, carried, places) for name, item in said.items() if name not in asking}
-    if asking and (probe := _probe(said[asking[0]], asking[0], places)) is None:
-        return None
-    if asking:
-        value[asking[0]] = probe
+    for name in asking:
+        probe = _probe(_raws(said[name].encode()) if in_text else said[name], name, places)
+        if probe is None or (in_text and _MARK not in probe):
+            return None
+        value[name] = as_json(probe) if in_text else probe
     envelopes = unwrap(value)
     if len(envelopes) != 1:
         return None
     envelope = envelopes[0]
     parts = envelope.parts
-    alike = envelope.transcript == (form != COMPLETION) and len(parts) == 1
+    alike = envelope.transcript == (form in (CHUNKS, EVENTS)) and len(parts) == 1
     if envelope.error is not None or not alike or parts[0].value != record:
         return None
     if parts[0].arrived_at is not None or parts[0].unread is not None:
@@ -185,13 +193,17 @@ def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
     if request or (model is not None and not isinstance(model, str)):
         return None
     of_messages = places.get(id(messages)) if messages is not None else None
+    if in_text and messages == _MARKED_MESSAGES:
+        of_messages = base
     of_model = places.get(model) if model is not None else None
     if (messages is not None and of_messages is None) or (model is not None and of_model is None):
         return None
     of_messages = None if of_messages == base else of_messages
     if of_messages is None and bytes(said.get("messages", b"null")) != b"null":
         return None
-    return Plan(where, form, facts, base, of_model, of_messages, frozenset(envelope.flags))
+    if in_text and (of_model is not None or of_messages is not None):
+        return None
+    return Plan(where, form, facts, base, of_model, of_messages, frozenset(envelope.flags), bool(in_text))
 
 
 def _at(value: dict[str, Any], path: Path) -> Any:
@@ -200,13 +212,19 @@ def _at(value: dict[str, Any], path: Path) -> Any:
     return value
 
 
-def _is_told_by_shape(said: dict[str, Any], where: Path) -> bool:
+def _may_be_object(item: Any) -> bool:
+    return isinstance(item, str) and item.lstrip()[:1] == "{"
+
+
+def _is_told_by_shape(said: dict[str, Any], where: Path, in_text: Sequence[str]) -> bool:
     for name, item in said.items():
         if name in ERRORS and item:
             return False
         if "." in name or (name in _OTHERS and (name,) != where and isinstance(item, (str, list, dict))):
             return False
-        if (name in REQUESTS and isinstance(item, (str, list))) or (name == "stream" and not isinstance(item, bool)):
+        if name in REQUESTS and name not in in_text and isinstance(item, (str, list)):
+            return False
+        if name == "stream" and not isinstance(item, bool):
             return False
     inside = _at(said, where[:-1]) if len(where) > 1 else {}
     return not any(name in STEPS_OF_ANSWERS | _BODY_NAMES and item and not _is_plain_step(name, item, where)
@@ -222,7 +240,7 @@ def _marked(item: Any, path: Path, where: Path, carried: Any, places: dict[objec
     if path == where:
         return carried
     if isinstance(item, msgspec.Raw):  # messages, of which more is not asked here
-        item = [{"role": "mark"}] if bytes(item)[:1] == b"[" else None
+        item = list(_MARKED_MESSAGES) if bytes(item)[:1] == b"[" else None
     if isinstance(item, bool) or (not item and not isinstance(item, (int, float))):
         return item
     if isinstance(item, dict) and ".".join(path) in STEPS:
@@ -233,19 +251,19 @@ def _marked(item: Any, path: Path, where: Path, carried: Any, places: dict[objec
 def _probe(fields: dict[str, Any], name: str, places: dict[object, Path]) -> dict[str, Any] | None:
     """An object in the place of the parameters, by which they are known again; None where they may be elsewhere."""
     path: Path = (name,)
-    steps = _STEPS_OF_REQUESTS & fields.keys()
+    steps = STEPS_OF_REQUESTS & fields.keys()
     if steps == {"body"} and "messages" not in fields:
         try:
             inner = _raws(fields["body"])
         except (ValueError, RecursionError):
             return None
         path, fields = (name, "body"), inner
-        steps = _STEPS_OF_REQUESTS & inner.keys()
+        steps = STEPS_OF_REQUESTS & inner.keys()
     if steps or not fields:
         return None
     probe: dict[str, Any] = {_MARK: f"parameters {name}"}
     places[probe[_MARK]] = path
     if "messages" in fields:
-        probe["messages"] = [{"role": "mark"}]
+        probe["messages"] = list(_MARKED_MESSAGES)
         places[id(probe["messages"])] = path
     return {"body": probe} if len(path) > 1 else probe
