@@ -163,6 +163,16 @@ def _openpipe(requests: Requests, model: bytes, answer: bytes, at: float, took: 
     )  # fmt: skip
 
 
+def _texts(requests: Requests, model: bytes, answer: bytes, at: float, took: float, stream: bool) -> bytes:
+    """Both bodies as strings, as a proxy logs what it has not read: JSON, or the events of a stream."""
+    body = requests.body(model, stream).decode()
+    events = [f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n" for chunk in json.loads(answer)] if stream else []
+    said = "".join([*events, "data: [DONE]\n\n"]) if stream else answer.decode()
+    return b'{"timestamp":"%s","status":200,"request_body":%s,"response_body":%s,"duration_ms":%d}\n' % (
+        _iso(at), _json(body), _json(said), took * 1000,
+    )  # fmt: skip
+
+
 Container = Callable[[Requests, bytes, bytes, float, float, bool], bytes]
 CONTAINERS: Mapping[str, Container] = {
     "exchange": _exchange,
@@ -173,4 +183,5 @@ CONTAINERS: Mapping[str, Container] = {
     "helicone": _helicone,
     "portkey": _portkey,
     "openpipe": _openpipe,
+    "texts": _texts,
 }
