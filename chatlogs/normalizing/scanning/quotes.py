@@ -31,10 +31,10 @@ class Quotes:
 
     def look(self, line: Ints) -> None:
         """Find the quotes of these lines, given in order, in which nobody looked before."""
-        start, end = self._lines.start[line], self._lines.end[line]
         if self._lines.quotes is not None:
             self._note(line, self.place, 0)
             return
+        start, end = self._lines.start[line], self._lines.end[line]
         if int((end - start).sum()) > _MOST * self._lines.block.size:
             place = _quotes(self._data, self._lines.block.size)
         else:

@@ -27,7 +27,8 @@ _PAIRS = (
     (np.uint64(0x00FF00FF00FF00FF), np.uint64(6553601), np.uint64(16)),
     (np.uint64(0x0000FFFF0000FFFF), np.uint64(42949672960001), np.uint64(32)),
 )
-_ESCAPE, _ESCAPE_SIZE = np.uint64(int.from_bytes(b"\\u", "little")), len("\\uXXXX")
+_ESCAPE = np.uint64(int.from_bytes(b"\\u", "little"))
+_ESCAPE_SIZE = 6  # bytes, with its four digits
 _BACKSLASHES = np.uint64(0x5C) * _ONES
 MOST_DIGITS = 2 * _SIZE
 

@@ -29,7 +29,7 @@ _EVENTS = f"data: {as_json(_CHUNK)}\n\n"
 COMPLETION, CHUNKS, EVENTS, TEXT = FORMS = "completion", "chunks", "events", "text"
 """What an answer is: a completion, a list of chunks, the text of an SSE body, or the JSON text of a completion."""
 _CARRIED: dict[str, tuple[Any, dict[str, Any]]] = {
-    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([_CHUNK], _CHUNK), EVENTS: (f"data: {as_json(_CHUNK)}\n\n", _CHUNK),
+    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([_CHUNK], _CHUNK), EVENTS: (_EVENTS, _CHUNK),
     TEXT: (as_json(_ANSWER), _ANSWER),
 }  # fmt: skip
 """What is put in the place of an answer to unwrap it, and what record comes of that."""
@@ -133,6 +133,7 @@ def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
 
 
 def _form(raw: msgspec.Raw) -> str | None:
+    """Of which of FORMS it is; None when it is no answer by itself."""
     if bytes(raw)[:1] == b'"':
         return _form_of_text(msgspec.json.decode(raw))
     return COMPLETION if _is_answer(raw) else CHUNKS if _are_chunks(raw) else None
