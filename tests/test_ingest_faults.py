@@ -20,7 +20,7 @@ from ingested import Rows, stored
 from log_lines import dumps, obj
 
 import chatlogs
-from chatlogs.errors import SourceError
+from chatlogs.errors import SourceError, StoreError
 from chatlogs.keeping.store import Store
 from chatlogs.keeping.verify import problems
 from chatlogs.moving.ingest import ingest
@@ -175,11 +175,25 @@ def test_a_first_ingest_that_fails_leaves_no_store(tmp_path: Path) -> None:
     broken, good, store = tmp_path / "broken.gz", tmp_path / "good.jsonl", tmp_path / "store"
     broken.write_bytes(gzip.compress(completion(1) * 1000)[:-20])
     good.write_bytes(completion(1))
-    with pytest.raises(SourceError, match="ends too early"):
-        ingest([good, broken], store)
-    assert not store.exists()
+    for logs in ([good, broken], [broken]):  # the store is made only when the first block is read
+        with pytest.raises(SourceError, match="ends too early"):
+            ingest(logs, store)
+        assert not store.exists()
     ingest(good, store)
     before = stored(store)
     with pytest.raises(SourceError, match="ends too early"):
         ingest(broken, store)
     assert stored(store) == before
+
+
+def test_a_store_that_cannot_be_made_takes_nothing(tmp_path: Path) -> None:
+    """It is made while the first blocks are read; what fails there ends the ingest."""
+    log, store = tmp_path / "log.jsonl", tmp_path / "store"
+    log.write_bytes(completion(1))
+    store.mkdir()
+    (store / "completions").touch()
+    with pytest.raises(StoreError, match="cannot make a store at"):
+        ingest(log, store)
+    (store / "completions").unlink()
+    assert ingest(log, store).responses == 1
+    assert problems(Store.open(store)) == []

@@ -172,10 +172,14 @@ def checkpoint(store: str, table: str, version: int) -> None:
             pass
 
 
-def _uri(store: str, table: str) -> str:
-    # delta-rs unescapes twice: it would take a folder named `a%20b` for `a b`, and write there.
+def check_path(store: str) -> None:
+    """StoreError when delta-rs, which unescapes twice, would take a folder named `a%20b` for `a b`, and write there."""
     if unquote(store) != store:
         raise StoreError(f"{store} cannot hold a store, as its path has an escape such as %20 in it: rename it.")
+
+
+def _uri(store: str, table: str) -> str:
+    check_path(store)
     return Path(store, table).as_uri()
 
 

@@ -52,24 +52,46 @@ class Store:
 
         StoreError when the folder holds anything else: a store shares its folder with nothing.
         """
+        store, is_made = cls.place(path)
+        if not is_made:
+            store.make()
+        return store
+
+    @classmethod
+    def place(cls, path: str | Path) -> tuple[Store, bool]:
+        """The store at `path`, as `open` gives it, and whether it is made; if not, its folder is there for `make`.
+
+        StoreError as in `create`.
+        """
         store = cls(os.path.abspath(path))
+        deltas.check_path(store.path)
         if deltas.is_made(store.path):
-            return cls.open(store.path)
+            return cls.open(store.path), True
         try:
             os.makedirs(store.path, exist_ok=True)
             strangers = {name for name in os.listdir(store.path) if not name.startswith(".")} - set(TABLES)
-            if strangers:
-                raise StoreError(f"{store.path} holds other things ({min(strangers)}): name a new folder.")
-            with store.lock():
-                deltas.make_tables(store.path)
+        except OSError as error:
+            raise store._unmade(error) from error
+        if strangers:
+            raise StoreError(f"{store.path} holds other things ({min(strangers)}): name a new folder.")
+        return store, False
+
+    def make(self) -> None:
+        """Make all tables, empty; they may be there already, or some of them."""
+        try:
+            with self.lock():
+                deltas.make_tables(self.path)
         except deltas.failures() as error:
-            raise StoreError(f"cannot make a store at {store.path}: {staging.reason(error)}.") from error
-        return store
+            raise self._unmade(error) from error
+
+    def _unmade(self, error: BaseException) -> StoreError:
+        return StoreError(f"cannot make a store at {self.path}: {staging.reason(error)}.")
 
     def discard_unused(self) -> None:
         """Remove the store if nothing was ever read into it and nobody is about to."""
         with suppress(StoreError, OSError), self.lock(0):
-            if len(self.snapshot().files(LEDGER)) == 1 and not staging.leftovers(self.path):
+            is_unused = not deltas.is_made(self.path) or len(self.snapshot().files(LEDGER)) == 1
+            if is_unused and not staging.leftovers(self.path):
                 shutil.rmtree(self.path)
 
     def snapshot(self) -> Snapshot:

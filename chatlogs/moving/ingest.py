@@ -6,7 +6,6 @@ The driver reads and orders; the work on a block is a pure function that a pool 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
 import mmap
 import os
@@ -14,7 +13,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,19 +70,20 @@ def ingest(
     found = find(paths)
     options = _Options(asked, content, logprobs, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
     is_new = not os.path.exists(store)
-    target = _created(store)
+    target, is_made = Store.place(store)
     try:
-        return _read_into(target, found, options, started)
+        with ThreadPoolExecutor(1, thread_name_prefix="chatlogs-store") as beside:
+            return _read_into(_Target(target, beside, is_made), found, options, started)
     except BaseException:
         if is_new:
             target.discard_unused()
         raise
 
 
-def _read_into(target: Store, found: Sequence[Source], options: _Options, started: float) -> IngestReport:
+def _read_into(target: _Target, found: Sequence[Source], options: _Options, started: float) -> IngestReport:
     for _ in range(_TRIES):
         ingest_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        with target.staging(ingest_id) as staging, spooled(found, staging.folder) as sources:
+        with target.store.staging(ingest_id) as staging, spooled(found, staging.folder) as sources:
             run = _Run(target, staging, sources, options)
             run.read()
             if run.commit():
@@ -91,14 +91,30 @@ def _read_into(target: Store, found: Sequence[Source], options: _Options, starte
     raise SourceError("other ingests of the same logs kept changing the store; try again")
 
 
-def _created(path: str | Path) -> Store:
-    """The store; while a new one is made, the engines are loaded that its first ingest is going to need."""
-    if os.path.exists(path):
-        return Store.create(path)
-    with ThreadPoolExecutor(1) as beside:
-        store = beside.submit(Store.create, path)
-        importlib.import_module("chatlogs.moving.writer")
-        return store.result()
+class _Target:
+    """The store to read into. A new one is made beside the first blocks, which can be read without it."""
+
+    def __init__(self, store: Store, beside: Executor, is_made: bool) -> None:
+        self.store, self._beside = store, beside
+        self._is_made = is_made
+        self._making: Future[None] | None = None
+
+    def ledger(self) -> dict[int, Row]:
+        """What has been read, as far as that is known now: before the commit it is looked at again."""
+        return ledger.read_ledger(self.store.snapshot()) if self._is_made else {}
+
+    def begin(self) -> None:
+        """Let the store be made, if it is not."""
+        if not self._is_made and self._making is None:
+            self._making = self._beside.submit(self.store.make)
+
+    def made(self) -> Store:
+        """The store, once it is there; StoreError when it could not be made."""
+        self.begin()
+        if self._making is not None:
+            self._making.result()
+        self._is_made = True
+        return self.store
 
 
 @dataclass(frozen=True)
@@ -114,9 +130,9 @@ class _Options:
 class _Run:
     """One attempt: read everything that is new into staging, then commit under the lock."""
 
-    def __init__(self, store: Store, staging: Staging, sources: Sequence[Source], options: _Options) -> None:
-        self.store, self.staging, self.sources, self.options = store, staging, sources, options
-        self.seen = ledger.read_ledger(store.snapshot())
+    def __init__(self, target: _Target, staging: Staging, sources: Sequence[Source], options: _Options) -> None:
+        self.target, self.staging, self.sources, self.options = target, staging, sources, options
+        self.seen = target.ledger()
         self.readings: list[Reading] = []
         self.now = datetime.now(UTC)
         self.committed = False
@@ -151,6 +167,7 @@ class _Run:
                     # The engine needs some time to begin; few lines are read sooner one by one.
                     fast = block.size > _SMALL_BYTES
                     pending.append((reading, block, pool.submit(normalize, block, fast=fast, asked=asked)))
+                    self.target.begin()
                 while pending:
                     self._take(*pending.popleft())
                 self.staged = self.writer.finish()
@@ -235,12 +252,13 @@ class _Run:
     def commit(self) -> bool:
         """Commit what was staged; False when another ingest changed what this one relied on."""
         fresh = [reading for reading in self.readings if not reading.is_known]
+        store = self.target.made()
         if not fresh:
             return True
         from chatlogs.moving import resolve
 
-        with self.store.lock():
-            snapshot = self.store.snapshot()
+        with store.lock():
+            snapshot = store.snapshot()
             ledger_now = ledger.read_ledger(snapshot)
             if self._overtaken(ledger_now, fresh):
                 return False
@@ -260,7 +278,7 @@ class _Run:
                 rows[reading.source_key] = reading.ledger_row(old, self.staging.ingest_id, self.now)
             written = [rows[key] for key in dict.fromkeys(reading.source_key for reading in fresh)]
             resolve.replace_ledger(snapshot, self.staging, changes, written)
-            self.store.commit(self.staging.ingest_id, changes.add, changes.remove)
+            store.commit(self.staging.ingest_id, changes.add, changes.remove)
             self.committed = True
         return True
 
@@ -276,4 +294,4 @@ class _Run:
     def report(self, seconds: float) -> IngestReport:
         counts = [reading.count() for reading in self.readings]
         ingest_id = self.staging.ingest_id if self.committed else None
-        return IngestReport(self.store.path, ingest_id, counts, seconds, self.questions.notes)
+        return IngestReport(self.target.store.path, ingest_id, counts, seconds, self.questions.notes)

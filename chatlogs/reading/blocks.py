@@ -92,12 +92,7 @@ class Reader:
         while self._free:
             if len(buffer := self._free.pop()) == size + PADDING:
                 return buffer
-        # Mapped, not allocated: memory that a small log never fills is never touched, and large pages are few.
-        buffer = mmap.mmap(-1, size + PADDING)
-        if hasattr(mmap, "MADV_HUGEPAGE"):
-            with contextlib.suppress(OSError):
-                buffer.madvise(mmap.MADV_HUGEPAGE)
-        return buffer
+        return _mapped(size + PADDING)
 
     def _fill(self, view: memoryview) -> int:
         try:
@@ -106,6 +101,17 @@ class Reader:
             raise SourceError(f"{self._opened.source.name} cannot be read: {error.strerror or error}") from None
         self._opened.digests.content.update(view[:got])
         return got
+
+
+def _mapped(size: int) -> mmap.mmap:
+    """Memory of so many bytes: what a small log never fills is never touched."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, size)
+    # In large pages, of which the processor remembers where all are; memory that is shared seldom gets any.
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 def _border(buffer: mmap.mmap, filled: int) -> int:
