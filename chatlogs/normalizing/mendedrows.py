@@ -17,7 +17,7 @@ from chatlogs.normalizing.careful import is_padded
 from chatlogs.normalizing.folding import chunks, plain
 from chatlogs.normalizing.folding.matching import Matched, Matcher
 from chatlogs.normalizing.folding.projection import CHUNK
-from chatlogs.normalizing.folding.stretches import decoded
+from chatlogs.normalizing.folding.strings import decoded
 from chatlogs.reading.decoding import repair
 from chatlogs.reading.lines import Block, Lines, scan
 from chatlogs.values import as_json
@@ -72,7 +72,7 @@ def _rows(con: duckdb.DuckDBPyConnection, lines: Lines) -> pa.Table:
     for matched, part in zip(whole, plain.chunks(con, matcher, None, whole), strict=True):
         name = matched.template.text
         if name is not None:
-            part[name] = decoded(con, part[name].cast(pa.string()))
+            part[name] = decoded(con, part[name]).combine_chunks()
         table = chunks.table_of([part])
         tables.append(table if name is None else table.filter(table[name].is_valid()))
     return pa.concat_tables(tables)

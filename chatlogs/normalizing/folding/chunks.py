@@ -87,18 +87,23 @@ def of(table: pa.Table) -> Chunks:
         table,
         numbers,
         columns["cut"].to_numpy(zero_copy_only=False),
-        {name: _coded(columns[name], _NOTHING.get(name, ("",))) for name in _CODED},
+        {name: _coded(columns[name], nothing(name)) for name in _CODED},
         {name: columns[name] for name in TEXTS},
         (columns["first_fragment"], columns["last_fragment"]),
     )
 
 
-def _coded(column: pa.StringArray, nothing: Sequence[str]) -> Codes:
+def nothing(name: str) -> pa.Array:
+    """The texts of this field that say nothing."""
+    return pa.array(_NOTHING.get(name, ("",)))
+
+
+def _coded(column: pa.StringArray, nothing: pa.Array) -> Codes:
     """The column in numbers; texts that say nothing count as none."""
     encoded = pc.dictionary_encode(column)
     code = encoded.indices.fill_null(NONE).to_numpy().astype(np.int64)
     if len(encoded.dictionary):
-        is_nothing = pc.is_in(encoded.dictionary, pa.array(nothing)).to_numpy(zero_copy_only=False)
+        is_nothing = pc.is_in(encoded.dictionary, nothing).to_numpy(zero_copy_only=False)
         code[is_nothing[code] & (code >= 0)] = NONE
     return Codes(code, encoded.dictionary)
 

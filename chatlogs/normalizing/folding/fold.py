@@ -23,6 +23,7 @@ from chatlogs.normalizing.folding.matching import Matched, Matcher
 from chatlogs.normalizing.folding.runs import Runs
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.folding.stretches import stretched
+from chatlogs.normalizing.folding.strings import streamed
 from chatlogs.normalizing.folding.templates import Template
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.decoding import is_exact
@@ -39,7 +40,6 @@ _MACROS = (
     case when contains(s, '\\') then try(json_extract_string('"' || s || '"', '$')) else s end""",
 )
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
-_BATCH_ROWS = 1 << 15
 _ONE_IN = 16  # bytes of a block; of lines that are fewer each is looked at before SQL may parse them
 _FEW_BYTES = 1 << 17  # that are read one by one in less time than SQL takes to plan
 _LOOKED_AT = 16  # lines, for chunks among them
@@ -82,7 +82,7 @@ def connect() -> duckdb.DuckDBPyConnection:
 class Facts:
     """What the fast ways read of a block.
 
-    stored: its stored completions, one row each (sql/block/completions.sql). streams: those of its chunks, if it has
+    stored: its stored completions, one row each (plain.completions). streams: those of its chunks, if it has
     any, and runs of them. odd: the lines whose records need the careful path.
     """
 
@@ -100,8 +100,7 @@ def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
     found = runs.read(con, matcher, cut) if cut else None
     left = [found.left] if found else []
     if stored:
-        plain.show_completions(con, matcher, stored)
-        table, odd = _judged(_table(con, sql.text("block/completions")))
+        table, odd = _judged(plain.completions(con, matcher, stored))
         left.append(odd)
         facts.stored.append(table)
     read_lines = [part.line for part in cut] + [part.line for part in whole + stored]
@@ -226,18 +225,13 @@ def _records(con: duckdb.DuckDBPyConnection, valid: str) -> pa.Table:
         argument_paths=projection.ARGUMENT_PATHS,
         valid=valid,
     )
-    table = _table(con, query)
+    table = streamed(con, query)
     shapes = pc.unique(table["new_shape"]).drop_null().to_pylist()
     if shapes:
         verdicts = [list(vars(projection.judge(shape)).values()) for shape in shapes]
         con.executemany("insert into verdicts values (?, ?, ?, ?, ?)", verdicts)
-        table = _table(con, query)
+        table = streamed(con, query)
     return table
-
-
-def _table(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    """The answer as it streams out of the engine: a result kept whole there first would be in memory twice."""
-    return con.sql(query).to_arrow_reader(_BATCH_ROWS).read_all()
 
 
 def _columns_of(parsed: pa.Table) -> dict[str, pa.Array]:

@@ -1,6 +1,6 @@
-"""Lines that templates fit in, and shown to SQL as columns: what their holes hold, where it stands in the block.
+"""Lines that templates fit in, columns out: what their holes hold.
 
-Nothing is copied and nothing parsed; texts are decoded by the queries that ask for these columns.
+Nothing is parsed, and what is shown where it stands in the block is not copied.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs import sql
+from chatlogs.normalizing.folding import strings
+from chatlogs.normalizing.folding.chunks import nothing
 from chatlogs.normalizing.folding.matching import Matched, Matcher
 from chatlogs.normalizing.folding.projection import COMPLETION
 from chatlogs.normalizing.folding.runs import Runs
@@ -22,6 +24,7 @@ _TEXTS = (
     "id", "model", "system_fingerprint", "service_tier", "role", "content", "reasoning", "refusal", "finish_reason",
     "call_id", "call_name", "call_arguments",
 )  # fmt: skip
+_SAID = ("content", "reasoning", "refusal")
 _UNKNOWN = ("extra", "choice_extra", "content_filter")
 _NUMBERS = ("created", "choice_index", "call_index")
 Columns = dict[str, pa.Array]
@@ -33,9 +36,27 @@ _SCHEMA = pa.schema(
 )
 
 
-def show_completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: Sequence[Matched]) -> None:
-    """Show these lines, all of them stored completions, as `fitted_completions`."""
-    con.register("fitted_completions", _table([_columns(matcher, lines) for lines in fitted]))
+def completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: Sequence[Matched]) -> pa.Table:
+    """What these lines say, all of them stored completions; `plain` is false where a text of theirs is no JSON."""
+    parts = [_columns(matcher, lines) for lines in fitted]
+    for part in parts:
+        part["usage"] = _minified(con, part)
+    table = _table(parts)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    plain = pa.repeat(pa.scalar(True), len(table))
+    for name in _TEXTS:
+        if name not in _SAID:
+            columns[name] = _if_said(name, table[name].cast(pa.string()))
+        elif table[name].null_count < len(table):
+            columns[name] = strings.decoded(con, table[name])
+            plain = pc.and_(plain, pc.equal(pc.is_valid(table[name]), pc.is_valid(columns[name])))
+    return pa.table(columns | {"plain": plain})
+
+
+def _if_said(name: str, texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A field's texts, less those that say nothing."""
+    says_nothing = pc.is_in(texts, nothing(name))
+    return pc.if_else(says_nothing, None, texts) if pc.any(says_nothing).as_py() else texts
 
 
 def chunks(

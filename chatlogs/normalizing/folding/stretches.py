@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs import sql
 from chatlogs.normalizing.folding import chunks
 from chatlogs.normalizing.folding.runs import Runs
 from chatlogs.normalizing.folding.streams import Streams
+from chatlogs.normalizing.folding.strings import decoded
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.lines import Ints
 
@@ -39,7 +39,7 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     columns |= {"line": pa.array(line[starts]), "chunks": pa.array(counts)}
     columns["last_line"] = pa.array(line[starts + counts - 1])
-    texts = decoded(con, fragments[0])
+    texts = decoded(con, fragments[0]).combine_chunks()
     for name in chunks.TEXTS:
         ours = is_cut & pc.fill_null(pc.equal(columns["field"], name), False).to_numpy(zero_copy_only=False)
         columns[name] = _put(columns[name], ours, texts, of_run)
@@ -57,12 +57,6 @@ def _fragments(runs: Runs, line: Ints, starts: Ints, counts: Ints) -> tuple[pa.A
     lists = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), each)
     first, last = each.take(pa.array(offsets[:-1])), each.take(pa.array(offsets[1:] - 1))
     return pc.binary_join(lists, ""), first, last
-
-
-def decoded(con: duckdb.DuckDBPyConnection, fragments: pa.Array) -> pa.Array:
-    """What fragments say, joined or not, that are as they were written; null where that is no JSON."""
-    con.register("stretches", pa.table({"fragments": fragments}))
-    return con.sql(sql.text("block/stretches")).to_arrow_table()["text"].combine_chunks()
 
 
 def _put(column: pa.Array, where: Bools, values: pa.Array, rows: Ints) -> pa.Array:
