@@ -26,7 +26,7 @@ from chatlogs.normalizing.tables import rows
 from chatlogs.normalizing.tables.hiding import hidden, hidden_table
 
 FILE_BYTES = 48 << 20  # of pieces in memory, gathered into one file a table
-_WRITES_AT_ONCE = 1
+_WRITES_AT_ONCE = 2
 _MOST_IDS = 4_000_000  # of which is known in memory, 8 bytes each, that none is twice
 _ALWAYS = ("completions", "choices", "tool_calls", "messages")
 
