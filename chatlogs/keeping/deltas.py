@@ -93,7 +93,7 @@ def _made(store: str, name: str, versions: Mapping[str, int]) -> int:
     )
     if is_in(handle, _MADE):
         return handle.version()
-    return commit(store, name, _MADE, Change([_write_schema_file(store, name)]), {}, versions)
+    return _committed(handle, store, name, _MADE, Change([_write_schema_file(store, name)]), {}, versions)
 
 
 def open_ledger(store: str) -> DeltaTable:
@@ -142,11 +142,23 @@ def commit(
 
     `versions` of other tables are kept in this table's state. The files must already be in its folder.
     """
-    from deltalake import CommitProperties, PostCommitHookProperties, Transaction
-
     handle = open_table(store, table)
     if is_in(handle, mark):
         return handle.version()
+    return _committed(handle, store, table, mark, change, info, versions)
+
+
+def _committed(
+    handle: DeltaTable,
+    store: str,
+    table: str,
+    mark: str,
+    change: Change,
+    info: Mapping[str, Any],
+    versions: Mapping[str, int],
+) -> int:
+    from deltalake import CommitProperties, PostCommitHookProperties, Transaction
+
     marks = [Transaction(mark, 1), *(Transaction(f"version:{child}", number) for child, number in versions.items())]
     handle.create_write_transaction(
         _actions(change),

@@ -7,6 +7,8 @@ go too when they need judgement (streams.py).
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -39,6 +41,8 @@ _MACROS = (
     """create temp macro decoded(s) as
     case when contains(s, '\\') then try(json_extract_string('"' || s || '"', '$')) else s end""",
 )
+_engines: dict[int, duckdb.DuckDBPyConnection] = {}
+_starting = threading.Lock()
 _VERDICTS = "create temp table verdicts (shape varchar, lane varchar, body varchar, has_calls bool, said_nothing bool)"
 _ONE_IN = 16  # bytes of a block; of lines that are fewer each is looked at before SQL may parse them
 _FEW_BYTES = 1 << 17  # that are read one by one in less time than SQL takes to plan
@@ -70,12 +74,20 @@ class Careful:
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A connection for one worker: one thread, so that text is joined in the order of the lines."""
-    con = duckdb.connect()
-    con.execute(_SETTINGS)
+    con = _engine(os.getpid()).cursor()
     for macro in _MACROS:
         con.execute(macro)
     con.execute(_VERDICTS)
     return con
+
+
+def _engine(process: int) -> duckdb.DuckDBPyConnection:
+    """The engine that all workers of the process share, as one takes some time to start."""
+    with _starting:
+        if process not in _engines:
+            _engines[process] = duckdb.connect()
+            _engines[process].execute(_SETTINGS)
+        return _engines[process]
 
 
 @dataclass
