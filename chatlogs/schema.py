@@ -55,6 +55,7 @@ class Table:
         return arrow_schema(self.columns)
 
 
+@functools.cache
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of any declared columns, in order."""
     import pyarrow as pa

@@ -6,15 +6,17 @@ Pure and picklable: the same bytes give the same tables in any thread, process o
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs import values
 from chatlogs.normalizing import careful, mendedrows, oddrows
-from chatlogs.normalizing.folding import chunks, fold, stored
+from chatlogs.normalizing.folding import chunkrows, chunks, fold, stored
+from chatlogs.normalizing.folding.groups import NEVER
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.layout import is_document, read_together, read_whole
 from chatlogs.normalizing.records import timed
@@ -49,7 +51,10 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     timed.mark(lines, found.arrivals)
     fast = fast and not asked.each_record
     _set_cut_lines_aside(lines)
-    more, taken = wrapped.read(lines, asked, normalize_bare) if fast else ([], [])
+    more, taken = wrapped.read(lines, asked, normalize_bare) if fast and not asked.chunks else ([], [])
+    if found.arrivals:
+        timed.show(lines, found.arrivals)
+        _set_cut_lines_aside(lines)
     return _normalized(lines, found, more, taken, fast=fast)
 
 
@@ -148,7 +153,7 @@ def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     careful.untangle(lines, found)
     parts = [*(stored.completions(rows) for rows in facts.stored), *streams]
     tables = _no_pieces()
-    for name in ("completions", "choices", "tool_calls"):
+    for name in ("completions", "choices", "tool_calls", "chunks"):
         conformed = [_conform(name, part[name], lines) for part in parts if name in part]
         tables[name] = pa.concat_tables([tables[name], *conformed])
     return oddrows.beside(tables, told)
@@ -171,13 +176,25 @@ def _fold_streams(
     if taken or mended.lines:
         facts.streams = Streams(chunks.of(pa.concat_tables([facts.streams.chunks.table, odd, mended.table])))
         found.pieces = [placed for placed in found.pieces if placed.piece.line_number not in taken]
-    folded, rest = fold.folded(con, lines, facts, found.streams)
+    folded, rest = fold.folded(con, lines, facts, found.streams, _kept(lines, found, taken))
     found.repaired += len(mended.lines.difference(record.first_line for record in rest))
     left = [record.first_line for record in rest if record.first_line in taken]
     others = [record for record in rest if record.first_line not in taken]
     found.pieces += [taken.pop(line) for line in left]  # first: they may stand between lines of the others
     careful.read(lines, others, found)
-    return folded, oddrows.told(facts.streams, taken)
+    spans = {first: span for part in folded if "chunks" in part for first, span in chunkrows.spans(part["chunks"])}
+    return folded, oddrows.told(facts.streams, taken, spans)
+
+
+def _kept(lines: Lines, found: careful.Found, taken: Mapping[int, careful.Placed]) -> chunkrows.Kept:
+    """Of which chunks a row is kept; taken: the odd ones, by line."""
+    arrived = np.full(len(lines), NEVER)
+    for line, time in found.arrivals.items():
+        arrived[line] = values.micros(time) or NEVER
+    for line, placed in taken.items():
+        for chunk in placed.piece.chunks:
+            arrived[line] = chunk.arrived_at or NEVER
+    return chunkrows.Kept(found.asked.chunks, arrived)
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

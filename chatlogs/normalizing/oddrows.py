@@ -29,15 +29,14 @@ _SECOND = 1_000_000
 _OF_PIECE = ("id", "model", "system_fingerprint", "service_tier")
 _OF_CHOICE = ("role", "content", "reasoning", "refusal", "finish_reason")
 _FACTS = tuple(name for name in ONE_VALUE if name not in (*_OF_PIECE, "created"))
-_LISTS = ("messages", "chunks")
 _IN_A_ROW = frozenset({
     *_OF_PIECE, "created", "form", "chunk_count", "usage", "extra", "flags", "choices", "line_number", "byte_offset",
-    "last_line", "last_offset", "opens", "role_repeats",
+    "last_line", "last_offset", "opens", "role_repeats", "chunks",
 })  # fmt: skip
-_HELD = _IN_A_ROW.union(_FACTS, _LISTS)
+_HELD = _IN_A_ROW.union(_FACTS, ("messages",))
 _HELD_OF_CHOICE = frozenset({*_OF_CHOICE, "index", "content_filter", "extra", "tail", "growth", "calls"})
 _texts_of_piece, _texts_of_choice = operator.attrgetter(*_OF_PIECE), operator.attrgetter(*_OF_CHOICE)
-_beside = operator.attrgetter(*_FACTS, *_LISTS)
+_beside = operator.attrgetter(*_FACTS, "messages")
 _NO_CHOICE = Choice(chunks.NONE)
 _TYPES = {field.name: field.type for field in chunks.SCHEMA}
 
@@ -97,16 +96,18 @@ def _are_texts(values: Sequence[object]) -> bool:
     return True
 
 
-def told(streams: Streams, taken: Mapping[int, Placed]) -> dict[int, Piece]:
-    """What these chunks say that their rows do not hold, by the first line of each one's stream."""
+def told(streams: Streams, taken: Mapping[int, Placed], spans: Mapping[int, tuple[int, int]]) -> dict[int, Piece]:
+    """What these chunks say that their rows do not hold, by the first line of each one's stream.
+
+    spans: when the first and the last chunk of each stream arrived, of which that is known.
+    """
     telling = sorted(line for line, placed in taken.items() if not says_only(placed.piece, _IN_A_ROW))
     rows = np.searchsorted(streams.chunks.numbers["line"], telling)
-    found: dict[int, Piece] = {}
+    found = {line: Piece(first_chunk_at=least, last_chunk_at=most) for line, (least, most) in spans.items()}
     for line, first in zip(telling, streams.first_line[rows].tolist(), strict=True):
         piece, of_stream = taken[line].piece, found.setdefault(first, Piece())
         merge_facts(of_stream, piece)
         of_stream.messages = of_stream.messages or piece.messages
-        of_stream.chunks += piece.chunks
     return found
 
 
@@ -123,19 +124,10 @@ def beside(tables: dict[str, pa.Table], told: Mapping[int, Piece]) -> dict[str, 
             field = responses.schema.field(at)
             column = pc.coalesce(pa.array(values, field.type).take(place), responses[name].combine_chunks())
             responses = responses.set_column(at, field, column)
-    return tables | {"completions": responses} | _lists(tables, told)
-
-
-def _lists(tables: dict[str, pa.Table], told: Mapping[int, Piece]) -> dict[str, pa.Table]:
-    """The tables of what is said in lists."""
-    listing = {number: piece for number, piece in told.items() if piece.messages or piece.chunks}
-    if not listing:
-        return {}
-    numbers, more = pa.array(listing, pa.int64()), columns.tables(listing.values(), first=0)
-    lists = {}
-    for name in _LISTS:
-        own = more[name]
-        piece = numbers.take(own["piece"].combine_chunks())
-        own = own.set_column(own.schema.get_field_index("piece"), own.schema.field("piece"), piece)
-        lists[name] = pa.concat_tables([tables[name], own])
-    return lists
+    asking = {number: piece for number, piece in told.items() if piece.messages}
+    if not asking:
+        return tables | {"completions": responses}
+    own = columns.tables(asking.values(), first=0)["messages"]
+    piece = pa.array(asking, pa.int64()).take(own["piece"].combine_chunks())
+    own = own.set_column(own.schema.get_field_index("piece"), own.schema.field("piece"), piece)
+    return tables | {"completions": responses, "messages": pa.concat_tables([tables["messages"], own])}

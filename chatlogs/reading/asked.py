@@ -45,7 +45,7 @@ class Asked:
     @property
     def each_record(self) -> bool:
         """Whether each record has to be looked at by itself."""
-        return self.chunks or self.wrapper is not None or bool(self.messages)
+        return self.wrapper is not None or bool(self.messages)
 
 
 def check(option: str, value: str, known: Sequence[str]) -> str:

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs import sql
-from chatlogs.normalizing.folding import chunks, plain, projection, runs
+from chatlogs.normalizing.folding import chunkrows, chunks, plain, projection, runs
 from chatlogs.normalizing.folding import cuts as cutting
+from chatlogs.normalizing.folding.chunkrows import Kept
 from chatlogs.normalizing.folding.cuts import PADDING, Cuts
 from chatlogs.normalizing.folding.matching import Matched, Matcher
 from chatlogs.normalizing.folding.runs import Runs
@@ -260,11 +261,11 @@ def _columns_of(parsed: pa.Table) -> dict[str, pa.Array]:
 
 
 def folded(
-    con: duckdb.DuckDBPyConnection, lines: Lines, facts: Facts, careful: Sequence[str]
+    con: duckdb.DuckDBPyConnection, lines: Lines, facts: Facts, careful: Sequence[str], kept: Kept
 ) -> tuple[list[dict[str, pa.Table]], list[Careful]]:
     """The plain streams, linked by the line that each begins in (`line_number`), and the chunks of all others.
 
-    careful: names of streams that are not plain, though it may look like it.
+    careful: names of streams that are not plain, though it may look like it. kept: of which chunks rows are kept.
     """
     streams = facts.streams
     if streams is None:
@@ -276,31 +277,34 @@ def folded(
         are_plain, _ = cut.plain()
         tables.append(cut.folded(are_plain))
         plain |= tangled & np.isin(streams.first_line, cut.first_line[are_plain])
-    return tables, _rest_of(lines, streams, facts.runs, plain)
+    if kept.any:
+        tables.append({"chunks": chunkrows.rows(con, streams, facts.runs, plain, kept)})
+    return tables, _rest_of(lines, streams, facts.runs, plain, as_runs=not kept.any)
 
 
-def _rest_of(lines: Lines, streams: Streams, found: Runs | None, plain: Bools) -> list[Careful]:
-    """The chunks of the streams that are not plain, and runs of them."""
+def _rest_of(lines: Lines, streams: Streams, found: Runs | None, plain: Bools, *, as_runs: bool) -> list[Careful]:
+    """The chunks of the streams that are not plain, and runs of them; as_runs: these may be read as one chunk."""
     cut, numbers = streams.chunks.cut, streams.chunks.numbers
     rows = np.flatnonzero(~plain)
     first = numbers["line"][rows]
-    text, lines_of = _run_texts(lines, found, first[cut[rows] & (numbers["chunks"][rows] > 1)])
+    of_runs = first[cut[rows] & (numbers["chunks"][rows] > 1)]
+    lines_of = found.lines_of(of_runs) if found else {}
+    text = _run_texts(lines, found, of_runs) if found and as_runs else {}
     borders = zip(first.tolist(), numbers["last_line"][rows].tolist(), numbers["chunks"][rows].tolist(), strict=True)
     return [Careful(line, last, count, text.get(line), lines_of.get(line, [line])) for line, last, count in borders]
 
 
-def _run_texts(lines: Lines, found: Runs | None, first: Ints) -> tuple[dict[int, bytes], dict[int, list[int]]]:
-    """Runs, by their first lines, as one line with the joined text, without padding; and the lines they are made of."""
-    if found is None or not len(first):
-        return {}, {}
+def _run_texts(lines: Lines, found: Runs, first: Ints) -> dict[int, bytes]:
+    """Runs, by their first lines, as one line with the joined text, without padding."""
+    if not len(first):
+        return {}
     data = memoryview(lines.block.data)
     starts, ends = lines.start[first].tolist(), lines.end[first].tolist()
     fragments = found.table["fragments"].take(pa.array(found.places(first))).to_pylist()
     borders = zip(*(border.tolist() for border in found.borders(first).borders()), strict=True)
-    texts = {
+    return {
         line: b"".join([data[start:text], joined.encode(), data[text_end:padding], data[padding_end:end]])
         for start, end, joined, (line, text, text_end, padding, padding_end) in zip(
             starts, ends, fragments, borders, strict=True
         )
     }
-    return texts, found.lines_of(first)

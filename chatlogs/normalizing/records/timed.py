@@ -7,10 +7,11 @@ stood there alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 
-from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, ODD, Lines
+from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Lines
 
 _TIME = re.compile(
     rb"[\[(<]?(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
@@ -44,6 +45,14 @@ def mark(lines: Lines, arrivals: dict[int, str]) -> None:
         if _BLANK.fullmatch(lines.text(line)):
             lines.kind[line] = IGNORABLE
     _put_into_bodies(lines, texts)
+
+
+def show(lines: Lines, arrivals: Collection[int]) -> None:
+    """Let the lines with a time be records like those without, wherever an object begins behind the time."""
+    timed = np.fromiter(arrivals, np.int64)
+    data = np.frombuffer(lines.block.data, np.uint8)
+    is_object = (lines.kind[timed] == ODD) & (data[lines.start[timed]] == ord("{"))
+    lines.kind[timed[is_object]] = OBJECT
 
 
 def _put_into_bodies(lines: Lines, texts: dict[int, int]) -> None:
