@@ -15,20 +15,22 @@ from log_lines import dumps, logs, obj
 
 from chatlogs.moving.assemble import Tables, plus, take
 from chatlogs.normalizing.normalize import normalize
+from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.records.pieces import finished, fold
 from chatlogs.normalizing.tables import columns
 from chatlogs.normalizing.tables.joining import join
+from chatlogs.reading.asked import Asked
 from chatlogs.reading.lines import Block
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 BEHIND = 1 << 20  # more pieces than any block of these tests has
 
 
-def halves(lines: list[bytes], at: int, *, fast: bool) -> tuple[Tables, Tables, set[int]]:
+def halves(lines: list[bytes], at: int, *, fast: bool, asked: Asked = PLAINLY) -> tuple[Tables, Tables, set[int]]:
     """The bare streams before and behind the line, and the numbers of those that columns do not hold."""
     head = b"".join(line + b"\n" for line in lines[:at])
-    before = normalize(Block.of(head, last=False), fast=fast)
-    behind = normalize(Block.of(b"\n".join(lines[at:]), offset=len(head)), fast=fast)
+    before = normalize(Block.of(head, last=False), fast=fast, asked=asked)
+    behind = normalize(Block.of(b"\n".join(lines[at:]), offset=len(head)), fast=fast, asked=asked)
     moved = {name: plus(table, "piece", BEHIND) for name, table in behind.tables.items()}
     odd = {*before.exact, *(number + BEHIND for number in behind.exact)}
     return streams(before.tables), streams(moved), odd
@@ -43,8 +45,14 @@ def streams(tables: Tables) -> Tables:
 
 
 def joined_alike(lines: list[bytes], at: int, *, fast: bool) -> int:
-    """How many streams were merged in columns, each of which Python merges to the same."""
-    old, new, odd = halves(lines, at, fast=fast)
+    """How many streams were merged in columns, each of which Python merges to the same; with chunks or without."""
+    of_each = [_joined_alike(lines, at, fast=fast, asked=asked) for asked in (PLAINLY, Asked(chunks=True))]
+    assert of_each[0] == of_each[1]
+    return of_each[0]
+
+
+def _joined_alike(lines: list[bytes], at: int, *, fast: bool, asked: Asked) -> int:
+    old, new, odd = halves(lines, at, fast=fast, asked=asked)
     found = join(old, new, odd)
     if found is None:
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
+import random
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,9 @@ from ingested import blocks, shown
 from log_lines import MARK, dumps, logs, obj, records
 
 from chatlogs.normalizing.normalize import normalize
+from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.tables.partials import Partials
+from chatlogs.reading.asked import Asked
 from chatlogs.reading.lines import Block
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
@@ -46,8 +49,13 @@ def lines(*texts: bytes) -> bytes:
 
 
 def agree(data: bytes) -> Partials:
-    """The yield of the fast path, which must be that of the careful one."""
-    fast, careful = normalize(Block.of(data)), normalize(Block.of(data), fast=False)
+    """The yield of the fast path, which must be that of the careful one; also where a row of each chunk is kept."""
+    agree_on(data, Asked(chunks=True))
+    return agree_on(data, PLAINLY)
+
+
+def agree_on(data: bytes, asked: Asked) -> Partials:
+    fast, careful = normalize(Block.of(data), asked=asked), normalize(Block.of(data), fast=False, asked=asked)
     assert fast.counts == careful.counts
     assert fast.counts.balanced
     assert fast.rejects.to_pylist() == careful.rejects.to_pylist()
@@ -82,6 +90,20 @@ STORED = dumps(
 )
 LONG = "a text of many words, of which some carry more than others".split(" ")
 NAMESAKES = {"content": "no", "reasoning": "no", "role": "no", "finish_reason": "no", "call_id": "no"}
+
+
+@SOME
+@given(st.lists(logs(most_edits=2), min_size=1, max_size=6), st.integers(0, 10**6), st.floats(0.2, 1))
+def test_both_paths_agree_on_lines_behind_times(parts: list[bytes], seed: int, share: float) -> None:
+    """Each chunk with its own time, or with one that others have too, or without."""
+    draw = random.Random(seed)
+    timed = []
+    for line in b"\n".join(parts).split(b"\n"):
+        time = b"2026-01-01T00:00:%02d.5Z " % draw.randrange(60)
+        timed.append(time + line if line[:1] in b"{d" and draw.random() < share else line)
+    agree(b"\n".join(timed))
+
+
 AGREEMENTS = {
     "a stored completion ends the stream of its body": lines(
         b"data: " + HEL, b"", b"data: " + STORED, b"", b"data: [DONE]"

@@ -32,7 +32,7 @@ _LEAST = ("started_at", "first_chunk_at")
 _MOST = ("last_chunk_at", "ended_at")
 _TEXTS = ("content", "reasoning", "refusal")
 _ONE_SIDED = ("annotations", "audio", "extra", "text_digest")
-_UNJOINED = ("messages", "logprobs", "chunks")  # tables
+_UNJOINED = ("messages", "logprobs")  # tables
 
 
 @dataclass
@@ -76,6 +76,7 @@ def join(old: Mapping[str, pa.Table], new: Mapping[str, pa.Table], odd: Collecti
         "completions": _completions(a, b, repeats[pairs.good]),
         "choices": _children("choices", pairs, choices, _TEXTS),
         "tool_calls": _children("tool_calls", pairs, calls, ("arguments",)),
+        "chunks": _chunks(pairs, old["chunks"], new["chunks"]),
     }
     return Joined(tables, a["piece"].combine_chunks(), b["piece"].combine_chunks())
 
@@ -241,6 +242,20 @@ def _children(name: str, pairs: _Pairs, rows: _Rows, texts: Sequence[str]) -> pa
         columns.append(a if column == "piece" else _appended(a, b) if column in texts else pc.coalesce(a, b))
     schema = PIECES[name].arrow()
     return pa.concat_tables([rows.a.filter(pa.array(alone_a)), later, pa.table(columns, schema=schema)])
+
+
+def _chunks(pairs: _Pairs, old: pa.Table, new: pa.Table) -> pa.Table:
+    """The chunks of the good pairs: those of the second part are counted on from those of the first."""
+    (a, pair_a), (b, pair_b) = _of_pairs(old, pairs.a["piece"]), _of_pairs(new, pairs.b["piece"])
+    kept_a, kept_b = pairs.good[pair_a], pairs.good[pair_b]
+    before = np.bincount(pair_a, minlength=len(pairs.good))
+    a, b, pair_b = a.filter(pa.array(kept_a)), b.filter(pa.array(kept_b)), pair_b[kept_b]
+    given = {
+        "piece": pairs.a["piece"].combine_chunks().take(pa.array(pair_b)),
+        "chunk_index": pc.add(b["chunk_index"], pa.array(before[pair_b])),
+    }
+    later = pa.table([given.get(name, b[name]) for name in b.schema.names], schema=b.schema)
+    return pa.concat_tables([a, later])
 
 
 def _appended(a: _Values, b: _Values) -> _Values:
