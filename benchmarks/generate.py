@@ -6,6 +6,7 @@ sends, so that a reader tuned on these files is tuned on real ones.
     python benchmarks/generate.py chunks -o chunks.jsonl               2,000,000 lines, about 600 MB
     python benchmarks/generate.py completions -o completions.jsonl       400,000 lines, about 500 MB
     python benchmarks/generate.py chunks --scale 0.1 --obfuscation --odd 0.01 -o odd.jsonl
+    python benchmarks/generate.py chunks --times beside -o timed.jsonl
     python benchmarks/generate.py completions --container litellm --lines 100000 -o litellm.jsonl
 """
 
@@ -15,6 +16,7 @@ import argparse
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -109,6 +111,20 @@ def with_odd(lines: Iterator[bytes], rng: random.Random, share: float, kinds: Se
         yield rng.choice(ways)(line) if rng.random() < share else line
 
 
+TIMES: dict[str, bytes] = {
+    "before": b"%s %s\n",  # as `ts` and the loggers of proxies put them
+    "beside": b'{"ts":"%s","chunk":%s}\n',  # in an object of the logger's
+}
+
+
+def with_times(lines: Iterator[bytes], where: str) -> Iterator[bytes]:
+    """The same lines, each with the time at which it arrived, a millisecond behind the one before."""
+    form, begin = TIMES[where], datetime.fromtimestamp(START, UTC)
+    for number, line in enumerate(lines):
+        at = (begin + timedelta(milliseconds=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        yield form % (at.encode(), line[:-1])
+
+
 def wrapped(kind: str, texts: Texts, container: str) -> Iterator[bytes]:
     """Answers, each line in a container with its request: stored completions, or whole lists of chunks."""
     requests = Requests(texts)
@@ -130,11 +146,12 @@ def _lists_of_chunks(texts: Texts) -> Iterator[bytes]:
 def write(
     kind: str, path: str | Path, *, lines: int, seed: int = 7, obfuscation: bool = False, odd: float = 0.0,
     odd_kinds: Sequence[str] = tuple(ODD_KINDS), open_streams: int = 50, container: str | None = None,
+    times: str | None = None,
 ) -> int:  # fmt: skip
     """Write `lines` lines of `kind` ("chunks" or "completions") to `path`; gives back the bytes written.
 
     A chunk log ends where its lines end, so the streams still open there stay unfinished. container: each line is
-    an answer in it, one of chunks holds a whole stream.
+    an answer in it, one of chunks holds a whole stream. times: where each line's time stands, one of TIMES.
     """
     texts = Texts.seeded(seed)
     if container is not None:
@@ -145,6 +162,8 @@ def write(
         made = completion_lines(texts)
     if odd:
         made = with_odd(made, random.Random(seed + 1), odd, odd_kinds)
+    if times is not None:
+        made = with_times(made, times)
     size, left = 0, lines
     with Path(path).open("wb") as out:
         while left:
@@ -165,6 +184,7 @@ def main() -> None:
     parser.add_argument("--odd", type=float, default=0.0, metavar="SHARE", help="share of lines made odd, 0 to 1")
     parser.add_argument("--odd-kind", action="append", choices=list(ODD_KINDS), help="how; all kinds if none is given")
     parser.add_argument("--container", choices=list(CONTAINERS), help="put each answer into one, with its request")
+    parser.add_argument("--times", choices=list(TIMES), help="a time before each line, or beside it in an object")
     parser.add_argument("--open", type=int, default=50, metavar="N", help="streams being written at once")
     options = parser.parse_args()
     whole = CHUNK_LINES if options.kind == "chunks" else COMPLETION_LINES
@@ -172,7 +192,7 @@ def main() -> None:
     size = write(
         options.kind, options.output, lines=lines, seed=options.seed, obfuscation=options.obfuscation,
         odd=options.odd, odd_kinds=options.odd_kind or tuple(ODD_KINDS), open_streams=options.open,
-        container=options.container,
+        container=options.container, times=options.times,
     )  # fmt: skip
     print(f"{options.output}: {lines:,} lines, {size / 1e6:,.1f} MB", file=sys.stderr)
 

@@ -26,6 +26,7 @@ from chatlogs.normalizing.tables import rows
 from chatlogs.normalizing.tables.hiding import hidden, hidden_table
 
 FILE_BYTES = 48 << 20  # of pieces in memory, gathered into one file a table
+_KEY_BYTES = 64  # of the keys that each row gets
 _WRITES_AT_ONCE = 2
 _MOST_IDS = 4_000_000  # of which is known in memory, 8 bytes each, that none is twice
 _ALWAYS = ("completions", "choices", "tool_calls", "messages")
@@ -53,7 +54,7 @@ class Writer:
         if not len(pieces["completions"]):
             return
         self._gathered.append((source, source_key, pieces))
-        self._bytes += sum(table.nbytes for table in pieces.values())
+        self._bytes += sum(table.nbytes + len(table) * _KEY_BYTES for table in pieces.values())
         if self._bytes >= FILE_BYTES:
             self._flush()
 

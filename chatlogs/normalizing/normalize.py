@@ -24,7 +24,7 @@ from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.records.piece import STREAM, Piece
 from chatlogs.normalizing.tables import columns
 from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials
-from chatlogs.normalizing.unwrapping import wrapped
+from chatlogs.normalizing.unwrapping import captured, wrapped
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
@@ -49,6 +49,8 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
         return _document(block, found)
     lines = scan(block)
     timed.mark(lines, found.arrivals)
+    if asked.wrapper is None:
+        captured.show(lines, found.arrivals)
     fast = fast and not asked.each_record
     _set_cut_lines_aside(lines)
     more, taken = wrapped.read(lines, asked, normalize_bare) if fast and not asked.chunks else ([], [])
