@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from chatlogs.normalizing.records.requests import duration_of, time_of
 from chatlogs.normalizing.unwrapping.times import durations, times
+from chatlogs.normalizing.unwrapping.times import moments as together
+from chatlogs.values import micros
 
 USUAL = {
     '"2026-10-01T00:00:00.451Z"': 1_790_812_800_451_000,
@@ -53,6 +55,13 @@ def test_usual_times_are_read_together(part: str) -> None:
 def test_times_read_together_are_those_read_one_by_one(parts: list[str]) -> None:
     for part, found in zip(parts, times(pa.array(parts)).to_pylist(), strict=True):
         assert found in (None, time_of(json.loads(part)))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(st.one_of(moments(), numerals, st.sampled_from((*USUAL, *ODD))), max_size=20))
+def test_times_before_lines_are_read_as_one_by_one(parts: list[str]) -> None:
+    texts = [part.strip('"') for part in parts]
+    assert together(texts).to_pylist() == [micros(text) for text in texts]
 
 
 @pytest.mark.parametrize("unit", [1000, 1_000_000])

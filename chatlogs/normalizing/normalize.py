@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs import values
 from chatlogs.normalizing import careful, mendedrows, oddrows
 from chatlogs.normalizing.folding import chunkrows, chunks, fold, stored
 from chatlogs.normalizing.folding.groups import NEVER
@@ -24,7 +23,7 @@ from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.records.piece import STREAM, Piece
 from chatlogs.normalizing.tables import columns
 from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials
-from chatlogs.normalizing.unwrapping import captured, wrapped
+from chatlogs.normalizing.unwrapping import captured, times, wrapped
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
@@ -191,8 +190,7 @@ def _fold_streams(
 def _kept(lines: Lines, found: careful.Found, taken: Mapping[int, careful.Placed]) -> chunkrows.Kept:
     """Of which chunks a row is kept; taken: the odd ones, by line."""
     arrived = np.full(len(lines), NEVER)
-    for line, time in found.arrivals.items():
-        arrived[line] = values.micros(time) or NEVER
+    arrived[list(found.arrivals)] = times.moments(list(found.arrivals.values())).fill_null(NEVER)
     for line, placed in taken.items():
         for chunk in placed.piece.chunks:
             arrived[line] = chunk.arrived_at or NEVER

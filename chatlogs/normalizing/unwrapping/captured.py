@@ -71,14 +71,18 @@ def show(lines: Lines, arrivals: dict[int, str]) -> None:
 def inside(text: bytes) -> Captured | None:
     """What stands in the line; None when it is not surely such an object."""
     head = _HEAD.match(text)
-    tail = _TAIL.search(text, max(0, len(text) - _LONGEST_TAIL)) if head else None
-    if head is None or tail is None:
+    if head is None:
         return None
-    before, behind = _MEMBER.findall(head[1]), _MEMBER.findall(tail[1])
+    begin, end, behind = head.end(), len(text) - 1, []
+    if not text.endswith(b"}}"):
+        tail = _TAIL.search(text, max(begin, len(text) - _LONGEST_TAIL))
+        if tail is None:
+            return None
+        end, behind = tail.start(), _MEMBER.findall(tail[1])
+    before = _MEMBER.findall(head[1])
     told = _told(tuple(name for name, _ in before), head[2], tuple(name for name, _ in behind))
     if told is None:
         return None
-    begin, end = head.end(), tail.start()
     try:
         chunk = _chunk(memoryview(text)[begin:end])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
