@@ -43,6 +43,7 @@ def measure(
     command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, exit_code: int = 0
 ) -> Measurement:
     """Run `command` to its end; raises Failed when its exit code is another one."""
+    os.sync()  # what others wrote before is not to be written while this one runs, which may wait for its own
     began = time.perf_counter()
     # As installed programs run, which keep their modules compiled.
     surroundings = {name: value for name, value in (env or os.environ).items() if name != "PYTHONDONTWRITEBYTECODE"}
