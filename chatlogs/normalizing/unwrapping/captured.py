@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from chatlogs.normalizing.unwrapping.shells import ERRORS, NAMING
+from chatlogs.normalizing.unwrapping.shells import CHUNK, ERRORS, NAMING
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.lines import NO_TRANSCRIPT, OBJECT, Lines
 from chatlogs.reading.wrappers import CHUNK_KEYS, LISTS, WRAPPERS
 
-_NAME = rb'[ \t]*"([^"\\\x00-\x1f]{1,60})"[ \t]*:[ \t]*'
+_WORD = rb'[^"\\\x00-\x1f]{1,60}'
+_NAME = rb'[ \t]*"%b"[ \t]*:[ \t]*'
 _VALUE = rb'(?:"[^"\\\x00-\x1f\x80-\xff]+"|[1-9]\d{0,17}(?:\.\d{1,9})?)[ \t]*'
-_HEAD = re.compile(rb"\{((?:" + _NAME.replace(b"(", b"(?:", 1) + _VALUE + rb",){0,8})" + _NAME + rb"(?=\{)")
-_TAIL = re.compile(rb"(?<=\})[ \t]*((?:," + _NAME.replace(b"(", b"(?:", 1) + _VALUE + rb"){0,8})\}[ \t\r]*$")
-_MEMBER = re.compile(_NAME + b"(" + _VALUE + b")")
+_ANY = _NAME % _WORD + _VALUE
+_NAMED = _NAME % (b"(" + _WORD + b")")
+_HEAD = re.compile(rb"\{((?:" + _ANY + rb",){0,8})" + _NAMED + rb"(?=\{)")
+_TAIL = re.compile(rb"(?<=\})[ \t]*((?:," + _ANY + rb"){0,8})\}[ \t\r]*$")
+_MEMBER = re.compile(_NAMED + b"(" + _VALUE + b")")
 _LONGEST_TAIL = 1 << 10
 _SAMPLE = 8
 _TIME = "2026-01-01T00:00:00Z"
-_CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
 
 
 class _Entry(msgspec.Struct):
@@ -87,7 +89,7 @@ def inside(text: bytes) -> Captured | None:
         chunk = _chunk(memoryview(text)[begin:end])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if not chunk.choices and chunk.object != _CHUNK["object"]:
+    if not chunk.choices and chunk.object != CHUNK["object"]:
         return None
     values = [*before, *behind]
     return Captured(begin, end, None if told < 0 else values[told][1].strip(b' \t"').decode())
@@ -102,12 +104,12 @@ def _told(before: tuple[bytes, ...], holder: bytes, behind: tuple[bytes, ...]) -
         return None
     values = {other: f"{_TIME}{place}" for place, other in enumerate(names)}
     ahead = {other: values[other] for other in names[: len(before)]}
-    wrapper = {**ahead, name: _CHUNK, **values}
+    wrapper = {**ahead, name: CHUNK, **values}
     envelopes = unwrap(wrapper) if not may_be_hosted(wrapper) else []
     if len(envelopes) != 1 or len(envelopes[0].parts) != 1:
         return None
     envelope, part = envelopes[0], envelopes[0].parts[0]
     says_more = envelope.facts or envelope.request or envelope.flags or envelope.error or envelope.transcript
-    if part.value is not _CHUNK or says_more or part.flags:
+    if part.value is not CHUNK or says_more or part.flags:
         return None
     return -1 if part.arrived_at is None else list(values.values()).index(str(part.arrived_at))

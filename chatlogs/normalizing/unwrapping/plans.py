@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from chatlogs.normalizing.unwrapping.shells import ERRORS, NAMING, REQUESTS, Path, Places, marked, places_of
+from chatlogs.normalizing.unwrapping.shells import CHUNK, ERRORS, NAMING, REQUESTS, Path, Places, marked, places_of
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.sse import looks_like_sse
@@ -24,12 +24,11 @@ ASKING = REQUESTS | {"model_parameters"}
 _OTHERS = frozenset({"sse", "response_text", "response_json", "result", "reply", "providerResponse"})
 _NOTHING = Literal["no field of this name is expected"]
 _ANSWER: dict[str, Any] = {"choices": [{"message": {}}]}
-_CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
-_EVENTS = f"data: {as_json(_CHUNK)}\n\n"
+_EVENTS = f"data: {as_json(CHUNK)}\n\n"
 COMPLETION, CHUNKS, EVENTS, TEXT = FORMS = "completion", "chunks", "events", "text"
 """What an answer is: a completion, a list of chunks, the text of an SSE body, or the JSON text of a completion."""
 _CARRIED: dict[str, tuple[Any, dict[str, Any]]] = {
-    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([_CHUNK], _CHUNK), EVENTS: (_EVENTS, _CHUNK),
+    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([CHUNK], CHUNK), EVENTS: (_EVENTS, CHUNK),
     TEXT: (as_json(_ANSWER), _ANSWER),
 }  # fmt: skip
 """What is put in the place of an answer to unwrap it, and what record comes of that."""

@@ -36,6 +36,8 @@ REQUESTS = frozenset({
     "request", "request_body", "input", "prompt", "params", "kwargs", "proxy_server_request", "providerRequest",
 })  # fmt: skip
 NAMING = frozenset({"object", "choices", "fault"})  # fields by which a record names its kind
+CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
+"""A chunk in which no wrapper looks for anything: what is put in the place of chunks to unwrap them."""
 _DEEP = frozenset({"headers", "body", "parsed_body", "postData", "content", "json", "error"})
 
 

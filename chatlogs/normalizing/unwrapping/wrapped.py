@@ -26,7 +26,7 @@ from chatlogs.normalizing.unwrapping.beside import Taken, beside
 from chatlogs.normalizing.unwrapping.cells import decoded
 from chatlogs.normalizing.unwrapping.facts import OF_FACTS
 from chatlogs.normalizing.unwrapping.outside import Outside
-from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, Shells
+from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, CHUNK, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import Envelope
@@ -51,7 +51,6 @@ _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _LOOSE = re.compile(rb'"[ \t\r\n]+:')
 _DONE = b"data: [DONE]\n"
-_CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
 
 
 @dataclass
@@ -196,7 +195,7 @@ class _Holder:
 
     def _list(self, part: bytes) -> list[dict[str, Any]]:
         self._take_chunks([bytes(item) for item in _list.decode(part)])
-        self.carried = chunks = [_CHUNK]
+        self.carried = chunks = [CHUNK]
         return chunks
 
     def _sse(self, text: str) -> str:
@@ -204,13 +203,13 @@ class _Holder:
         if "\r" in text or text.count("data:") < len(events):
             raise ValueError("no plain SSE")
         self._take_chunks([event.encode() for event in (events[:-1] if events[-1] == "[DONE]" else events)])
-        self.carried = text = f"data: {as_json(_CHUNK)}\n\n"
+        self.carried = text = f"data: {as_json(CHUNK)}\n\n"
         return text
 
     def _take_chunks(self, items: list[bytes]) -> None:
         if not items or not all(item[:1] == b"{" and b'"choices"' in item for item in items):
             raise ValueError("no chunks")
-        self.answers, self.chunks, self.stand_in = items, len(items), _CHUNK
+        self.answers, self.chunks, self.stand_in = items, len(items), CHUNK
 
 
 def _parts_of(text: bytes) -> dict[str, bytes]:
