@@ -108,12 +108,12 @@ def assembled(
     settled, rejects = [], []
     for block in blocks(data, block_bytes=block_bytes):
         partials = with_(block)
-        settled.append(assembler.add(partials, line_base=line_base, end=block.offset + block.size))
+        end = block.offset + block.size
+        settled.append(assembler.add(partials, line_base=line_base, end=end, last=block.last))
         for row in partials.rejects.to_pylist():
             rejects.append((row["line_number"] + line_base, row["byte_offset"], row["reason"], row["raw"]))
         counts += partials.counts
         line_base += partials.physical_lines
-    settled.append(assembler.rest())
     return concat(settled), counts, rejects
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from chatlogs.normalizing.records.piece import Piece
 from chatlogs.normalizing.records.pieces import finished, fold, is_opening, opened
 from chatlogs.normalizing.tables import columns, joining
-from chatlogs.normalizing.tables.partials import PIECES, Partials
+from chatlogs.normalizing.tables.partials import PIECES, Partials, no_pieces
 
 PATIENCE_BYTES = 256 << 20  # how much log may pass before an unfinished stream is let go
 
@@ -50,11 +50,6 @@ def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables([table for table in tables if len(table)] or [tables[0].slice(0, 0).combine_chunks()])
 
 
-def empty() -> Tables:
-    """Piece tables without rows."""
-    return {name: table.arrow().empty_table() for name, table in PIECES.items()}
-
-
 @dataclass
 class Assembler:
     """The open responses of one source. Feed it the yield of each block, in order.
@@ -62,15 +57,18 @@ class Assembler:
     numbered: the number of the next piece; what is written together needs pieces of different numbers.
     """
 
-    waiting: Tables = field(default_factory=empty)
+    waiting: Tables = field(default_factory=no_pieces)
     position: int = 0
     open_body: int | None = None
     last_record: int | None = None
     _exact: dict[int, Piece] = field(default_factory=dict)
     numbered: int = 0
 
-    def add(self, partials: Partials, *, line_base: int, end: int) -> Tables:
-        """Take in the block that ends at byte `end` and begins at line `line_base`; whole responses come back."""
+    def add(self, partials: Partials, *, line_base: int, end: int, last: bool) -> Tables:
+        """Take in the block that ends at byte `end` and begins at line `line_base`; whole responses come back.
+
+        After the last block nothing waits any more.
+        """
         self._exact |= {number + self.numbered: piece for number, piece in partials.exact.items()}
         pieces = self._placed(partials, line_base)
         joined = self._joined(pieces, partials, line_base)
@@ -81,17 +79,15 @@ class Assembler:
         if partials.last_record is not None:
             self.last_record = partials.last_record + line_base
         self.position = end
+        if last:
+            self.waiting = no_pieces()
+            return _closed(joined, self.open_body)
         keep = self._may_go_on(joined)
         self.waiting = take(joined, keep)
         if self._exact:
             still = set(self.waiting["completions"]["piece"].to_pylist())
             self._exact = {number: piece for number, piece in self._exact.items() if number in still}
         return _closed(take(joined, pc.invert(keep)), None)
-
-    def rest(self) -> Tables:
-        """All that still waits; the source has ended."""
-        pieces, self.waiting = self.waiting, empty()
-        return _closed(pieces, self.open_body)
 
     def _placed(self, partials: Partials, line_base: int) -> Tables:
         """The pieces numbered apart from those that wait, at their lines in the source and in the body left open."""

@@ -23,7 +23,7 @@ from chatlogs.errors import SourceError
 from chatlogs.keeping.staging import Staging
 from chatlogs.keeping.store import Store
 from chatlogs.moving import ledger
-from chatlogs.moving.ledger import Known, Row
+from chatlogs.moving.ledger import Known, KnownLogs, Row
 from chatlogs.moving.questions import Questions, find_questions
 from chatlogs.moving.readings import Reading
 from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
@@ -33,8 +33,6 @@ from chatlogs.reading.sources import HEAD_BYTES, Source, find, spooled
 from chatlogs.tally import IngestReport
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from chatlogs.normalizing.tables.partials import Partials
 
 # The engine is imported where it is used: an ingest that finds nothing new has no need of it.
@@ -177,8 +175,8 @@ class _Run:
 
     def _blocks(self) -> Iterator[tuple[Reading, Block | None]]:
         """The blocks to read, source by source; None asks to finish with all that came before."""
-        known = [ledger.known(row) for row in self.seen.values()]
-        now: list[Known] = []  # read in this run
+        known = KnownLogs(ledger.known(row) for row in self.seen.values())
+        now = KnownLogs()  # read in this run
         buffers: list[mmap.mmap] = []
         heads = [ledger.head_hash(source) for source in self.sources]
         looked_up = [ledger.look_up(source, head, known) for source, head in zip(self.sources, heads, strict=True)]
@@ -197,10 +195,13 @@ class _Run:
                     before = next(r for r in reversed(self.readings) if r.source_key == key and r.reader)
                     yield before, None
                     match = self._void_unfinished(before, later)
-            longer = ledger.is_begin_of(source, head, [*known, *now], places) if match is None else None
-            match, is_known = (longer, True) if longer else (match, is_known)
-            taken = (k.source_key for k in (*known, *now))
-            reading = Reading(source, match, match.source_key if match else ledger.key_of(head, taken), head)
+            if match is None:
+                longer = (ledger.is_begin_of(source, head, logs, places) for logs in (known, now))
+                match = next((log for log in longer if log is not None), None)
+                is_known = match is not None
+            key = match.source_key if match else ledger.key_of(head, known.keys)
+            known.keys.add(key)
+            reading = Reading(source, match, key, head)
             self.readings.append(reading)
             if is_known:
                 reading.is_known = True
@@ -215,7 +216,7 @@ class _Run:
                 yield reading, block
             assert reading.opened is not None
             reading.opened.close()
-            now.append(reading.known_now())
+            now.add(reading.known_now())
 
     def _void_unfinished(self, before: Reading, match: Known) -> Known:
         """Where to go on with a log that a log of this very run is the beginning of."""
@@ -228,10 +229,10 @@ class _Run:
         partials = future.result()
         assert reading.assembler is not None and reading.reader is not None
         line_base = reading.line_base
-        settled = reading.assembler.add(partials, line_base=line_base, end=block.offset + block.size)
-        self._write(reading, settled)
-        if block.last:
-            self._write(reading, reading.assembler.rest())
+        end = block.offset + block.size
+        settled = reading.assembler.add(partials, line_base=line_base, end=end, last=block.last)
+        reading.responses += len(settled["completions"])
+        self.writer.add(reading.name, reading.source_key, settled)
         self.writer.add_rejects(reading.name, partials.rejects, line_base)
         reading.take(block, partials, self.options.asked.container)
         self._progress(block.size)
@@ -239,10 +240,6 @@ class _Run:
         responses = len(partials.tables["completions"])
         if self.options.block_bytes == BLOCK_BYTES and responses * _FOLDS_WELL < partials.counts.records:
             reading.reader.widen(WIDE_BLOCK_BYTES)
-
-    def _write(self, reading: Reading, pieces: dict[str, pa.Table]) -> None:
-        reading.responses += len(pieces["completions"])
-        self.writer.add(reading.name, reading.source_key, pieces)
 
     def _progress(self, count: int) -> None:
         self.done += count

@@ -6,8 +6,9 @@ it began with.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from chatlogs.keeping.snapshot import Snapshot
 
 _STEP = 4 << 20
+_BEGIN_BYTES = 4096  # of a log: where two begin alike so far, all of them is compared
 _COUNTS = ("lines", "blank", "ignorable", "records", "rejects", "repaired", "duplicates", "responses")
 
 Row = dict[str, Any]
@@ -42,13 +44,63 @@ class Known:
     head_hash: str
 
 
-def key_of(head_hash: str, taken: Iterable[int]) -> int:
+class KnownLogs:
+    """The logs that are known, found by how they begin. Few begin alike, so that a look-up asks few of them.
+
+    keys: the identities that are taken.
+    """
+
+    def __init__(self, logs: Iterable[Known] = ()) -> None:
+        self.keys: set[int] = set()
+        self._all: list[Known] = []
+        self._by_head: dict[str, list[Known]] = {}
+        self._small: list[Known] = []
+        self._begins: dict[str, bytes | None] = {}
+        for known in logs:
+            self.add(known)
+
+    def add(self, known: Known) -> None:
+        """Know one more."""
+        self.keys.add(known.source_key)
+        self._all.append(known)
+        self._by_head.setdefault(known.head_hash, []).append(known)
+        if known.size < HEAD_BYTES:
+            self._small.append(known)
+
+    def before(self, head: str) -> list[Known]:
+        """Those that a log with this head may begin with: of a small one, the head is all there is."""
+        return [*(k for k in self._by_head.get(head, ()) if k.size >= HEAD_BYTES), *self._small]
+
+    def beyond(self, source: Source, head: str, places: Mapping[int, str]) -> Iterator[tuple[Known, str]]:
+        """Those that may go on where the source ends, with a place where each still lies.
+
+        places: where known logs were met besides their names, by source_key.
+        """
+        size = source.stored_size
+        if not size or source.path is None:
+            return
+        for known in self._all if size < HEAD_BYTES else self._by_head.get(head, ()):
+            for path in {known.source, places.get(known.source_key, known.source)} - {source.name}:
+                begin, own = self._begin(path), self._begin(source.path)
+                if begin is not None and own is not None and begin.startswith(own):
+                    yield known, path
+
+    def _begin(self, path: str) -> bytes | None:
+        """The first decompressed bytes of a log that lies there, looked at once."""
+        if path not in self._begins:
+            self._begins[path] = None
+            with contextlib.suppress(SourceError):
+                if os.path.isfile(path):
+                    self._begins[path] = head_of(Source(path, path), _BEGIN_BYTES)
+        return self._begins[path]
+
+
+def key_of(head_hash: str, taken: Collection[int]) -> int:
     """The identity of a log that is new: from its first bytes, and apart from the logs in `taken`."""
     salt = 0
-    used = set(taken)
     while True:
         key = xxhash.xxh3_64_intdigest(f"{head_hash} {salt}".encode()) - (1 << 63)
-        if key not in used:
+        if key not in taken:
             return key
         salt += 1
 
@@ -58,15 +110,14 @@ def head_hash(source: Source) -> str:
     return xxhash.xxh3_128_hexdigest(head_of(source, HEAD_BYTES))
 
 
-def look_up(source: Source, head: str, ledger: Sequence[Known]) -> tuple[Known | None, bool]:
+def look_up(source: Source, head: str, logs: KnownLogs) -> tuple[Known | None, bool]:
     """The longest known log that this source begins with, and whether the source is nothing more than that.
 
     Reads the source as far as a candidate reaches; without a candidate it reads nothing.
     """
-    sizes: dict[int, list[Known]] = {}
-    for known in ledger:
-        if known.head_hash == head or known.size < HEAD_BYTES:
-            sizes.setdefault(known.size, []).append(known)
+    sizes: dict[int, dict[str, Known]] = {}
+    for known in logs.before(head):
+        sizes.setdefault(known.size, {})[known.content_hash] = known
     if not sizes:
         return None, False
     opened = open_source(source)
@@ -77,10 +128,7 @@ def look_up(source: Source, head: str, ledger: Sequence[Known]) -> tuple[Known |
         for size in sorted(sizes):
             if not reader.skip(size):
                 break
-            digest = opened.digests.content.hexdigest()
-            for known in sizes[size]:
-                if known.content_hash == digest:
-                    found = known
+            found = sizes[size].get(opened.digests.content.hexdigest(), found)
         at_end = found is not None and reader.position == found.size and not reader.skip(found.size + 1)
         if found is not None and not found.size and not at_end and found.source != source.name:
             found = None  # every log begins as an empty one does; only its own name tells that it is that one
@@ -89,26 +137,17 @@ def look_up(source: Source, head: str, ledger: Sequence[Known]) -> tuple[Known |
     return found, at_end
 
 
-def is_begin_of(source: Source, head: str, ledger: Sequence[Known], places: Mapping[int, str]) -> Known | None:
+def is_begin_of(source: Source, head: str, logs: KnownLogs, places: Mapping[int, str]) -> Known | None:
     """The known log that this source is an older copy of, as long as that log itself is still there to tell.
 
     places: where known logs were met besides their names, by source_key.
     """
-    small = (source.stored_size or 0) < HEAD_BYTES
-    candidates = [
-        (known, path)
-        for known in ledger
-        if known.head_hash == head or small
-        for path in {known.source, places.get(known.source_key, known.source)} - {source.name}
-        if os.path.isfile(path)
-    ]
-    if not candidates or not source.stored_size:
-        return None
-    size, digest = _digest(source)
-    for known, path in candidates:
+    own: tuple[int, str] | None = None
+    for known, path in logs.beyond(source, head, places):
+        own = own or _digest(source)
         other = Source(path, path)
         try:
-            is_begin = size < known.size and _digest(other, size) == (size, digest)
+            is_begin = own[0] < known.size and _digest(other, own[0]) == own
             if is_begin and _digest(other, known.size) == (known.size, known.content_hash):
                 return known
         except SourceError:

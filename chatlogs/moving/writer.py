@@ -28,6 +28,7 @@ from chatlogs.normalizing.tables.hiding import hidden, hidden_table
 FILE_BYTES = 48 << 20  # of pieces in memory, gathered into one file a table
 _KEY_BYTES = 64  # of the keys that each row gets
 _WRITES_AT_ONCE = 2
+_MANY_PARTS = 50  # of a file: each would be a chunk of every column, and all work on columns goes chunk by chunk
 _MOST_IDS = 4_000_000  # of which is known in memory, 8 bytes each, that none is twice
 _ALWAYS = ("completions", "choices", "tool_calls", "messages")
 
@@ -54,7 +55,7 @@ class Writer:
         if not len(pieces["completions"]):
             return
         self._gathered.append((source, source_key, pieces))
-        self._bytes += sum(table.nbytes + len(table) * _KEY_BYTES for table in pieces.values())
+        self._bytes += sum(table.nbytes + len(table) * _KEY_BYTES for table in pieces.values() if len(table))
         if self._bytes >= FILE_BYTES:
             self._flush()
 
@@ -136,7 +137,11 @@ def _joined(gathered: Sequence[tuple[str, int, Tables]]) -> tuple[Tables, npt.ND
         sources.append(pa.repeat(pa.scalar(source), len(responses)))
         parts.append({name: assemble.plus(table, "piece", first) for name, table in pieces.items()})
         first = pc.max(parts[-1]["completions"]["piece"]).as_py() + 1
-    return assemble.concat(parts), np.concatenate(keys), pa.chunked_array(sources)
+    joined, names = assemble.concat(parts), pa.chunked_array(sources)
+    if len(parts) > _MANY_PARTS:
+        joined = {name: table.combine_chunks() for name, table in joined.items()}
+        names = pa.chunked_array([names.combine_chunks()])
+    return joined, np.concatenate(keys), names
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

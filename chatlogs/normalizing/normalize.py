@@ -22,7 +22,7 @@ from chatlogs.normalizing.records import timed
 from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.records.piece import STREAM, Piece
 from chatlogs.normalizing.tables import columns
-from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials
+from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials, no_pieces
 from chatlogs.normalizing.unwrapping import captured, times, wrapped
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
@@ -76,7 +76,7 @@ def _normalized(
         for line in np.flatnonzero(lines.kind == OBJECT).tolist():
             careful.read_one(lines, line, found)
         _read_odd(lines, found)
-        tables = _no_pieces()
+        tables = no_pieces()
     lines.kind[taken] = OBJECT
     if more:
         tables = {name: pa.concat_tables([tables[name], *(part[name] for part in more)]) for name in PIECES}
@@ -108,10 +108,6 @@ def _with(tables: dict[str, pa.Table], lines: Lines, slow: list[careful.Placed])
     return {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
 
 
-def _no_pieces() -> dict[str, pa.Table]:
-    return {name: table.arrow().empty_table() for name, table in PIECES.items()}
-
-
 def _document(block: Block, found: careful.Found) -> Partials:
     """The yield of a source that is JSON laid out over lines: each of its texts counts as one line."""
     lines = scan(block)
@@ -125,7 +121,7 @@ def _document(block: Block, found: careful.Found) -> Partials:
         rejects=len(found.rejects),
         repaired=found.repaired,
     )
-    tables = _with(_no_pieces(), lines, list(careful.folded(lines, found.pieces)))
+    tables = _with(no_pieces(), lines, list(careful.folded(lines, found.pieces)))
     rejects = _rejects(lines, found)
     return Partials(tables, rejects, counts, physical_lines=len(lines), unfinished=unfinished, container="json")
 
@@ -153,7 +149,7 @@ def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     streams, told = _fold_streams(con, lines, facts, mended, found)
     careful.untangle(lines, found)
     parts = [*(stored.completions(rows) for rows in facts.stored), *streams]
-    tables = _no_pieces()
+    tables = no_pieces()
     for name in ("completions", "choices", "tool_calls", "chunks"):
         conformed = [_conform(name, part[name], lines) for part in parts if name in part]
         tables[name] = pa.concat_tables([tables[name], *conformed])

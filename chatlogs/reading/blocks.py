@@ -38,7 +38,7 @@ class Reader:
 
     def skip(self, count: int) -> bool:
         """Read past the first `count` bytes, counting their lines; False when the source is shorter."""
-        buffer = memoryview(bytearray(min(count, _PIPE_BYTES) or 1))
+        buffer = memoryview(bytearray(max(1, min(count - self.position, _PIPE_BYTES))))
         while self.position < count:
             got = self._fill(buffer[: count - self.position])
             if not got:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from chatlogs.normalizing.records.piece import Choice, ChunkRow, Piece
 from chatlogs.normalizing.records.toolcalls import ToolRuns, ToolSlot
-from chatlogs.normalizing.tables.partials import PIECES
+from chatlogs.normalizing.tables.partials import PIECES, no_pieces
 from chatlogs.schema import TIME
 from chatlogs.texts import whole
 from chatlogs.values import as_json, is_sound
@@ -43,7 +43,8 @@ def tables(pieces: Iterable[Piece], *, first: int, transcripts: Mapping[int, int
         rows["chunks"] += [
             {**chunk._asdict(), "piece": number, "chunk_index": place} for place, chunk in enumerate(piece.chunks)
         ]
-    return {name: pa.Table.from_pylist(rows[name], schema=PIECES[name].arrow()) for name in PIECES}
+    filled = {name: pa.Table.from_pylist(rows[name], schema=PIECES[name].arrow()) for name in PIECES if rows[name]}
+    return no_pieces() | filled
 
 
 def _response(piece: Piece, number: int, transcript: int | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ tables, less what is derived later (DERIVED), plus the working columns that plac
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -72,6 +73,16 @@ PIECES: Mapping[str, Table] = {
 }
 
 REJECTS = tuple(c for c in schema.REJECTS.columns if c.name != "source")
+
+
+def no_pieces() -> dict[str, pa.Table]:
+    """The piece tables without rows, by name."""
+    return dict(_empty())
+
+
+@functools.cache
+def _empty() -> Mapping[str, pa.Table]:
+    return {name: table.arrow().empty_table() for name, table in PIECES.items()}
 
 
 @dataclass
