@@ -257,7 +257,7 @@ REJECTS = Table(
         Column("byte_offset", INT, "Its offset in the decompressed bytes, counted from 0."),
         Column("reason", TEXT, "Why, in one word for grouping."),
         Column("detail", TEXT, "Why, in a sentence for reading."),
-        Column("raw", TEXT, "The line; bytes that are not UTF-8 stand as \\xNN."),
+        Column("raw", TEXT, "The line, whole: credentials that it holds too. Bytes that are not UTF-8 stand as \\xNN."),
     ),
 )
 

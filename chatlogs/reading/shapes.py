@@ -6,6 +6,7 @@ The word in `object` is often missing, empty or wrong, so it only decides where 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ _ERROR_KEYS = frozenset({
 })  # fmt: skip
 _CHUNK_CHOICE = frozenset({"finish_reason", "content_filter_results", "content_filter_offsets", "content_filter_raw"})
 _CHUNK_KEYS = frozenset({"usage", "prompt_filter_results", "prompt_annotations", "moderation", "x_groq"})
+_SIGNS_OF_LIFE = ("ping", "keepalive", "keep-alive", "heartbeat")
+_TELLING = frozenset({"message", "type", "param", "code"})
+_WORD = re.compile(r"(?!Success|OK)[A-Z][A-Za-z]+(\.[A-Z][A-Za-z]+)*")
 
 
 def kind(value: object) -> str | None:
@@ -28,7 +32,7 @@ def kind(value: object) -> str | None:
     named = _name(value)
     if named == "chunk" or named == "completion":
         return CHUNK if named == "chunk" else COMPLETION
-    if str(value.get("object")).endswith(".deleted") or value == {"type": "ping"}:
+    if str(value.get("object")).endswith(".deleted") or (len(value) == 1 and value.get("type") in _SIGNS_OF_LIFE):
         return IGNORABLE
     return ERROR if _is_error(value) else None
 
@@ -72,7 +76,38 @@ def _is_error(value: Mapping[str, Any]) -> bool:
     if value.get("object") == "error":
         return True
     fault = value.get("fault")
-    return isinstance(fault, dict) and "faultstring" in fault
+    if isinstance(fault, dict) and "faultstring" in fault:
+        return True
+    if is_failure(value.get("base_resp")):
+        return value.keys() - {"base_resp", "choices", "usage"} <= _ERROR_KEYS
+    return _is_bare_error(value)
+
+
+def is_failure(base: object) -> bool:
+    """Whether it is the `base_resp` by which MiniMax says, under HTTP 200, that a call failed."""
+    return isinstance(base, dict) and base.get("status_code") not in (None, 0, "", "0")
+
+
+def _is_bare_error(value: Mapping[str, Any]) -> bool:
+    """Whether it is what an error body holds, without the body: of Cerebras, or of DashScope."""
+    if not isinstance(value.get("message"), str) or not value.keys() <= _ERROR_KEYS:
+        return False
+    code, named = value.get("code"), value.get("type")
+    if value.keys() >= _TELLING or (isinstance(named, str) and named.endswith("_error")):
+        return isinstance(named, str) and "error" in named
+    return isinstance(value.get("request_id"), str) and isinstance(code, str) and _WORD.fullmatch(code) is not None
+
+
+def is_error_of_exchange(value: Mapping[str, Any]) -> bool:
+    """Whether what answers a chat request has the form of an error, though none of the answer's own."""
+    if is_failure(value.get("base_resp")):
+        return True
+    if not value.keys() <= _ERROR_KEYS | {"errors"}:
+        return False
+    named, code, message = value.get("type"), value.get("code"), value.get("message")
+    is_named = isinstance(named, str) and "error" in named
+    is_coded = isinstance(code, (str, int)) and str(code).lower() not in ("0", "200", "ok", "success", "", "false")
+    return bool(value.get("detail")) or (isinstance(message, str) and (is_named or is_coded))
 
 
 def describe(value: object) -> str:

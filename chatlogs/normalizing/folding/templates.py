@@ -42,6 +42,7 @@ _TOP_TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier", "ob
 _TOP_FIELDS = frozenset({*_TOP_TEXTS, "created"})
 _FILTERED = "content_filter_results"
 _SAID_TEXTS = ("role", "content", "refusal", "reasoning_content", "reasoning")
+_VERDICTS = ("base_resp",)  # no hole is in these, for what they say decides whether a call failed
 TOP, CHOICE, SAID, FILTER = "extra", "choice_extra", "said_extra", "content_filter"
 TEXT_FIELDS = ("call_arguments", "content", "reasoning", "refusal")
 
@@ -238,7 +239,7 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
     quotes = [border for match in _TOKEN.finditer(line) if match[1][:1] == b'"' for border in _quotes_of(match)]
     if len(quotes) != count:
         return None
-    scalars = [value for value in values if value.kind in (TEXT, NUMBER)]
+    scalars = [value for value in values if value.kind in (TEXT, NUMBER) and value.path[0] not in _VERDICTS]
     holes: list[Hole] = []
     pieces, before = [], 0
     for value in scalars:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chatlogs.normalizing.records.choices import as_list, read_choice
+from chatlogs.normalizing.records.credentials import without_secrets
 from chatlogs.normalizing.records.piece import (
     COMPLETION,
     STREAM,
@@ -20,6 +21,7 @@ from chatlogs.normalizing.records.piece import (
     counts,
     listed,
 )
+from chatlogs.reading.shapes import is_failure
 from chatlogs.values import as_json, fits, integer, micros, number, text
 
 _KNOWN = frozenset({
@@ -29,6 +31,7 @@ _KNOWN = frozenset({
 _STORED = ("tools", "tool_choice", "response_format", "presence_penalty", "frequency_penalty", "input_user")
 """Request parameters that OpenAI's stored completions carry; seed, top_p and temperature have columns."""
 _ERROR_KNOWN = frozenset({"code", "type", "message"})
+_OF_BASE = {"status_code": "code", "status_msg": "message"}
 
 
 def piece_of_chunk(
@@ -76,7 +79,7 @@ def piece_of_error(obj: dict[str, Any], *, line_number: int = 0, byte_offset: in
             fault = dict(obj["fault"])
             fault["message"] = fault.pop("faultstring", None)
             obj = {name: value for name, value in obj.items() if name != "fault"} | {"error": fault}
-        else:
+        elif not is_failure(obj.get("base_resp")):
             own = {name: obj[name] for name in ("message", "type", "param", "code", "detail") if name in obj}
             obj = {name: value for name, value in obj.items() if name not in own} | {"error": own}
     return _read(obj, line_number, byte_offset, part, streamed=False)
@@ -108,6 +111,8 @@ def _read(obj: dict[str, Any], line_number: int, byte_offset: int, part: int, *,
     _read_choices(obj, piece, streamed=streamed)
     _read_usage(obj, piece)
     _read_error(obj, piece)
+    if extra:
+        piece.extra = extra = without_secrets(extra)
     if streamed:
         piece.extra = listed(extra)
     return piece
@@ -134,6 +139,7 @@ def _read_choices(obj: dict[str, Any], piece: Piece, *, streamed: bool) -> None:
                 piece.extra.setdefault("choices", []).append(entry)
             continue
         choice = read_choice(entry, position, piece.flags, streamed=streamed)
+        choice.extra = without_secrets(choice.extra) if choice.extra else choice.extra
         if streamed:
             add_choice(piece, as_stream(choice))
         else:
@@ -166,7 +172,12 @@ def _read_usage(obj: dict[str, Any], piece: Piece) -> None:
 def _read_error(obj: dict[str, Any], piece: Piece) -> None:
     error = obj.get("error")
     if not error:
+        base = obj.get("base_resp")
+        if isinstance(base, dict) and is_failure(base):
+            del piece.extra["base_resp"]
+            _read_error({"error": {_OF_BASE.get(name, name): value for name, value in base.items()}}, piece)
         return
+    error = without_secrets(error)
     if not isinstance(error, dict):
         piece.error_message = error if isinstance(error, str) else as_json(error)
         return

@@ -9,16 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatlogs.normalizing.records.choices import part_texts
+from chatlogs.normalizing.records.credentials import is_secret, without_secrets
 from chatlogs.normalizing.records.piece import COMPLETION, Piece
 from chatlogs.normalizing.records.records import take_integer
 from chatlogs.reading.asked import Asked
 from chatlogs.values import LAST_MICROSECOND, as_json, integer, micros, number, text
 
-_SECRETS = frozenset({
-    "authorization", "proxy-authorization", "api_key", "apikey", "api-key", "x-api-key", "openai_api_key", "headers",
-    "extra_headers", "default_headers", "cookie", "cookies", "set-cookie", "password", "access_token", "secret",
-    "client_secret", "bearer", "bearer_token",
-})  # fmt: skip
 OF_REQUEST = (
     "request_model", "requested_service_tier", "stream", "temperature", "top_p", "seed", "n", "max_tokens", "metadata",
     "request",
@@ -28,7 +24,6 @@ PARAMETERS = frozenset({
     "metadata",
 })  # fmt: skip
 """Parameters that have a column of their own, if they are what they should be."""
-_LEFT_ALONE = frozenset({"properties", "messages"})
 _DROPPED = frozenset({"messages", "url", "uri", "method"})
 
 
@@ -70,7 +65,7 @@ def add_request(piece: Piece, asked: Asked) -> None:
 
 def is_kept(name: str) -> bool:
     """Whether anything that a parameter of this name says is kept."""
-    return name not in _DROPPED and name.lower() not in _SECRETS
+    return name not in _DROPPED and not is_secret(name)
 
 
 def _after(moment: int, duration: int) -> int | None:
@@ -168,16 +163,3 @@ def _message(entry: dict[str, Any]) -> dict[str, Any]:
         "tool_call_id": text(entry.get("tool_call_id")),
         "tool_calls": as_json(calls) if calls else None,
     }
-
-
-def without_secrets(value: Any) -> Any:
-    """The same value without the fields that hold credentials; what a schema calls a field is left alone."""
-    if isinstance(value, dict):
-        return {
-            name: without_secrets(item) if isinstance(item, (dict, list)) and name not in _LEFT_ALONE else item
-            for name, item in value.items()
-            if str(name).lower() not in _SECRETS
-        }
-    if isinstance(value, list):
-        return [without_secrets(item) if isinstance(item, (dict, list)) else item for item in value]
-    return value
