@@ -14,11 +14,11 @@ from typing import Any
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import Decoded, decode_text
 from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of
+from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper, candidates
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
-_ERROR_NAMES = {"error_code": "code", "error_class": "type", "error_message": "message"}
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
 
 
@@ -111,32 +111,17 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
         if parts:
             break
     request = next((found for path in wrapper.request if (found := _object(at(value, path))) is not None), None)
-    if not parts and not wrapper.error and "messages" not in (request or {}):
-        return None
     envelope = Envelope(parts, transcript, request)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
     envelope.flags |= wrapper.flags
-    envelope.error = _error(first_of(value, wrapper.error))
-    if not parts and envelope.error is None and _has_failed(envelope):
-        envelope.error = _error(answer)
+    envelope.error = error_of(first_of(value, wrapper.error))
+    if all(shapes.kind(part.value) == shapes.ERROR for part in parts):
+        is_chat = asks_for_chat(value, envelope.request)
+        if is_chat is False:
+            return None
+        if not parts and envelope.error is None and (is_chat or wrapper.name == "batch"):
+            envelope.error = error_of_answer(answer, envelope.facts.get("status_code"), is_chat=bool(is_chat))
     return envelope if parts or envelope.error is not None else None
-
-
-def _has_failed(envelope: Envelope) -> bool:
-    """Whether a chat request was answered with an HTTP error, in whatever words."""
-    status = envelope.facts.get("status_code")
-    return isinstance(status, int) and status >= 400 and "messages" in (envelope.request or {})
-
-
-def _error(error: object) -> dict[str, Any] | None:
-    """An error body of what a wrapper says of a failure; None when it says nothing."""
-    if not error or (isinstance(error, dict) and not any(error.values())):
-        return None
-    if isinstance(error, dict) and "error" in error:
-        return error
-    if isinstance(error, dict):
-        error = {_ERROR_NAMES.get(name, name): value for name, value in error.items()}
-    return {"error": error}
 
 
 def payload(value: object) -> tuple[list[Part], bool]:
