@@ -17,6 +17,7 @@ import msgspec
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_FIRST_DATE = 10**8  # seconds: a day in 1973, before which no log was written
 LAST_MICROSECOND = 253_402_300_799_999_999  # the end of year 9999, the last that Arrow, SQL and Python all print
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -89,6 +90,17 @@ def micros(value: object) -> int | None:
     else:
         result = round(value * 1_000_000)
     return result if 0 < result <= LAST_MICROSECOND else None
+
+
+def moment(value: object) -> int | None:
+    """`micros` of a time as loggers write it; None also for a duration, or a time since some start."""
+    return None if is_duration(value) else micros(value)
+
+
+def is_duration(value: object) -> bool:
+    """Whether the value is a number, or a numeral, and too small for a date in any unit."""
+    found = number(value)
+    return found is not None and found < _FIRST_DATE
 
 
 def _micros_of_iso(value: str) -> int | None:

@@ -49,6 +49,7 @@ VALUES = (
     '{"api_key":"s","b":[{"password":"s","c":1}]}', '{"x-request-id":"r","authorization":"s"}', '{"code":"x"}',
     '{"seconds":1700000000,"milliseconds":5}', "1700000000", "1700000000.25", '"2026-01-01T00:00:00Z"',
     '"2026-01-01T00:00:00+02:00"', "[" * 600 + "]" * 600, '{"content":"a","error":{"message":"no"}}', "1E5", "-0",
+    '"2.500"', "2.5", '"1700000000.5"',
 )  # fmt: skip
 PARAMETERS = (
     "model", "temperature", "top_p", "seed", "n", "max_tokens", "max_completion_tokens", "stream", "service_tier",
@@ -58,7 +59,8 @@ AROUND = (
     "status", "status_code", "started_at", "ended_at", "duration_ms", "latency_s", "ttft_ms", "request_id", "provider",
     "custom_id", "metadata", "headers", "error", "exception", "note", "object", "choices", "completion", "output",
     "trace_id", "run_type", "prompt", "input", "messages", "model_parameters", "model", "litellm_call_id", "call_type",
-    "timing", "error_information", "request.body", "chunks", "sse", "stream", "data", "st\\u0061tus", "timestamp", "",
+    "timing", "error_information", "request.body", "chunks", "sse", "stream", "data", "st\\u0061tus", "timestamp",
+    "request_time", "time", "",
 )  # fmt: skip
 INSIDE = ("status_code", "request_id", "status", "headers", "timestamp", "response_time", "error", "text", "x", "body")
 ANSWER_FIELDS = ("provider", "x_groq", "error", "status", "request_id", "headers", "timestamp", "object", "id", "usage")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chatlogs.normalizing.records.requests import duration_of, time_of
 from chatlogs.normalizing.unwrapping.times import durations, times
 from chatlogs.normalizing.unwrapping.times import moments as together
-from chatlogs.values import micros
+from chatlogs.values import moment
 
 USUAL = {
     '"2026-10-01T00:00:00.451Z"': 1_790_812_800_451_000,
@@ -26,6 +26,7 @@ USUAL = {
 ODD = (
     '"2026-02-30T00:00:00Z"', '"2026-13-01T00:00:00Z"', '"2026-10-01T24:00:00Z"', '"2026-10-01T00:00:60Z"',
     '"2026-10-01T00:00:00.1234567Z"', '"0001-01-01T00:00:00Z"', '"9999-12-31T23:59:59-14:00"', '"1790812800"', "0",
+    "2.5", "99999999", "100000000",
     "-1", "1e9", "1790812800.0000000001", "99999999999", "123456789012345678901", "null", "true", '""', "{}", "NaN",
     '{"seconds":1790812800,"milliseconds":451}', '"2026-10-01T00:00:00\\u005a"', '"1970-01-01T00:00:00Z"',
     '"1970-01-01T00:00:00+01:00"', '"2024-02-29T12:00:00Z"', '"2026-10-01 00:00:00 UTC"', '"yesterday"',
@@ -61,7 +62,7 @@ def test_times_read_together_are_those_read_one_by_one(parts: list[str]) -> None
 @given(st.lists(st.one_of(moments(), numerals, st.sampled_from((*USUAL, *ODD))), max_size=20))
 def test_times_before_lines_are_read_as_one_by_one(parts: list[str]) -> None:
     texts = [part.strip('"') for part in parts]
-    assert together(texts).to_pylist() == [micros(text) for text in texts]
+    assert together(texts).to_pylist() == [moment(text) for text in texts]
 
 
 @pytest.mark.parametrize("unit", [1000, 1_000_000])

@@ -13,7 +13,7 @@ from typing import Any
 
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import Decoded, decode_text
-from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of
+from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of, first_time
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper, candidates
@@ -200,7 +200,7 @@ def _part(value: object) -> Part | None:
             decoded = decode_text(inner.removeprefix("data:").strip())
             inner = decoded.value if isinstance(decoded, Decoded) else None
         if isinstance(inner, dict) and shapes.kind(inner) is not None:
-            return Part(inner, arrived_at=first_of(value, ARRIVALS))
+            return Part(inner, arrived_at=first_time(value, ARRIVALS))
     return None
 
 

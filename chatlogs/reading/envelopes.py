@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatlogs.values import is_duration
+
+TIMES = ("started_at", "ended_at", "first_chunk_at")
+"""Facts that are moments: a duration under the same name is none."""
+
 
 @dataclass(slots=True)
 class Part:
@@ -51,19 +56,24 @@ def at(value: object, path: str) -> object:
     return None
 
 
+def first_time(value: object, paths: tuple[str, ...]) -> Any:
+    """The first value at any of the paths that says something and is no duration."""
+    return _first(value, reachable(paths, tuple(value)), is_time=True) if isinstance(value, dict) else None
+
+
 def first_of(value: object, paths: tuple[str, ...]) -> Any:
     """The first value at any of the paths that says something."""
     return _first(value, reachable(paths, tuple(value))) if isinstance(value, dict) else None
 
 
-def _first(value: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
+def _first(value: Mapping[str, Any], paths: tuple[str, ...], *, is_time: bool = False) -> Any:
     for path in paths:
         found = value.get(path)
         if found is None and "." in path:
             head, _, rest = path.partition(".")
             inner = value.get(head)  # two plain steps, as nearly all paths have, without a call
             found = inner.get(rest) if isinstance(inner, dict) and "." not in rest else at(value, path)
-        if found is not None and found != "" and found != {}:
+        if found is not None and found != "" and found != {} and not (is_time and is_duration(found)):
             return found
     return None
 
@@ -88,7 +98,7 @@ def fill(envelope: Envelope, value: Mapping[str, Any], facts: Paths, merged_requ
     """Take the facts, and the parts of a request that the wrapper keeps apart ("" spreads an object)."""
     keys = tuple(value)
     for name, paths in _reachable_facts(facts, keys):
-        found = _first(value, paths)
+        found = _first(value, paths, is_time=name in TIMES)
         if found is not None:
             envelope.facts[name] = found
     for name, paths in _reachable_facts(merged_request, keys) if merged_request else ():

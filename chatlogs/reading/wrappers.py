@@ -53,7 +53,7 @@ _TIMES: Mapping[str, Paths] = {
     "started_at": (
         "started_at", "start_time", "startTime", "request_time", "requested_at", "request_timestamp",
         "request.timestamp", "request_created_at", "startedDateTime", "timestamp", "@timestamp", "ts", "time",
-        "created_at", "datetime_utc",
+        "created_at", "datetime_utc", "timestamp_ms",
     ),
     "ended_at": (
         "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
@@ -62,9 +62,9 @@ _TIMES: Mapping[str, Paths] = {
     "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time", "completionStartTime",
                        "completion_start_time"),
     "duration_ms": ("duration_ms", "latency_ms", "elapsed_ms", "response_time_ms", "delay_ms", "response.response_time",
-                    "response_time(ms)", "total_ms"),
+                    "response_time(ms)", "total_ms", "execution_duration_ms", "execution_time_ms"),
     "duration_s": ("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds"),
-    "first_chunk_ms": ("time_to_first_token_ms", "ttft_ms", "time_to_first_token"),
+    "first_chunk_ms": ("time_to_first_token_ms", "ttft_ms"),
 }  # fmt: skip
 _CALL: Mapping[str, Paths] = {
     "status_code": (

@@ -18,7 +18,7 @@ from chatlogs.reading.containers import sse_parts, unwrap
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part
 from chatlogs.reading.requests_apart import is_asking
-from chatlogs.values import micros
+from chatlogs.values import moment
 
 __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
 
@@ -125,8 +125,9 @@ class _Reader:
     def read(self, envelope: Envelope) -> list[Piece]:
         """The responses of an envelope, with what the wrapper says of them."""
         found: list[Piece] = []
+        keep = any(moment(part.arrived_at) for part in envelope.parts if part.arrived_at is not None)
         for parts, ends in _bodies(envelope.parts):
-            pieces = [self._piece(part, envelope.transcript) for part in parts if part.unread is None]
+            pieces = [self._piece(part, envelope.transcript, keep) for part in parts if part.unread is None]
             folded = fold(pieces, transcript=not _are_mixed(pieces), closed=ends or not self.several_bodies)
             unread = [part.unread for part in parts if part.unread is not None]
             if unread and folded:
@@ -143,15 +144,15 @@ class _Reader:
             add_request(piece, self.asked)
         return found
 
-    def chunk(self, value: dict[str, Any], arrived_at: object, line: int = 0) -> Piece:
-        """The piece of a chunk, as most odd lines are one that stands bare."""
-        time = None if arrived_at is None else micros(arrived_at)
-        return piece_of_chunk(value, **self._place(line), arrived_at=time, keep_chunk=self.asked.chunks)
+    def chunk(self, value: dict[str, Any], arrived_at: object, line: int = 0, *, keep: bool = False) -> Piece:
+        """The piece of a chunk, as most odd lines are one that stands bare. keep: its row, which has no time."""
+        time = None if arrived_at is None else moment(arrived_at)
+        return piece_of_chunk(value, **self._place(line), arrived_at=time, keep_chunk=keep or self.asked.chunks)
 
-    def _piece(self, part: Part, transcript: bool) -> Piece:
+    def _piece(self, part: Part, transcript: bool, keep: bool) -> Piece:
         kind = shapes.kind(part.value)
         if kind == shapes.CHUNK or (kind == shapes.COMPLETION and transcript and not _has_message(part.value)):
-            piece = self.chunk(part.value, part.arrived_at, part.line)
+            piece = self.chunk(part.value, part.arrived_at, part.line, keep=keep)
         elif kind == shapes.COMPLETION:
             piece = piece_of_completion(part.value, **self._place(part.line))
         else:

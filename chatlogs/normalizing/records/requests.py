@@ -13,7 +13,7 @@ from chatlogs.normalizing.records.credentials import is_secret, without_secrets
 from chatlogs.normalizing.records.piece import COMPLETION, Piece
 from chatlogs.normalizing.records.records import take_integer
 from chatlogs.reading.asked import Asked
-from chatlogs.values import LAST_MICROSECOND, as_json, integer, micros, number, text
+from chatlogs.values import LAST_MICROSECOND, as_json, integer, moment, number, text
 
 OF_REQUEST = (
     "request_model", "requested_service_tier", "stream", "temperature", "top_p", "seed", "n", "max_tokens", "metadata",
@@ -133,8 +133,8 @@ def time_of(value: object) -> int | None:
     if isinstance(value, dict):
         seconds = number(value.get("seconds"))
         rest = number(value.get("milliseconds")) or 0.0
-        return None if seconds is None else micros(seconds + rest / 1000)
-    return micros(value)
+        return None if seconds is None else moment(seconds + rest / 1000)
+    return moment(value)
 
 
 def duration_of(value: object, unit: int) -> int | None:

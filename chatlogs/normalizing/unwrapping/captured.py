@@ -18,6 +18,7 @@ from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.lines import NO_TRANSCRIPT, OBJECT, Lines
 from chatlogs.reading.wrappers import CHUNK_KEYS, LISTS, WRAPPERS
+from chatlogs.values import is_duration
 
 _WORD = rb'[^"\\\x00-\x1f]{1,60}'
 _NAME = rb'[ \t]*"%b"[ \t]*:[ \t]*'
@@ -92,7 +93,8 @@ def inside(text: bytes) -> Captured | None:
     if not chunk.choices and chunk.object != CHUNK["object"]:
         return None
     values = [*before, *behind]
-    return Captured(begin, end, None if told < 0 else values[told][1].strip(b' \t"').decode())
+    time = None if told < 0 else values[told][1].strip(b' \t"').decode()
+    return None if is_duration(time) else Captured(begin, end, time)
 
 
 @functools.lru_cache(maxsize=1 << 10)

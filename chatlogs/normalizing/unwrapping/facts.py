@@ -13,7 +13,7 @@ from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.unwrapping.cells import Cells, Together, as_written, decoded
 from chatlogs.normalizing.unwrapping.times import durations, times
 from chatlogs.reading.lines import Ints
-from chatlogs.values import LAST_MICROSECOND
+from chatlogs.values import LAST_MICROSECOND, is_duration
 
 OF_FACTS = ("request_id", "custom_id", "provider", "metadata", "started_at", "first_chunk_at", "ended_at",
             "status_code")  # fmt: skip
@@ -33,7 +33,7 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     def duration(name: str, unit: int) -> _Optional:
         return read(name, lambda value: duration_of(value, unit), lambda parts: durations(parts, unit))
 
-    started, ended, first = (read(name, time_of, times) for name in ("started_at", "ended_at", "first_chunk_at"))
+    started, ended, first = (read(name, _time, times) for name in ("started_at", "ended_at", "first_chunk_at"))
     took = _either(duration("duration_ms", 1000), duration("duration_s", 1_000_000))
     waited = duration("first_chunk_ms", 1000)
     ended, first = _either(ended, _sum(started, took)), _either(first, _sum(started, waited))
@@ -51,6 +51,13 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     metadata = given.get("metadata")
     columns["metadata"] = nothing if metadata is None else metadata.each(_metadata, pa.string(), as_written(_metadata))
     return columns, skewed
+
+
+def _time(value: Any) -> int | None:
+    """The time; ValueError for a duration, in the place of which another time may count."""
+    if is_duration(value):
+        raise ValueError("no time")
+    return time_of(value)
 
 
 def _metadata(part: bytes) -> str | None:

@@ -158,11 +158,14 @@ def _marked(item: Any, carried: object, path: Path, places: dict[object, Path]) 
 
 
 def marked(item: Any, path: Path, places: dict[object, Path]) -> Any:
-    """Something in the place of the value by which its place is known again: a container itself, or another scalar."""
+    """Something in the place of the value by which its place is known again: a container itself, or another scalar.
+
+    A number is such that it may be a date.
+    """
     if isinstance(item, (dict, list)):
         places[id(item)] = path
         return item
-    number = 1_000_003 + len(places)
+    number = 1_000_000_003 + len(places)
     mark = f"mark {number}" if isinstance(item, str) else type(item)(number)
     places[mark] = path
     return mark

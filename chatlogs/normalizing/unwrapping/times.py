@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.values import micros
+from chatlogs.values import moment
 
 # A day that its month has in every year: of no other do the engine and Python say the same.
 _DAY = r"(((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8]))|((0[13-9]|1[0-2])-(29|30))|((0[13578]|1[02])-31))"
@@ -31,13 +31,13 @@ def times(parts: pa.StringArray) -> pa.Int64Array:
 
 
 def moments(texts: Sequence[str]) -> pa.Int64Array:
-    """Microseconds since 1970 of times and numbers, as `micros` says of each; null where that is nothing."""
+    """Microseconds since 1970 of times and numbers, as `moment` says of each; null where that is nothing."""
     written = pa.array(texts, pa.string())
     found = pc.coalesce(times(pc.binary_join_element_wise('"', written, '"', "")), times(written))
     others = found.is_null().to_numpy(zero_copy_only=False)
     if not others.any():
         return found
-    more = [micros(text) if is_other else None for text, is_other in zip(texts, others.tolist(), strict=True)]
+    more = [moment(text) if is_other else None for text, is_other in zip(texts, others.tolist(), strict=True)]
     return pc.coalesce(found, pa.array(more, pa.int64()))
 
 

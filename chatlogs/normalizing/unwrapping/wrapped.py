@@ -29,10 +29,10 @@ from chatlogs.normalizing.unwrapping.outside import Outside
 from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, CHUNK, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
-from chatlogs.reading.envelopes import Envelope
+from chatlogs.reading.envelopes import TIMES, Envelope
 from chatlogs.reading.lines import IGNORABLE, OBJECT, Block, Lines, scan
 from chatlogs.schema import TIME
-from chatlogs.values import as_json
+from chatlogs.values import as_json, is_duration
 
 Tables = dict[str, pa.Table]
 Normalize = Callable[[Lines], Partials]
@@ -115,9 +115,8 @@ def _take(text: bytes, line: int, asked: Asked, found: _OneByOne) -> None:
     if holder.stand_in is None:
         return
     plan = found.shells.plan(shallow, holder.carried, lambda envelope: _is_plain(envelope, holder))
-    if plan is not None:
-        envelope = plan.envelope(shallow)
-    else:
+    envelope = None if plan is None else plan.envelope(shallow)
+    if envelope is None or any(is_duration(envelope.facts.get(name)) for name in TIMES):
         envelopes = unwrap(shallow)
         if len(envelopes) != 1 or not _is_plain(envelopes[0], holder):
             return
