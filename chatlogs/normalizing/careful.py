@@ -222,7 +222,7 @@ def add(lines: Lines, line: int, record: Record, repaired: bool, found: Found) -
     """Take the pieces of a line's record."""
     found.repaired += repaired
     transcript = int(lines.transcript[line])
-    closed = not record.loose and transcript == NO_TRANSCRIPT
+    closed = not record.loose and (transcript == NO_TRANSCRIPT or record.wrapped)
     found.pieces += [Placed(piece, transcript, closed) for piece in record.pieces]
     if record.loose and transcript == NO_TRANSCRIPT and is_opening(record.pieces[0]):
         found.pieces[-1].ahead = _id_ahead(lines, line)

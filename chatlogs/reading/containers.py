@@ -16,7 +16,7 @@ from chatlogs.reading.decoding import Decoded, decode_text
 from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of, first_time
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
-from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS, Wrapper, candidates
+from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMENTS, WRAPPERS, Wrapper, candidates
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
@@ -40,6 +40,8 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
         if found in (shapes.CHUNK, shapes.COMPLETION):
             yield Envelope([Part(value)], transcript=False)
             return
+        if found == shapes.IGNORABLE:
+            return
         for hosted in HOSTED.values() if may_be_hosted(value) else ():
             envelopes = hosted(value)
             if envelopes:
@@ -58,9 +60,7 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
             if isinstance(inner := at(value, path), list):
                 yield from _unwrap_list(inner, level)
                 return
-        envelope = _captured(value)
-        if envelope is not None:
-            yield envelope
+        yield from _captured(value, level)
 
 
 def _unwrap_only(value: object, name: str, level: int) -> Iterator[Envelope]:
@@ -117,7 +117,7 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     envelope.error = error_of(first_of(value, wrapper.error))
     if all(shapes.kind(part.value) == shapes.ERROR for part in parts):
         is_chat = asks_for_chat(value, envelope.request)
-        if is_chat is False:
+        if is_chat is False or (is_chat is None and not parts and "model" not in (envelope.request or {"model": 0})):
             return None
         if not parts and envelope.error is None and (is_chat or wrapper.name == "batch"):
             envelope.error = error_of_answer(answer, envelope.facts.get("status_code"), is_chat=bool(is_chat))
@@ -134,6 +134,8 @@ def payload(value: object) -> tuple[list[Part], bool]:
     if isinstance(value, str):
         return _payload_of_text(value)
     if isinstance(value, list):
+        if value and all(isinstance(item, str) for item in value):
+            return _payload_of_texts(value)
         parts = [part for item in value if (part := _part(item)) is not None]
         return parts, bool(parts)
     if isinstance(value, dict):
@@ -161,6 +163,15 @@ def _payload_of_text(text: str) -> tuple[list[Part], bool]:
         parts = [Part(line.value) for line in lines if isinstance(line, Decoded) and shapes.kind(line.value)]
         return parts, bool(parts)
     return [], False
+
+
+def _payload_of_texts(texts: list[str]) -> tuple[list[Part], bool]:
+    """What a client noted of a stream as it came: lines of an SSE body, reads of it, or chunks as JSON texts."""
+    if sse.looks_like_sse(texts[0].strip()):
+        return sse_parts(("" if any("\n" in text for text in texts) else "\n\n").join(texts)), True
+    values = [decode_text(text) for text in texts if text.lstrip()[:1] == "{"]
+    parts = [Part(found.value) for found in values if isinstance(found, Decoded) and shapes.kind(found.value)]
+    return parts, bool(parts)
 
 
 def sse_parts(text: str) -> list[Part]:
@@ -195,19 +206,57 @@ def _part(value: object) -> Part | None:
     if not isinstance(value, dict):
         return None
     for name in CHUNK_KEYS:
-        inner = value.get(name)
-        if isinstance(inner, str) and inner[:1] in "{d":
-            decoded = decode_text(inner.removeprefix("data:").strip())
-            inner = decoded.value if isinstance(decoded, Decoded) else None
+        inner = _parsed(value.get(name))
         if isinstance(inner, dict) and shapes.kind(inner) is not None:
             return Part(inner, arrived_at=first_time(value, ARRIVALS))
     return None
 
 
-def _captured(value: dict[str, Any]) -> Envelope | None:
-    """A record under some key of a logger's line, such as `{"time": …, "log": "{…}"}`."""
-    part = _part(value)
-    return None if part is None else Envelope([part], transcript=False)
+def _parsed(value: object) -> object:
+    """The value of JSON text, which may be the data line of an SSE body; anything else as it is."""
+    if isinstance(value, str) and value[:1] in "{[d":
+        decoded = decode_text(value.removeprefix("data:").strip())
+        return decoded.value if isinstance(decoded, Decoded) else value
+    return value
+
+
+def _captured(value: dict[str, Any], level: int) -> Iterator[Envelope]:
+    """What stands under some key of a logger's line, such as `{"time": …, "log": "{…}"}`: a record, or a wrapper."""
+    for name in CHUNK_KEYS:
+        inner = _parsed(value.get(name))
+        if isinstance(inner, dict) and shapes.kind(inner) == shapes.CHUNK:
+            yield Envelope([Part(inner, arrived_at=first_time(value, ARRIVALS))], transcript=False)
+            return
+        found = list(_unwrap(inner, level + 1)) if isinstance(inner, (dict, list)) else []
+        if isinstance(inner, str) and sse.looks_like_sse(inner) and (parts := sse_parts(inner)):
+            found = [Envelope(parts, transcript=True)] if any(part.value for part in parts) else []
+        if found:
+            for envelope in found:
+                _add_logged(envelope, value)
+            yield from found
+            return
+
+
+def _add_logged(envelope: Envelope, line: dict[str, Any]) -> None:
+    """Take what the logger's line says beside the answer, as far as the answer's own wrapper does not say it."""
+    if envelope.request is None:
+        request = next((found for path in LOGGED.request if (found := _object(at(line, path)))), None)
+        envelope.request = request if request is not None and asks_for_chat(line, request) else None
+    beside = Envelope([], False)
+    fill(beside, line, LOGGED.fact_paths, ())
+    is_timed = any(name.startswith(MOMENTS) for name in envelope.facts)
+    if not is_timed and not any(name.startswith(MOMENTS) for name in beside.facts):
+        beside.facts["ended_at"] = first_time(line, ARRIVALS)  # a line is written when there is an answer to write
+    for name, fact in beside.facts.items():
+        if fact is not None and not (is_timed and name.startswith(MOMENTS)):
+            envelope.facts.setdefault(name, fact)
+
+
+def logged_texts(value: dict[str, Any]) -> list[str] | None:
+    """The texts of a logger's line that holds nothing else; None of any other."""
+    found = [value[name] for name in CHUNK_KEYS if name in value]
+    is_plain = first_time(value, ARRIVALS) is not None and not any("err" in name or "exc" in name for name in value)
+    return found if found and is_plain and all(isinstance(text, str) for text in found) else None
 
 
 def _object(value: object) -> dict[str, Any] | None:

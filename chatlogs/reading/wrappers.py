@@ -145,6 +145,45 @@ WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper("exchange", ("sse",), ("sse",), ("request",), facts=_FACTS),
 )  # fmt: skip
 
+CHUNK_KEYS: Paths = (
+    "chunk",
+    "data",
+    "event",
+    "payload",
+    "__data__",
+    "log",
+    "message",
+    "msg",
+    "body",
+    "record",
+    "line",
+    "completion",
+    "value",
+    "json",
+    "textPayload",
+    "jsonPayload",
+    "MESSAGE",
+    "_source",
+    "_raw",
+    "result",
+)
+ARRIVALS: Paths = (
+    "arrived_at", "received_at", "captured_at", "chunk_time", "timestamp", "@timestamp", "ts", "time", "t", "at",
+    "logged_at", "created_at", "_time", "__REALTIME_TIMESTAMP",
+)  # fmt: skip
+
+LOGGED = Wrapper(
+    "logged", (), (), ("request.body", "request", "request_body"),
+    facts={
+        "started_at": tuple(path for path in _TIMES["started_at"] if path not in ARRIVALS),
+        "ended_at": _TIMES["ended_at"], "duration_ms": _TIMES["duration_ms"], "duration_s": _TIMES["duration_s"],
+        "status_code": _CALL["status_code"], "request_id": _CALL["request_id"],
+    },
+)  # fmt: skip
+"""What the line of a logger says beside the answer, or the wrapper, that it holds."""
+MOMENTS = ("started", "ended", "first_chunk", "duration")
+"""What facts of when something happened begin with."""
+
 LISTS: Paths = (
     "data", "responses", "completions", "log.entries", "interactions", "http_interactions", "runs", "records", "items",
     "entries", "results", "streams", "rows",
@@ -164,26 +203,3 @@ def _steps() -> Mapping[str, frozenset[str]]:
 
 STEPS = _steps()
 """What is looked for within an object that stands at a path."""
-
-CHUNK_KEYS: Paths = (
-    "chunk",
-    "data",
-    "event",
-    "payload",
-    "__data__",
-    "log",
-    "message",
-    "msg",
-    "body",
-    "record",
-    "line",
-    "completion",
-    "value",
-    "json",
-    "textPayload",
-    "jsonPayload",
-)
-ARRIVALS: Paths = (
-    "arrived_at", "received_at", "captured_at", "chunk_time", "timestamp", "@timestamp", "ts", "time", "t", "at",
-    "logged_at", "created_at",
-)  # fmt: skip

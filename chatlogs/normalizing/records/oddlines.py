@@ -14,7 +14,7 @@ from chatlogs.normalizing.records.pieces import Piece, fold, piece_of_chunk, pie
 from chatlogs.normalizing.records.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.containers import sse_parts, unwrap
+from chatlogs.reading.containers import logged_texts, sse_parts, unwrap
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part
 from chatlogs.reading.requests_apart import is_asking
@@ -34,10 +34,14 @@ class Ignorable:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The pieces of a line. loose: a single chunk, which other lines may continue; else each is a whole response."""
+    """The pieces of a line. loose: a single chunk, which other lines may continue; else each is a whole response.
+
+    wrapped: they stand in a wrapper, so that they are no part of the body in which the line is.
+    """
 
     pieces: list[Piece]
     loose: bool
+    wrapped: bool = False
 
 
 def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
@@ -76,12 +80,29 @@ def records(
         envelopes[0].parts[0].arrived_at = envelopes[0].parts[0].arrived_at or arrived_at
     pieces = [piece for envelope in envelopes for piece in reader.read(envelope)]
     if not pieces:
+        if isinstance(value, dict) and _says_nothing(value):
+            return Ignorable()
         return Found([], loose=False) if is_asking(value) else _unknown(value, asked)
     for number, piece in enumerate(pieces):
         piece.part = number
         _mark(piece, decoded)
     alone = len(envelopes) == len(pieces) == 1 and not envelopes[0].transcript
-    return Found(pieces, loose=alone and pieces[0].form == STREAM)
+    loose = alone and pieces[0].form == STREAM
+    return Found(pieces, loose=loose, wrapped=kind is None and not loose and isinstance(value, dict))
+
+
+def _says_nothing(value: dict[str, Any]) -> bool:
+    """Whether a logger's line holds a line of a stream that carries no record: a blank one, a comment, [DONE]."""
+    texts = logged_texts(value)
+    return texts is not None and all(_is_ignorable(text.encode("utf-8", "replace"), "log" in value) for text in texts)
+
+
+def _is_ignorable(text: bytes, is_output: bool) -> bool:
+    """is_output: what stands there was printed, so that a field of an SSE body is no sentence of a logger."""
+    if _SSE_FIELD.match(text) and not is_output:
+        return False
+    found = read_line(text)
+    return isinstance(found, Ignorable) or (isinstance(found, Decoded) and shapes.kind(found.value) == shapes.IGNORABLE)
 
 
 def _mark(piece: Piece, decoded: Decoded) -> None:
@@ -127,7 +148,7 @@ class _Reader:
         found: list[Piece] = []
         keep = any(moment(part.arrived_at) for part in envelope.parts if part.arrived_at is not None)
         for parts, ends in _bodies(envelope.parts):
-            pieces = [self._piece(part, envelope.transcript, keep) for part in parts if part.unread is None]
+            pieces = [self._piece(part, envelope.transcript, keep) for part in parts if _is_record(part)]
             folded = fold(pieces, transcript=not _are_mixed(pieces), closed=ends or not self.several_bodies)
             unread = [part.unread for part in parts if part.unread is not None]
             if unread and folded:
@@ -191,6 +212,10 @@ def _has_message(value: dict[str, Any]) -> bool:
     choices = value.get("choices")
     entries = choices if isinstance(choices, list) else []
     return any(isinstance(entry, dict) and isinstance(entry.get("message"), dict) for entry in entries)
+
+
+def _is_record(part: Part) -> bool:
+    return part.unread is None and shapes.kind(part.value) != shapes.IGNORABLE
 
 
 def _are_mixed(pieces: list[Piece]) -> bool:
