@@ -177,7 +177,11 @@ CHOICES = Table(
         Column(
             "mean_logprob", FLOAT, "Mean log probability of those tokens; sentinels and non-finite values left out."
         ),
-        Column("content_filter", JSON, "Content filter results of this choice."),
+        Column(
+            "content_filter",
+            JSON,
+            "Content filter results of this choice; in a stream, the worst verdict of each kind.",
+        ),
         Column("annotations", JSON, "Annotations such as URL citations."),
         Column("audio", JSON, "Audio answer: id, expires_at, transcript, and the data by hash and size."),
         Column("extra", JSON, "Unknown fields of the choice; those of its message or delta stand under that name."),

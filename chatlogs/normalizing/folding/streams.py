@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from chatlogs.normalizing.folding.chunks import NONE, TEXTS, Chunks, Codes, says
 from chatlogs.normalizing.folding.groups import NEVER, Groups
 from chatlogs.normalizing.folding.unknown import SAID, all_kept, kept_of_stream
+from chatlogs.normalizing.records.filters import worst_of
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.lines import Ints
 
@@ -262,7 +263,7 @@ class Streams:
             "role": codes["role"].take(by_choice.earliest(codes["role"].code)[kept]),
             "finish_reason": _agreed(codes["finish_reason"], by_choice, kept),
             "extra": _unknown(codes["choice_extra"], by_choice, kept, SAID),
-            "content_filter": all_kept(filtered.take(by_choice.latest(filtered.code)[kept])),
+            "content_filter": _worst(filtered, by_choice, kept),
         }
         texts = {name: _joined(self.chunks.texts[name], by_choice, kept) for name in TEXTS[:_CALL]}
         return pa.table(columns | texts)
@@ -289,6 +290,26 @@ class Streams:
 def _agreed(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
     """What the rows of each group say in a column, that say anything; they agree."""
     return column.take(groups.most(column.code)[kept])
+
+
+def _worst(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
+    """The verdicts of content filters on each group: where its rows do not agree, the worst of each kind."""
+    found = all_kept(column.take(groups.latest(column.code)[kept]))
+    differ = np.flatnonzero(~groups.agree(column.code)[kept])
+    if not len(differ):
+        return found
+    texts = all_kept(column.texts).to_pylist()
+    said: dict[int, list[str]] = {}
+    for row in groups.order[column.code[groups.order] >= 0].tolist():
+        said.setdefault(int(groups.of_row[row]), []).append(texts[column.code[row]])
+    at = np.flatnonzero(kept)[differ].tolist()
+    return pc.replace_with_mask(found, _mask(differ, len(found)), pa.array([worst_of(tuple(said[g])) for g in at]))
+
+
+def _mask(rows: Ints, count: int) -> pa.BooleanArray:
+    mask = np.zeros(count, bool)
+    mask[rows] = True
+    return pa.array(mask)
 
 
 def _unknown(column: Codes, groups: Groups, kept: Bools, nested: tuple[str, ...]) -> pa.Array:

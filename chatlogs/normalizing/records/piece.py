@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from chatlogs.normalizing.records.filters import worst
 from chatlogs.normalizing.records.toolcalls import ToolRuns, ToolSlot
 from chatlogs.texts import Grown, Text, joined
 from chatlogs.values import same
@@ -256,7 +257,7 @@ def _merge_choice(a: Choice, b: Choice) -> None:
         a.text_digest = f"{a.text_digest or ''}{b.text_digest}"
     a.role = a.role or b.role
     a.finish_reason = b.finish_reason or a.finish_reason
-    a.content_filter = b.content_filter or a.content_filter
+    a.content_filter = worst(a.content_filter, b.content_filter)
     merge_lists(a.extra, b.extra)
 
 
