@@ -206,9 +206,15 @@ class _Holder:
         return text
 
     def _take_chunks(self, items: list[bytes]) -> None:
-        if not items or not all(item[:1] == b"{" and b'"choices"' in item for item in items):
+        if not items or not all(item[:1] == b"{" and _is_chunk(item) for item in items):
             raise ValueError("no chunks")
         self.answers, self.chunks, self.stand_in = items, len(items), CHUNK
+
+
+def _is_chunk(item: bytes) -> bool:
+    """Whether the object is a chunk, and not one that holds it."""
+    at = item.find(b'"choices"')
+    return at > 0 and (item.count(b"{", 0, at) == 1 or "choices" in _parts_of(item))
 
 
 def _parts_of(text: bytes) -> dict[str, bytes]:
