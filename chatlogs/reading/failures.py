@@ -27,8 +27,18 @@ _OF_HTTP = frozenset({
 _PHRASES = ("statusText", "status_text", "reason_phrase", "reason", "status.message")
 _MESSAGES = ("message", "detail", "error_message", "errorMessage", "error_description", "msg", "title")
 _CODES = ("code", "error_code", "errorCode")
-_ADDRESSES = ("request.url", "request.uri", "request.path", "url", "uri", "request_uri", "endpoint", "request")
-_METHODS = ("request.method", "method")
+_ADDRESSES = (
+    "request.url",
+    "request.uri",
+    "request.path",
+    "req.url",
+    "url",
+    "uri",
+    "request_uri",
+    "endpoint",
+    "request",
+)
+_METHODS = ("request.method", "req.method", "method")
 _REQUEST_LINE = re.compile(r"([A-Z]{3,7}) (\S+)( HTTP/[\d.]+)?")
 _OF_OTHERS = frozenset({"input", "inputs", "prompt", "query", "documents", "file", "texts"})
 _NESTING = 4
@@ -40,7 +50,9 @@ def asks_for_chat(value: Mapping[str, Any], request: Mapping[str, Any] | None) -
     if isinstance(kind, str) and "completion" not in kind:
         return False
     messages = (request or {}).get("messages")
-    if isinstance(messages, str) or (isinstance(messages, list) and not any(isinstance(m, str) for m in messages)):
+    if isinstance(messages, list) and not any(isinstance(message, str) for message in messages):
+        return True
+    if isinstance(messages, str) and messages != value.get("prompt"):
         return True
     for path in _ADDRESSES:
         found = at(value, path)

@@ -80,6 +80,13 @@ _CALL: Mapping[str, Paths] = {
     "metadata": ("metadata",),
 }  # fmt: skip
 _FACTS: Mapping[str, Paths] = {**_TIMES, **_CALL}
+_PARAMETERS = (
+    "model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop", "stream", "stream_options",
+    "tools", "tool_choice", "parallel_tool_calls", "functions", "response_format", "presence_penalty",
+    "frequency_penalty", "logit_bias", "top_logprobs", "reasoning_effort",
+)  # fmt: skip
+_FLAT: Mapping[str, Paths] = {"messages": ("messages", "prompt"), **{name: (name,) for name in _PARAMETERS}}
+"""What home-made logs write of a request beside the answer, without an object around."""
 
 WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper(
@@ -132,17 +139,26 @@ WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper(
         "exchange", ("request",),
         ("response", "sse", "response_text", "response_body", "response_json", "completion", "chunks", "stream",
-         "output", "result", "reply"),
+         "output", "result", "reply", "raw_response", "responseBody"),
         ("request.body", "request"), error=("error", "exception", "response.error"), facts=_FACTS,
     ),
     Wrapper("exchange", ("response",), ("response", "response.body"),
             ("request", "request_body", "input", "prompt", "params", "kwargs"), error=("error", "exception"),
-            facts=_FACTS, merged_request={"messages": ("messages",)}),
+            facts=_FACTS, merged_request=_FLAT),
     Wrapper("exchange", ("completion",), ("completion",), ("request", "params", "kwargs", "input"), facts=_FACTS,
-            merged_request={"messages": ("messages",)}),
+            merged_request=_FLAT),
     Wrapper("exchange", ("chunks",), ("chunks",), ("request", "params", "kwargs", "input"), error=("error",),
-            facts=_FACTS, merged_request={"messages": ("messages",)}),
-    Wrapper("exchange", ("sse",), ("sse",), ("request",), facts=_FACTS),
+            facts=_FACTS, merged_request=_FLAT),
+    Wrapper("exchange", ("sse",), ("sse",), ("request",), facts=_FACTS, merged_request=_FLAT),
+    *(
+        Wrapper("exchange", (asked,), (answered, "response"), (f"{asked}.body", asked), error=("error", "exception"),
+                facts=_FACTS)
+        for asked, answered in (("request_body", "response_body"), ("requestBody", "responseBody"),
+                                ("raw_request", "raw_response"), ("inputs", "outputs"),
+                                ("api_request", "api_response"), ("llm_request", "llm_response"))
+    ),
+    Wrapper("exchange", ("req",), ("res", "response"), ("req.body", "req"), error=("error", "exception", "err"),
+            facts={**_FACTS, "status_code": ("res.statusCode", "res.status", *_CALL["status_code"])}),
 )  # fmt: skip
 
 CHUNK_KEYS: Paths = (

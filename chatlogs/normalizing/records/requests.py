@@ -13,6 +13,7 @@ from chatlogs.normalizing.records.credentials import is_secret, without_secrets
 from chatlogs.normalizing.records.piece import COMPLETION, Piece
 from chatlogs.normalizing.records.records import take_integer
 from chatlogs.reading.asked import Asked
+from chatlogs.reading.decoding import Decoded, decode_text
 from chatlogs.values import LAST_MICROSECOND, as_json, integer, moment, number, text
 
 OF_REQUEST = (
@@ -144,11 +145,18 @@ def duration_of(value: object, unit: int) -> int | None:
 
 
 def messages_of(value: object) -> list[dict[str, Any]]:
-    """The rows of the messages table for a request's messages; a bare string is one message without a role."""
+    """The rows of the messages table for a request's messages, or their JSON text; another text is one of no role."""
     if isinstance(value, str):
-        value = [{"content": value}]
+        value = _messages_in(value) or [{"content": value}]
     entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
     return [{"message_index": position, **_message(entry)} for position, entry in enumerate(entries)]
+
+
+def _messages_in(text: str) -> list[dict[str, Any]] | None:
+    decoded = decode_text(text) if text.lstrip()[:1] == "[" else None
+    found = decoded.value if isinstance(decoded, Decoded) else None
+    is_list = isinstance(found, list) and all(isinstance(entry, dict) and "role" in entry for entry in found)
+    return found if is_list else None
 
 
 def _message(entry: dict[str, Any]) -> dict[str, Any]:
