@@ -5,6 +5,7 @@ Compression is judged by the first bytes, never by the name.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import sys
@@ -151,15 +152,32 @@ class Opened:
 
 def open_source(source: Source) -> Opened:
     """The source's decompressed bytes. Raises SourceError when it cannot be opened."""
+    with contextlib.ExitStack() as unless_opened:
+        try:
+            raw = sys.stdin.buffer if source.path is None else open(source.path, "rb", buffering=0)  # noqa: SIM115
+            if source.path is not None:
+                unless_opened.callback(raw.close)
+            head = _first(raw, 4)
+        except OSError as error:
+            raise SourceError(f"{source.name} cannot be read: {error.strerror}") from None
+        for magic, kind in _OTHER.items():
+            if head.startswith(magic):
+                raise SourceError(f"{source.name} is {kind}; chatlogs reads plain text, gzip and zstd: unpack it first")
+        opened = _opened(source, raw, head)
+        unless_opened.pop_all()
+        return opened
+
+
+def _first(raw: IO[bytes], size: int) -> bytes:
+    """So many bytes, where there are as many: a pipe may give fewer at a time."""
+    head = b""
+    while len(head) < size and (got := raw.read(size - len(head))):
+        head += got
+    return head
+
+
+def _opened(source: Source, raw: IO[bytes], head: bytes) -> Opened:
     digests = Digests()
-    try:
-        raw = sys.stdin.buffer if source.path is None else open(source.path, "rb", buffering=0)  # noqa: SIM115
-        head = raw.read(4) or b""
-    except OSError as error:
-        raise SourceError(f"{source.name} cannot be read: {error.strerror}") from None
-    for magic, kind in _OTHER.items():
-        if head.startswith(magic):
-            raise SourceError(f"{source.name} is {kind}; chatlogs reads plain text, gzip and zstd: unpack it first")
     if head.startswith(_GZIP):
         return Opened(_Gzip(_Hashing(raw, digests.stored, head), source.name), digests, "gzip", source)
     if head.startswith(_ZSTD) or _ZSTD_SKIPPABLE.match(head):
