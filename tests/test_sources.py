@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
+import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -115,6 +119,17 @@ def test_damaged_compression_is_one_sentence(tmp_path: Path, form: str, damage: 
         read(source_of(tmp_path / "log.bin", bytes(packed)))
 
 
+@pytest.mark.parametrize("magic", [b"\xfd7zXZ", b"BZh9", b"PK\x03\x04", b"PAR1"])
+def test_a_log_that_is_refused_is_closed(tmp_path: Path, magic: bytes) -> None:
+    source = source_of(tmp_path / "log", magic)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        with pytest.raises(SourceError, match="unpack it first"):
+            open_source(source)
+        gc.collect()
+    assert [str(warning.message) for warning in warned] == []
+
+
 def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
         open_source(Source("gone", str(tmp_path / "gone")))
@@ -133,6 +148,26 @@ def test_rotated_logs_come_oldest_first(tmp_path: Path) -> None:
     expected = ["app.log.10.gz", "app.log.2.gz", "app.log.1", "app.log", "b.jsonl"]
     assert names(str(tmp_path)) == expected
     assert names(str(tmp_path / "app*")) == expected[:4]
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "big.jsonl.00 big.jsonl.01 big.jsonl.09 big.jsonl.10 big.jsonl.89 big.jsonl.9000 big.jsonl.990000",
+        "app.log.2024 app.log.2025.gz app.log.2026 app.log",
+        "app.log-20261030.gz app.log-20261031.gz app.log-20261101 app.log",
+        "app.log.2026-10-31 app.log.2026-11-01 app.log.2026-11-01_14 app.log",
+        "app.log.1793400000 app.log.1793486400 app.log",
+        "app.log.2.gz app.log.1.gz app.log.0 app.log",
+        "a.log.2 a.log.1 a.log b.log.00 b.log.01 b.log.02",
+        "2026-10-31 2026-11-01",
+        "app-2026-10-31.jsonl app-2026-11-01.jsonl",
+    ],
+)
+def test_dates_and_the_numbers_of_a_split_log_count_up(tmp_path: Path, expected: str) -> None:
+    for name in expected.split():
+        (tmp_path / name).write_bytes(b"{}")
+    assert names(str(tmp_path)) == names(str(tmp_path / "*")) == expected.split()
 
 
 def test_what_lies_beside_logs_in_a_folder_is_read_when_it_is_named(tmp_path: Path) -> None:
@@ -160,14 +195,43 @@ def test_what_names_no_log_is_one_sentence(tmp_path: Path, path: str) -> None:
         find([])
 
 
-def test_standard_input_is_a_log(tmp_path: Path) -> None:
-    line = b'{"id":"c1","object":"chat.completion","choices":[]}\n'
-    for data in (line, gzip.compress(line)):
-        command = [sys.executable, "-m", "chatlogs", "ingest", "-", "-o", str(tmp_path / "store"), "--json"]
-        done = subprocess.run(
-            command, input=data, capture_output=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
-        )
-        assert b'"records": 1' in done.stdout or b'"known": true' in done.stdout
+LINE = b'{"id":"c1","object":"chat.completion","choices":[]}\n'
+
+
+@pytest.mark.parametrize("data", [LINE, gzip.compress(LINE)], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "paths", ["- < {log}", "- < <(cat {log})", "<(cat {log})", "/dev/stdin < <(cat {log})", "{log} <(cat {other})"]
+)
+def test_what_can_be_read_only_once_is_a_log(tmp_path: Path, data: bytes, paths: str) -> None:
+    """Standard input, and the pipes that a shell makes of commands, alone and beside files."""
+    log, other = tmp_path / "log", tmp_path / "other"
+    log.write_bytes(data)
+    other.write_bytes(LINE.replace(b"c1", b"c2"))
+    count = 2 if "other" in paths else 1
+    told = chatlogs(f"ingest {paths.format(log=log, other=other)} -o {tmp_path / 'store'} --json")
+    assert (told["records"], told["responses"], told["lines"]) == (count, count, count)
+    told = chatlogs(f"usage {paths.format(log=log, other=other)} --json")
+    assert [row["responses"] for row in told] == [count]
+
+
+def chatlogs(words: str) -> Any:
+    """What the command answers, as bash runs it."""
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m chatlogs {words}"],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_pipe_in_a_folder_is_no_log(tmp_path: Path) -> None:
+    """It would be waited for without end; one that is named is read."""
+    (tmp_path / "app.jsonl").write_bytes(LINE)
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    assert names(str(tmp_path)) == ["app.jsonl"]
+    assert names(str(tmp_path / "*")) == ["app.jsonl"]
+    assert names(str(tmp_path / "pipe.jsonl")) == ["pipe.jsonl"]
 
 
 # --- the ledger --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ The driver reads and orders; the work on a block is a pure function that a pool 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import mmap
@@ -79,14 +80,20 @@ def ingest(
 
 
 def _read_into(target: _Target, found: Sequence[Source], options: _Options, started: float) -> IngestReport:
-    for _ in range(_TRIES):
-        ingest_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        with target.store.staging(ingest_id) as staging, spooled(found, staging.folder) as sources:
-            run = _Run(target, staging, sources, options)
-            run.read()
-            if run.commit():
-                return run.report(time.monotonic() - started)
+    with contextlib.ExitStack() as held:
+        if any(source.is_read_once for source in found):  # once, for all tries
+            found = spooled(found, held.enter_context(_staging(target)).folder)
+        for _ in range(_TRIES):
+            with _staging(target) as staging:
+                run = _Run(target, staging, found, options)
+                run.read()
+                if run.commit():
+                    return run.report(time.monotonic() - started)
     raise SourceError("other ingests of the same logs kept changing the store; try again")
+
+
+def _staging(target: _Target) -> Staging:
+    return target.store.staging(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}")
 
 
 class _Target:

@@ -6,16 +6,22 @@ import glob
 import os
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from chatlogs.errors import SourceError
 
 STDIN = "-"
 HEAD_BYTES = 256
-_ROTATED = re.compile(r"^(?P<stem>.+?)(?:\.(?P<number>\d{1,4}))?(?P<suffix>\.(?:gz|zst|zstd))?$")
+# What stands behind the name of a log: a date, from the year down to the second, or a number.
+_PART = re.compile(
+    r"^(?P<stem>.+?)(?:[._-](?P<date>(?:19|20)\d\d(?:[-_T:]?\d\d)*)|\.(?P<number>\d+))?(?:\.(?:gz|zst|zstd))?$"
+)
+_MOST_ROTATIONS = 9999
 _PIPE_BYTES = 1 << 20
 # Tables, code, documents and pictures: passed over in a folder, read when they are named.
 _BESIDE_LOGS = (
@@ -41,12 +47,18 @@ class Source:
         except OSError:
             return None
 
+    @property
+    def is_read_once(self) -> bool:
+        """Whether its bytes are gone once they were read: standard input, a pipe, what is no file."""
+        return self.path is None or not _may_be_file(self.path)
+
 
 def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Source]:
     """The logs that files, globs, folders and `-` name, each once, rotated ones oldest first.
 
     Explicit paths keep their order; what a folder or glob yields is sorted by name, and `app.log.2.gz`,
-    `app.log.1`, `app.log` by age. Raises SourceError for what does not exist.
+    `app.log.1`, `app.log` by age, while dates and the numbers of a log that was split, `.00` and `.01`, count up.
+    Raises SourceError for what does not exist.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     found: dict[str, Source] = {}
@@ -65,14 +77,14 @@ def _expand(path: str) -> Iterator[Source]:
         names = list(_files_of(path))
         if not names:
             raise SourceError(f"{path} holds no logs")
-        yield from (Source(name, name) for name in sorted(names, key=_age))
+        yield from (Source(name, name) for name in _by_age(names))
     elif os.path.exists(path):
         yield Source(path, path)
     elif glob.has_magic(path):
         names = [name for name in glob.glob(path, recursive=True) if os.path.isfile(name)]
         if not names:
             raise SourceError(f"no file matches {path}")
-        yield from (Source(name, name) for name in sorted(names, key=_age))
+        yield from (Source(name, name) for name in _by_age(names))
     else:
         raise SourceError(f"{path} does not exist")
 
@@ -88,30 +100,68 @@ def _files_of(folder: str) -> Iterator[str]:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        yield from (os.path.join(path, name) for name in names if _may_be_log(name))
+        yield from (os.path.join(path, name) for name in names if _may_be_log(path, name))
 
 
-def _may_be_log(name: str) -> bool:
-    return not name.startswith((".", "_")) and not name.lower().endswith(_BESIDE_LOGS)
+def _may_be_log(folder: str, name: str) -> bool:
+    if name.startswith((".", "_")) or name.lower().endswith(_BESIDE_LOGS):
+        return False
+    return _may_be_file(os.path.join(folder, name))
 
 
-def _age(name: str) -> tuple[str, int, str]:
-    """Sorts a log's rotated parts oldest first: the highest number first, the part without one last."""
-    match = _ROTATED.match(name)
-    if match is None:
-        return name, 0, name
-    return match["stem"], -int(match["number"] or 0), name
+def _may_be_file(path: str) -> bool:
+    """False for pipes, sockets and devices; what cannot be looked at says why when it is opened."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
+
+
+def _by_age(names: Sequence[str]) -> list[str]:
+    """The names in order, and of each log its parts oldest first, the one without a date or number last.
+
+    Rotations are numbered backwards, the highest is the oldest. Numbers count up where they are padded with zeros, as
+    those of a log that was split, or are too high for rotations; and dates do.
+    """
+    parts = {name: found for name in names if (found := _PART.match(name))}
+    split = {part["stem"] for part in parts.values() if re.match(r"0\d", part["number"] or "")}
+
+    def age(name: str) -> tuple[str, int, int, str]:
+        part = parts.get(name)
+        if part is None or not (part["date"] or part["number"]):
+            return part["stem"] if part else name, 2, 0, name
+        if part["stem"] in split and (number := part["number"] or part["date"]).isdigit():
+            return part["stem"], 0, int(number), name
+        if part["date"]:
+            return part["stem"], 0, int(re.sub(r"\D", "", part["date"]).ljust(20, "0")), name
+        number = int(part["number"])
+        return (part["stem"], 0, number, name) if number > _MOST_ROTATIONS else (part["stem"], 1, -number, name)
+
+    return sorted(names, key=age)
+
+
+def spooled(sources: Sequence[Source], folder: str) -> list[Source]:
+    """The sources with those that can be read only once copied to files in the folder."""
+    result = []
+    for number, source in enumerate(sources):
+        if source.is_read_once:
+            path = os.path.join(folder, f"pipe-{number}")
+            with open(path, "wb") as copy, _stream(source) as stream:
+                shutil.copyfileobj(stream, copy, _PIPE_BYTES)
+            source = Source(source.name, path)
+        result.append(source)
+    return result
 
 
 @contextmanager
-def spooled(sources: Sequence[Source], folder: str) -> Iterator[list[Source]]:
-    """The sources with standard input, which can be read only once, copied to a file in the folder."""
-    result = []
-    for source in sources:
-        if source.path is None:
-            path = os.path.join(folder, "stdin")
-            with open(path, "wb") as copy:
-                shutil.copyfileobj(sys.stdin.buffer, copy, _PIPE_BYTES)
-            source = Source(source.name, path)
-        result.append(source)
-    yield result
+def _stream(source: Source) -> Iterator[IO[bytes]]:
+    """What the source gives; standard input stays open."""
+    if source.path is None:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = open(source.path, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise SourceError(f"{source.name} cannot be read: {error.strerror}") from None
+    with stream:
+        yield stream
