@@ -209,3 +209,12 @@ def test_answers_together_are_the_answers_alone(logs: Logs, name: str, filters: 
     for keys, answer in zip(groups[1:], together[1:], strict=True):
         alone = logs.ask(name, replace(filters, by=keys, sort=(), limit=0))
         assert answer.sort(pl.all()).equals(alone.sort(pl.all())), keys
+
+
+@pytest.mark.parametrize("groups", [[["model", "status"], ["status", "model"]], [["model"], ["status", "model"], []]])
+def test_lists_of_keys_answered_together_say_what_each_says_alone(logs: Logs, groups: list[list[str]]) -> None:
+    """Also where two of them name the same keys in another order."""
+    for keys, answer in zip(groups, logs.ask_together("usage", Filters(), groups), strict=True):
+        alone = logs.usage(by=keys)
+        assert answer.columns == alone.columns
+        assert sorted(map(str, answer.rows())) == sorted(map(str, alone.rows()))

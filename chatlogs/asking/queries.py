@@ -101,7 +101,8 @@ def together(name: str, filters: Filters, groups: Sequence[Sequence[str]], parts
     names = list(dict.fromkeys(key for keys in given for key in keys))
     if "{group}" not in sql.text(name) or filters.limit or not names:
         return []
-    sets = ", ".join(f"({', '.join(keys)})" for keys in dict.fromkeys(given))
+    # Lists that name the same keys, in whatever order, are one set: told twice, it would give each row twice.
+    sets = ", ".join(f"({', '.join(keys)})" for keys in {frozenset(keys): keys for keys in given}.values())
     query = build(
         name,
         replace(filters, by=whole),
