@@ -46,6 +46,15 @@ def logs(store: str) -> Iterator[Logs]:
         yield logs
 
 
+@pytest.fixture(scope="module")
+def stores(log: str, store: str) -> dict[str, str]:
+    """The same log with its texts, by their hashes, and without them."""
+    paths = {content: str(Path(log).parent / content) for content in ("hash", "none")}
+    for content, path in paths.items():
+        chatlogs.ingest(log, path, content=content)
+    return paths | {"keep": store}
+
+
 def plain(frame: pl.DataFrame) -> list[Row]:
     return [{name: telling.plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
 
@@ -259,6 +268,60 @@ def test_missing_usage_is_estimated_in_columns_of_its_own(logs: Logs) -> None:
     assert counted["counted_completion_tokens"] == sum(counting.count(["12345678", "cut o"], "o200k_base"))
     by_model = logs.audit(by="model", count_tokens=True)
     assert by_model["counted_completion_tokens"].sum() == counted["counted_completion_tokens"]
+
+
+ESTIMATES = ("estimated_prompt_tokens", "estimated_completion_tokens")
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("content", ["hash", "none"])
+def test_a_report_of_logs_without_texts_says_the_same_or_nothing(
+    logs: Logs, stores: dict[str, str], name: str, content: str
+) -> None:
+    """Nothing is made of a hash, and what is not kept is not taken for what was not said."""
+    with chatlogs.open(stores[content]) as unkept:
+        told, kept = plain(unkept.ask(name)), plain(logs.ask(name))
+    for rows in (told, kept):
+        for row in rows:
+            row.pop("example", None)  # Of a response without an id: its key, which every store makes anew.
+            row.pop("raw", None)
+    for row in kept:
+        row.update(dict.fromkeys(ESTIMATES if name == "audit" else ()))
+    if (name, content) == ("repeats", "none"):
+        assert told == []  # Whether two requests were equal nobody can tell.
+    else:
+        assert same(told, kept)
+
+
+@pytest.mark.parametrize("content", ["hash", "none"])
+def test_tokens_of_texts_that_are_not_kept_are_not_counted(stores: dict[str, str], content: str) -> None:
+    with chatlogs.open(stores[content]) as logs:
+        counted = logs.audit(count_tokens=True)
+    assert counted["counted_responses"].drop_nulls().to_list() == [0]
+    assert counted["counted_completion_tokens"].drop_nulls().to_list() == []
+
+
+def test_a_diff_makes_nothing_of_hashes(stores: dict[str, str]) -> None:
+    sides = ("created < '2026-01-01 06:00:00+00'", "created >= '2026-01-01 06:00:00+00'")
+    told: dict[str, list[Row]] = {}
+    for content, path in stores.items():
+        with chatlogs.open(path) as logs:
+            told[content] = plain(logs.diff(*sides, by=[]))
+    numbers = {name: [(row["measure"], row["value"], row["before"]) for row in rows] for name, rows in told.items()}
+    lengths = [row for row in numbers["keep"] if row[0] == "content_length"]
+    assert lengths and numbers["hash"] == numbers["none"] == [row for row in numbers["keep"] if row not in lengths]
+
+
+NOT_KEPT = [("keep", "repeats", ""), ("hash", "repeats", ""), ("none", "repeats", "4 responses without texts")]
+NOT_KEPT += [(content, "audit", "2 responses without usage and without texts") for content in ("hash", "none")]
+
+
+@pytest.mark.parametrize(("content", "name", "note"), NOT_KEPT)
+def test_what_cannot_be_known_without_texts_is_told(
+    stores: dict[str, str], run: Run, content: str, name: str, note: str
+) -> None:
+    told = run(name, stores[content]).err
+    assert note in told and ("without texts" in told) is bool(note)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,11 @@ def summed(counts: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """COLUMNS per group: how many responses were counted, and the tokens of their prompts and answers."""
     import polars as pl
 
-    sums = [pl.len().alias("counted_responses"), _sum("counted_prompt"), _sum("counted_answer")]
+    sums = [
+        pl.col("counted_answer").count().cast(pl.UInt32).alias("counted_responses"),
+        _sum("counted_prompt"),
+        _sum("counted_answer"),
+    ]
     summed = counts.group_by(keys).agg(sums) if keys else counts.select(sums)
     return summed.rename({"counted_prompt": "counted_prompt_tokens", "counted_answer": "counted_completion_tokens"})
 

@@ -14,7 +14,7 @@ ALPHA = 0.01
 SHARES: Mapping[str, str] = {
     "status": "Part of the responses that are complete, truncated or an error.",
     "finish_reason": "Part of the choices that stopped for a reason.",
-    "refusal": "Part of the choices that hold a refusal.",
+    "refusal": "Part of the choices that hold a refusal, of those that tell.",
     "tool_calls": "Part of the choices that call tools.",
     "cache_hit": "Part of the responses with any prompt token from the cache, of those that tell.",
 }
@@ -22,7 +22,7 @@ SIZES: Mapping[str, tuple[str, str]] = {
     "prompt_tokens": (TOKENS, "Tokens in a prompt."),
     "completion_tokens": (TOKENS, "Tokens in an answer."),
     "reasoning_tokens": (TOKENS, "Reasoning tokens of a response."),
-    "content_length": (COUNT, "Characters in the text of a choice."),
+    "content_length": (COUNT, "Characters in the text of a choice, where it is kept."),
     "first_chunk_seconds": (REAL, "From the request to the first chunk, by the logger's clock."),
     "whole_seconds": (REAL, "From the request to the end, by the logger's clock."),
     "cost_usd": (USD, "US dollars for a response that has a price."),

@@ -343,7 +343,7 @@ REPORTS: Mapping[str, Report] = {
     )
 }
 
-_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported"))
+_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported", "unkept"))
 HELPERS: Mapping[str, Report] = {report.name: report for report in (*_PLAIN, WHAT_IF, RECONCILE, DIFF)}
 """Questions that Python or a command goes on working with; they are no commands of their own."""
 

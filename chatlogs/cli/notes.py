@@ -64,8 +64,11 @@ def _backends(asked: Asked) -> list[str]:
 
 
 def _repeats(asked: Asked) -> list[str]:
-    if asked.frame.height:
-        return []
+    unkept = int(asked.again("unkept", by=[])["seeded"].sum())
+    who = _counted(unkept, "responses")
+    notes = [f"{who} without texts (--content none): nobody can tell whether their requests were equal"]
+    if unkept or asked.frame.height:
+        return notes * bool(unkept)
     return ["no request with a seed was made twice, or the logs hold no requests"]
 
 
@@ -95,15 +98,17 @@ def _logprobs(asked: Asked) -> list[str]:
 def _audit(asked: Asked) -> list[str]:
     missing = asked.frame.filter(asked.frame["rule"] == "missing_usage")
     found, estimate = int(missing["found"].sum()), missing["estimated_completion_tokens"].sum()
+    unkept = int(asked.again("unkept", by=[])["unmetered"].sum()) if found else 0
+    left_out = [f"{_counted(unkept, 'responses')} without usage and without texts (--content): no estimate has them"]
     if not estimate:
-        return []
+        return left_out * bool(unkept)
     notes = [
         f"{_counted(found, 'responses')} without usage: their answers have some {estimate:,} tokens, "
         "by the characters a token has in the other responses"
     ]
     if "counted_completion_tokens" not in asked.frame.columns:
         notes.append("--count-tokens counts them by a tokenizer (pip install 'chatlogs[tokens]')")
-    return notes
+    return notes + left_out * bool(unkept)
 
 
 def _rejects(asked: Asked) -> list[str]:

@@ -1,14 +1,16 @@
 -- Which numbers of these logs contradict each other, and how much hangs on it?
 -- Each check_… is true where a response fails, false where it passes, null where it cannot be checked.
 -- Where usage is missing, tokens are estimated: characters, divided by the characters a token has in those responses of
--- the same model (else of all) that report usage and hide no reasoning. Estimates have columns of their own.
+-- the same model (else of all) that report usage and hide no reasoning. Estimates have columns of their own. A text that
+-- is kept by its hash, or not at all (text_digest), is a text; its characters are not known, and no estimate has them.
 -- Most responses have nothing odd about them: they are added up by model, and only the others are told apart.
 with called as (
     select
         completion_key,
         choice_index,
-        bool_or(arguments_valid = false and arguments <> '') as broken,
-        sum(length(arguments)) as call_characters
+        bool_or(arguments_valid = false and arguments is distinct from '') as broken,
+        sum(length(arguments)) as call_characters,
+        bool_or(if(starts_with(arguments, 'sha256:'), regexp_full_match(arguments, '(sha256:[0-9a-f]{64})+'), false)) as hides_call
     from tool_calls
     group by all
 ),
@@ -30,10 +32,17 @@ measured as (
         tool_call_count,
         coalesce(broken, false) as broken,
         coalesce(length(content), 0) + coalesce(length(reasoning), 0) + coalesce(length(refusal), 0) as text_characters,
-        text_characters + coalesce(call_characters, 0) as characters,
+        text_characters + coalesce(call_characters, 0) as all_characters,
+        text_digest is not null or coalesce(hides_call, false)
+            or coalesce(if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false), false)
+            or coalesce(if(starts_with(reasoning, 'sha256:'), regexp_full_match(reasoning, '(sha256:[0-9a-f]{64})+'), false), false)
+            or coalesce(if(starts_with(refusal, 'sha256:'), regexp_full_match(refusal, '(sha256:[0-9a-f]{64})+'), false), false) as hides_texts,
+        text_characters = 0 and text_digest is null as has_no_text,
+        all_characters = 0 and text_digest is null as is_empty,
+        if(hides_texts, null, all_characters) as characters,
         unlike.completion_key is not null as is_unlike,
-        coalesce(unmetered, false) or characters = 0 or tool_call_count > 0 or finish_class in ('length', 'tool_calls')
-            as is_apart
+        coalesce(unmetered, false) or hides_texts or is_empty or tool_call_count > 0
+            or coalesce(finish_class in ('length', 'tool_calls'), false) as is_apart
     from choices
     left join called using (completion_key, choice_index)
     left join unlike using (completion_key)
@@ -44,8 +53,9 @@ answered as (
         is_unlike,
         if(is_apart, completion_key, null) as completion_key,
         sum(characters) as completion_characters,
-        count(*) filter (where characters = 0) as empty_choices,
-        bool_or(text_characters = 0 and tool_call_count = 0) filter (where finish_class = 'length') as check_length_without_text,
+        count(*) filter (where is_empty) as empty_choices,
+        bool_or(hides_texts) as hides_answer,
+        bool_or(has_no_text and tool_call_count = 0) filter (where finish_class = 'length') as check_length_without_text,
         bool_or(broken) filter (where finish_class in ('stop', 'tool_calls') and tool_call_count > 0)
             as check_finished_with_broken_arguments,
         bool_or(tool_call_count = 0) filter (where finish_class = 'tool_calls') as check_tool_calls_without_calls,
@@ -56,7 +66,7 @@ answered as (
 asked as (
     select
         completion_key,
-        sum(length(content)) as prompt_characters
+        if(bool_or(if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false)), null, sum(length(content))) as prompt_characters
     from messages
     group by completion_key
 ),
@@ -88,7 +98,9 @@ metered as (
         model as rated_model,
         sum(prompt_characters) filter (where prompt_tokens > 0) as prompt_characters,
         sum(prompt_tokens) filter (where prompt_characters > 0) as prompt_tokens,
-        sum(completion_tokens) filter (where completion_tokens > 0 and choice_count > coalesce(empty_choices, 0)) as completion_tokens
+        sum(completion_tokens) filter (
+            where completion_tokens > 0 and choice_count > coalesce(empty_choices, 0) and not coalesce(hides_answer, false)
+        ) as completion_tokens
     from completions
     left join answered using (completion_key)
     left join asked using (completion_key)
@@ -100,7 +112,7 @@ spoken as (
         answered_by,
         sum(completion_characters) as completion_characters
     from answered
-    where not is_unlike
+    where not is_unlike and not hides_answer
     group by answered_by
 ),
 rated as (
@@ -123,7 +135,7 @@ alike as (
         sum(total_tokens) as alike_tokens,
         min(completion_key) as alike_key,
         sum(duplicates) as alike_copies,
-        sum(duplicates * total_tokens::hugeint) as alike_tokens_of_copies,
+        sum(duplicates * total_tokens::hugeint) filter (where duplicates > 0) as alike_tokens_of_copies,
         sum(prompt_characters) filter (where check_missing_usage) as prompt_unmetered,
         sum(completion_characters) filter (where check_missing_usage) as completion_unmetered
     from judged

@@ -1,6 +1,7 @@
 -- How do two sides differ: how answers stop, how long they are, what they call, take and cost?
 -- Counts of what was seen on each side; all statistics are made from these. Numbers are rounded so that equal ones
--- count together: seconds to the millisecond, dollars to a millionth.
+-- count together: seconds to the millisecond, dollars to a millionth. Of a text that is kept by its hash, or not at all
+-- (text_digest), the length is not known; where there are such, an empty one says nothing of the lengths of answers.
 with {priced},
 sided as (
     select
@@ -41,11 +42,20 @@ answers as (
         side,
         unnest([
             {'measure': 'finish_reason', 'value': coalesce(finish_reason, '(none seen)'), 'number': null::double},
-            {'measure': 'refusal', 'value': if(refusal <> '', 'yes', 'no'), 'number': null},
+            {'measure': 'refusal', 'value': if(text_digest is not null, null, if(refusal <> '', 'yes', 'no')), 'number': null},
             {'measure': 'tool_calls', 'value': if(tool_call_count > 0, 'yes', 'no'), 'number': null},
-            {'measure': 'content_length', 'value': null, 'number': length(content)}
+            {'measure': 'content_length', 'value': null, 'number': if(hides_texts and (hides_text or content = ''), null, length(content))}
         ], recursive := true)
-    from (select completion_key, finish_reason, refusal, tool_call_count, content from choices)
+    from (
+        select
+            completion_key, finish_reason, refusal, tool_call_count, content, text_digest,
+            if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false) as hides_text
+        from choices
+    )
+    cross join (
+        select bool_or(text_digest is not null or if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false)) as hides_texts
+        from choices
+    )
     join asked using (completion_key)
 )
 select

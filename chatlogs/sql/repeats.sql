@@ -1,6 +1,7 @@
 -- Do equal requests with a seed get equal answers, within one backend and across?
 -- Requests are equal when all that was logged of them is: messages, parameters and seed. Answers are equal when
--- their texts, refusals and tool calls are. Counted in pairs: 3 answers to one request make 3 pairs.
+-- their texts, refusals and tool calls are. Counted in pairs: 3 answers to one request make 3 pairs. What was asked without
+-- its texts being kept (text_digest, or a message without any) is like nothing; texts kept by their hashes are told by these.
 with seeded as (
     select
         {by}
@@ -19,6 +20,7 @@ said as (
     from messages
     where completion_key in (select completion_key from seeded)
     group by completion_key
+    having not bool_or(coalesce(content, content_parts, tool_calls) is null and role is distinct from 'assistant')
 ),
 called as (
     select
@@ -37,6 +39,7 @@ answered as (
     left join called using (completion_key, choice_index)
     where completion_key in (select completion_key from seeded)
     group by completion_key
+    having not bool_or(text_digest is not null)
 ),
 counted as (
     select

@@ -1,11 +1,12 @@
 -- Which tools are called, are their arguments whole, and how many calls are made side by side?
 -- Arguments are broken when they are text that is no JSON; cut when their answer also stopped for length or was cut off.
+-- Where texts are not kept, arguments_valid tells that there were arguments.
 with calls as (
     select
         {by}
         name as tool,
         kind as call_kind,
-        coalesce(arguments, '') = '' and kind <> 'custom' as empty,
+        if(arguments is null, arguments_valid is null, arguments = '') and kind <> 'custom' as empty,
         not empty and arguments_valid = false as broken,
         broken and coalesce(finish_class, 'length') = 'length' as cut,
         not empty and arguments_valid is not null as judged,
