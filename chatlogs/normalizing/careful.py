@@ -61,22 +61,34 @@ class Placed:
         return f"id {self.piece.id or self.ahead or ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A text that is no line, or not alone on one, and could not be read: its line, its place in the log, and why."""
+
+    line: int
+    offset: int
+    text: bytes
+    reject: Reject
+
+
 @dataclass
 class Found:
     """What the careful path read, beside the pieces: rejects by line, and counts for the ledger.
 
-    lines: how many more, or fewer, texts than lines there are. ignorable_more: texts of a line beside its others.
+    left: what is rejected beside. lines: how many more, or fewer, texts than lines there are. ignorable_more: texts
+    that say nothing beside others of their line. open: where a last text begins that the log's end cuts.
     arrivals: times that stand before the text of a line.
     """
 
     asked: Asked = PLAINLY
     pieces: list[Placed] = field(default_factory=list)
     rejects: dict[int, Reject] = field(default_factory=dict)
-    raws: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
     ignorable: set[int] = field(default_factory=set)
     repaired: int = 0
     lines: int = 0
     ignorable_more: int = 0
+    open: int | None = None
     padded: set[tuple[int, bytes]] = field(default_factory=set)
     arrivals: dict[int, str] = field(default_factory=dict)
 

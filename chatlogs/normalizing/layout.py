@@ -1,26 +1,56 @@
 """Lines that say nothing alone, read together: JSON laid out over lines, or several values on one.
 
 What one line cannot tell, its neighbours may: a pretty-printed object, an event of several data lines, objects
-without a line end between them. A text of several lines counts as one line, where it begins; one line of
-several texts counts as so many.
+without a line end between them, a value behind some words of a logger. The unit is the text: one that is laid out
+over several lines counts once, where it begins, and each of several on a line counts. So nothing is lost where
+texts share a line: each is a record, ignorable, or a reject of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
-from chatlogs.normalizing.careful import Found, Placed, add, read_text
+from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text
 from chatlogs.normalizing.records.oddlines import Found as Record
 from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
-from chatlogs.reading.decoding import Decoded, Reject, decode
+from chatlogs.reading.decoding import Reject, decode, is_begun
 from chatlogs.reading.documents import read_documents
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, Block, Lines
 from chatlogs.reading.sse import looks_like_sse
 
+UNFINISHED = Reject(
+    "truncated_line", "The log ends in the middle of this line; it is read again when the log has grown."
+)
+NO_JSON = ("not_json", "not_utf8")
 _HEAD = 1 << 16
-_NOT_ALONE = ("not_json", "not_an_object")
+_NOT_ALONE = ("not_json", "not_an_object", "unknown_shape")
+_QUOTED = Reject("not_json", "The text stands within another text, where it may be escaped in any way.")
+_TOLD = Reject("not_json", "Behind other text on its line only an answer is read.")
+_SCANS, _FREE = 4, 1 << 20  # how many times its length, and bytes, a region is gone through for values behind open brackets
+
+
+@dataclass(slots=True)
+class _Text:
+    """A text and what it holds: its first and last line, counted from 0, and where it begins in what was read."""
+
+    first: int
+    last: int
+    begin: int
+    text: bytes
+    result: Record | Reject | Ignorable
+    repaired: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        return not isinstance(self.result, Reject) or self.result.reason not in NO_JSON
+
+
+_Read = Callable[[bytes, int, int], tuple[Record | Reject | Ignorable, bool]]
+"""What the text that begins on a line, at a byte, holds; and whether it had to be repaired for that."""
 
 
 def is_document(head: memoryview | bytes | bytearray) -> bool:
@@ -30,80 +60,195 @@ def is_document(head: memoryview | bytes | bytearray) -> bool:
         begin = begin[3:]
     first, line_end, _ = begin.lstrip(b" \t\r\n").partition(b"\n")
     first = first.rstrip()
-    if not line_end or first[:1] not in (b"{", b"[") or first[-1:] in (b"}", b"]"):
+    if not line_end or first[:1] not in (b"{", b"["):
         return False
-    return isinstance(decode(first), Reject)
+    if first[:1] == b"[" and first[1:].lstrip()[:1] not in (b"", b"{", b"[", b'"'):
+        return False  # a logger's `[2026-01-01 00:00:00]`
+    return is_begun(first) if first[-1:] in (b"}", b"]") else isinstance(decode(first), Reject)
 
 
 def read_whole(block: Block, found: Found) -> bool:
     """Read the block as one text of JSON values; False, and nothing is read, when too little of it is that."""
     data = bytes(memoryview(block.data)[: block.size])
-    texts = list(read_documents(data))
-    results = [
-        (line, offset, text, read_text(text, line - 1, block.offset + offset, found)) for line, offset, text in texts
-    ]
-    read = sum(len(text) for _, _, text, (result, _) in results if not isinstance(result, Reject))
-    if 2 * read < len(data.strip()):
+
+    def read(text: bytes, line: int, begin: int) -> tuple[Record | Reject | Ignorable, bool]:
+        return read_text(text, line, block.offset + begin, found)
+
+    texts = [_read(text, line - 1, begin, read) for line, begin, text in read_documents(data)]
+    if 2 * sum(len(text.text) for text in texts if text.is_json) < len(data.strip()):
         return False
-    found.lines = len(texts)
-    for line, offset, text, (result, repaired) in results:
-        if isinstance(result, Reject):
-            found.rejects[line - 1] = result
-            found.raws[line - 1] = (block.offset + offset, text)
-        elif isinstance(result, Ignorable):
-            found.ignorable.add(line - 1)
+    for text in _settled(texts, data, read):
+        found.lines += 1
+        if isinstance(text.result, Reject):
+            found.left.append(Left(text.first, block.offset + text.begin, text.text, text.result))
+        elif isinstance(text.result, Ignorable):
+            found.ignorable_more += 1
         else:
-            found.repaired += repaired
-            found.pieces += [Placed(piece, closed=True) for piece in result.pieces if not result.loose]
-            found.pieces += [Placed(piece) for piece in result.pieces if result.loose]
+            found.repaired += text.repaired
+            found.pieces += [Placed(piece, closed=not text.result.loose) for piece in text.result.pieces]
     return True
+
+
+def _read(text: bytes, line: int, begin: int, read: _Read) -> _Text:
+    result, repaired = read(text, line, begin)
+    return _Text(line, line + text.count(b"\n"), begin, text, result, repaired)
+
+
+def _settled(texts: Sequence[_Text], data: bytes, read: _Read) -> Iterator[_Text]:
+    """The texts as they count: those that are nothing, and follow each other on a line, are one."""
+    texts = list(_without_quoted(texts))
+    for place, run in groupby(texts, key=lambda text: text.first if _is_rest(text) else -1):
+        members = list(run)
+        if place < 0 or len(members) == 1:
+            yield from members
+        else:
+            begin, end = members[0].begin, members[-1].begin + len(members[-1].text)
+            yield _read(data[begin:end], place, begin, read)
+
+
+def _is_rest(text: _Text) -> bool:
+    return isinstance(text.result, Reject) and text.first == text.last
+
+
+def _without_quoted(texts: Sequence[_Text]) -> Iterator[_Text]:
+    """The texts; set aside are records in what some program quotes, and mere errors behind some words."""
+    words = [text for text in texts if not text.is_json]
+    beside = {line for text in words for line in (text.first, text.last)}
+    quoted = {line for text in words if any(q in text.text for q in b"'\"`") for line in (text.first, text.last)}
+    for text in texts:
+        if not isinstance(text.result, Record) or beside.isdisjoint((text.first, text.last)):
+            yield text
+        elif not quoted.isdisjoint((text.first, text.last)):
+            yield replace(text, result=_QUOTED)
+        elif text.first in beside and not any(piece.choices for piece in text.result.pieces):
+            yield replace(text, result=_TOLD)
+        else:
+            yield text
 
 
 def read_together(lines: Lines, found: Found) -> None:
     """Read rejected lines once more, with their neighbours."""
     for region in _regions(lines, found):
-        if len(region) == 1:
-            _read_several(lines, region[0], found)
-        else:
-            _read_region(lines, region, found)
+        _Region(lines, region, found).settle()
 
 
 def _regions(lines: Lines, found: Found) -> Iterator[list[int]]:
     """Rejected lines that follow each other in one body, blank lines between them left aside."""
     region: list[int] = []
     for line in sorted(line for line, reject in found.rejects.items() if reject.reason in _NOT_ALONE):
-        if region:
-            between = range(region[-1] + 1, line)
-            apart = any(lines.kind[i] != BLANK for i in between)
-            if apart or lines.transcript[line] != lines.transcript[region[-1]]:
-                yield region
-                region = []
+        if region and not _goes_on(lines, region[-1], line):
+            yield region
+            region = []
         region.append(line)
     if region:
         yield region
 
 
-def _read_several(lines: Lines, line: int, found: Found) -> None:
-    """One line that holds several values, or an SSE text whose lines end with lone CRs."""
-    if line not in found.rejects or _read_lone_cr(lines, line, found):
-        return
-    text = lines.text(line)
-    texts = list(read_documents(text))
-    if len(texts) < 2:
-        return
-    results = [read_text(part, line, _offset(lines, line) + offset, found) for _, offset, part in texts]
-    if any(isinstance(result, Reject) for result, _ in results):
-        return
-    del found.rejects[line]
-    found.lines += len(texts) - 1
-    for result, repaired in results:
-        if isinstance(result, Ignorable):
+def _goes_on(lines: Lines, before: int, line: int) -> bool:
+    """Whether the line may go on with what the one before it says."""
+    if any(lines.kind[i] != BLANK for i in range(before + 1, line)):
+        return False
+    same_body = lines.transcript[line] == lines.transcript[before]
+    # An event whose JSON is laid out has `data:` before its first line only, and ends with a blank line.
+    return bool(same_body or (lines.transcript[line] == NO_TRANSCRIPT and line == before + 1))
+
+
+class _Region:
+    """Rejected lines, of which some may be one text: joined, and told apart again by the values in them."""
+
+    def __init__(self, lines: Lines, region: Sequence[int], found: Found) -> None:
+        self.lines, self.region, self.found = lines, region, found
+        parts = [lines.text(line) for line in region]
+        self.data = b"\n".join(parts)
+        self.starts = np.cumsum([0] + [len(part) + 1 for part in parts])
+        self.at_end = lines.block.last and region[-1] >= _last_said(lines)
+
+    def settle(self) -> None:
+        """Take what the lines hold, where that is more than each of them does alone."""
+        shared: list[_Text] = []
+        for text in self._texts():
+            if shared and text.first > shared[-1].last:
+                self._take(shared)
+                shared = []
+            shared.append(text)
+        if shared:
+            self._take(shared)
+
+    def _texts(self) -> Iterator[_Text]:
+        """The values, and what stands between them. Behind a bracket that never closes the next line is a new try."""
+        begin, lines_before = 0, 0
+        scans = _SCANS * len(self.data) + _FREE
+        while begin < len(self.data):
+            scans -= len(self.data) - begin
+            for number, offset, part in read_documents(self.data[begin:]):
+                text = _read(part, lines_before + number - 1, begin + offset, self._read)
+                if text.is_json or text.first == text.last or scans < 0 or self._is_open(text):
+                    yield text
+                    continue
+                end = self.data.index(b"\n", text.begin)
+                yield _read(self.data[text.begin : end].rstrip(), text.first, text.begin, self._read)
+                begin, lines_before = end + 1, text.first + 1
+                break
+            else:
+                return
+
+    def _is_open(self, text: _Text) -> bool:
+        """Whether the text is JSON as far as the log goes, so that it may be whole when the log has grown."""
+        return self.at_end and text.last == len(self.region) - 1 and is_begun(text.text)
+
+    def _read(self, text: bytes, line: int, begin: int) -> tuple[Record | Reject | Ignorable, bool]:
+        return read_text(text, self.region[line], self._place(line, begin), self.found)
+
+    def _place(self, line: int, begin: int) -> int:
+        """Where in the log the byte of the joined lines stands; a line's own begin is that of the whole line."""
+        own = self.region[line]
+        behind = begin - int(self.starts[line])
+        is_plain = behind == 0 and self.lines.transcript[own] == NO_TRANSCRIPT
+        return self.lines.block.offset + int((self.lines.begin if is_plain else self.lines.start)[own]) + behind
+
+    def _take(self, texts: list[_Text]) -> None:
+        """Take texts that share lines; where nothing is read in them that is new, the lines stay as they are."""
+        own = self.region[texts[0].first : texts[-1].last + 1]
+        is_one = len(own) == 1
+        if is_one and (_read_lone_cr(self.lines, own[0], self.found) or len(texts) < 2 or self._may_go_on(own[0])):
+            return
+        open_ = texts[-1] if not is_one and not texts[-1].is_json and self._is_open(texts[-1]) else None
+        if open_ is not None:
+            open_.result = UNFINISHED
+        settled = list(_settled(texts, self.data, self._read))
+        news = [text for text in settled if not _is_rest(text) and (text.is_json or text is open_)]
+        if not news:
+            return
+        for line in own:
+            del self.found.rejects[line]
+        self.found.lines += len(settled) - len(own)
+        for text in settled:
+            self._count(text)
+
+    def _may_go_on(self, line: int) -> bool:
+        block = self.lines.block
+        return block.last and line == len(self.lines) - 1 and block.data[block.size - 1 : block.size] != b"\n"
+
+    def _count(self, text: _Text) -> None:
+        line, found = self.region[text.first], self.found
+        if isinstance(text.result, Reject):
+            place = self._place(text.first, text.begin)
+            found.left.append(Left(line, place, text.text, text.result))
+            if text.result is UNFINISHED:
+                found.open = place
+        elif isinstance(text.result, Ignorable):
             found.ignorable_more += 1
-        elif isinstance(result, Record):
-            add(lines, line, result, repaired, found)
+        else:
+            add(self.lines, line, text.result, text.repaired, found)
+
+
+def _last_said(lines: Lines) -> int:
+    said = np.flatnonzero(lines.kind != BLANK)
+    return int(said[-1]) if len(said) else -1
 
 
 def _read_lone_cr(lines: Lines, line: int, found: Found) -> bool:
+    """An SSE text whose lines end with lone CRs."""
     raw = lines.raw(line)
     if b"\r" not in raw.rstrip(b"\r") or not looks_like_sse(text := raw.decode("utf-8", "replace")):
         return False
@@ -113,32 +258,3 @@ def _read_lone_cr(lines: Lines, line: int, found: Found) -> bool:
         del found.rejects[line]
         found.pieces += [Placed(piece, closed=True) for piece in pieces]
     return bool(pieces)
-
-
-def _read_region(lines: Lines, region: list[int], found: Found) -> None:
-    """Values that are laid out over the lines of a region."""
-    joined = b"\n".join(lines.text(line) for line in region)
-    starts = np.cumsum([0] + [len(lines.text(line)) + 1 for line in region])
-    for number, offset, text in read_documents(joined):
-        span = text.count(b"\n") + 1
-        covered = region[number - 1 : number - 1 + span]
-        if span == 1:
-            if covered[0] in found.rejects:  # a line of several values comes up once for each
-                _read_several(lines, covered[0], found)
-            continue
-        decoded = decode(text)
-        if not isinstance(decoded, Decoded) or not isinstance(decoded.value, dict):
-            continue
-        place = _offset(lines, covered[0]) + offset - int(starts[number - 1])
-        result, repaired = read_text(text, covered[0], place, found)
-        if not isinstance(result, Record):
-            continue
-        for line in covered:
-            del found.rejects[line]
-        found.lines -= span - 1
-        add(lines, covered[0], result, repaired, found)
-
-
-def _offset(lines: Lines, line: int) -> int:
-    start = lines.start[line] if lines.transcript[line] != NO_TRANSCRIPT else lines.begin[line]
-    return lines.block.offset + int(start)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -17,7 +18,7 @@ from chatlogs.normalizing import careful, mendedrows, oddrows
 from chatlogs.normalizing.folding import chunkrows, chunks, fold, stored
 from chatlogs.normalizing.folding.groups import NEVER
 from chatlogs.normalizing.folding.streams import Streams
-from chatlogs.normalizing.layout import is_document, read_together, read_whole
+from chatlogs.normalizing.layout import UNFINISHED, is_document, read_together, read_whole
 from chatlogs.normalizing.records import timed
 from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.records.piece import STREAM, Piece
@@ -25,7 +26,6 @@ from chatlogs.normalizing.tables import columns
 from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials, no_pieces
 from chatlogs.normalizing.unwrapping import captured, times, wrapped
 from chatlogs.reading.asked import FRAMES, Asked
-from chatlogs.reading.decoding import Reject
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
 from chatlogs.schema import arrow_schema
 from chatlogs.tally import Counts
@@ -33,9 +33,6 @@ from chatlogs.tally import Counts
 _worker = threading.local()
 TAKEN = 4  # the kind of a line that has been read already
 _MAY_END = np.isin(np.arange(256), list(b"} \t\r"))
-_UNFINISHED = Reject(
-    "truncated_line", "The log ends in the middle of this line; it is read again when the log has grown."
-)
 
 
 def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Partials:
@@ -114,28 +111,22 @@ def _document(block: Block, found: careful.Found) -> Partials:
     lines.kind[:] = BLANK
     lines.transcript[:] = NO_TRANSCRIPT
     unfinished = _mark_open_text(block, found)
-    counts = Counts(
-        lines=found.lines,
-        ignorable=len(found.ignorable),
-        records=found.lines - len(found.rejects) - len(found.ignorable),
-        rejects=len(found.rejects),
-        repaired=found.repaired,
-    )
+    rejects = len(found.left)
+    records = found.lines - rejects - found.ignorable_more
+    counts = Counts(found.lines, 0, found.ignorable_more, records, rejects, found.repaired)
     tables = _with(no_pieces(), lines, list(careful.folded(lines, found.pieces)))
-    rejects = _rejects(lines, found)
-    return Partials(tables, rejects, counts, physical_lines=len(lines), unfinished=unfinished, container="json")
+    return Partials(tables, _rejects(lines, found), counts, physical_lines=len(lines), unfinished=unfinished, container="json")
 
 
 def _mark_open_text(block: Block, found: careful.Found) -> int | None:
     """The offset of a last text that ends before its last bracket: it may be whole when the log grows."""
-    if not found.raws:
+    last = found.left[-1] if found.left else None
+    if last is None or last.reject.reason != "not_json":
         return None
-    line, (offset, text) = max(found.raws.items())
-    last = offset - block.offset + len(text) >= len(bytes(memoryview(block.data)[: block.size]).rstrip())
-    if not last or found.rejects[line].reason != "not_json":
+    if last.offset - block.offset + len(last.text) < len(bytes(memoryview(block.data)[: block.size]).rstrip()):
         return None
-    found.rejects[line] = _UNFINISHED
-    return offset
+    found.left[-1] = replace(last, reject=UNFINISHED)
+    return last.offset
 
 
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
@@ -262,8 +253,9 @@ def _partials(lines: Lines, tables: dict[str, pa.Table], found: careful.Found) -
     kinds = np.bincount(lines.kind, minlength=4)
     total = len(lines) + found.lines
     ignorable = int(kinds[IGNORABLE]) + len(found.ignorable) + found.ignorable_more
-    records = total - int(kinds[BLANK]) - ignorable - len(found.rejects)
-    counts = Counts(total, int(kinds[BLANK]), ignorable, records, len(found.rejects), found.repaired)
+    rejects = len(found.rejects) + len(found.left)
+    records = total - int(kinds[BLANK]) - ignorable - rejects
+    counts = Counts(total, int(kinds[BLANK]), ignorable, records, rejects, found.repaired)
     bodies = lines.transcript[lines.transcript != NO_TRANSCRIPT]
     last_open = len(bodies) > 0 and int(bodies[-1]) == lines.bodies_closed
     holding = np.flatnonzero(lines.kind == OBJECT)
@@ -286,24 +278,29 @@ def _mark_unfinished(lines: Lines, found: careful.Found) -> int | None:
     """The offset of a last line that has no line end and says nothing yet: it may be whole when the log grows."""
     block = lines.block
     last = len(lines) - 1
-    if not block.last or last < 0 or block.data[block.size - 1 : block.size] == b"\n":
-        return None
+    if found.open is not None or not block.last or last < 0 or block.data[block.size - 1 : block.size] == b"\n":
+        return found.open
     if last in found.rejects:
-        found.rejects[last] = _UNFINISHED
+        if found.rejects[last].reason == "unknown_shape":
+            return None  # it is whole
+        found.rejects[last] = UNFINISHED
     elif not (lines.kind[last] == IGNORABLE or last in found.ignorable) or lines.raw(last).endswith(b"[DONE]"):
         return None
     return block.offset + int(lines.begin[last])
 
 
 def _rejects(lines: Lines, found: careful.Found) -> pa.Table:
-    rows = []
-    for line, reject in sorted(found.rejects.items()):
-        offset, raw = found.raws.get(line) or (lines.block.offset + int(lines.begin[line]), lines.raw(line))
-        rows.append({
-            "line_number": line,
-            "byte_offset": offset,
-            "reason": reject.reason,
-            "detail": reject.detail,
-            "raw": raw.decode("utf-8", "backslashreplace"),
-        })  # fmt: skip
+    left = list(found.left)
+    for line, reject in found.rejects.items():
+        left.append(careful.Left(line, lines.block.offset + int(lines.begin[line]), lines.raw(line), reject))
+    rows = [
+        {
+            "line_number": one.line,
+            "byte_offset": one.offset,
+            "reason": one.reject.reason,
+            "detail": one.reject.detail,
+            "raw": one.text.decode("utf-8", "backslashreplace"),
+        }
+        for one in sorted(left, key=lambda one: (one.line, one.offset))
+    ]
     return pa.Table.from_pylist(rows, schema=arrow_schema(REJECTS))

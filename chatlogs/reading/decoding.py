@@ -113,6 +113,21 @@ def is_exact(raw: bytes) -> bool:
     return True
 
 
+def is_begun(raw: bytes) -> bool:
+    """Whether the text is JSON to its end, and only more of it is missing there."""
+    if len(raw) > SIZE_LIMIT or _too_deep(raw):
+        return False
+    try:
+        text = raw.decode().rstrip()
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        in_string = error.msg.startswith("Unterminated string") and "\n" not in text[error.pos :]
+        return in_string or error.pos >= len(text)
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
 def _exact(raw: bytes) -> Any:
     """The value of a text that is JSON to the letter and has no key twice; else _NOT_EXACT."""
     try:
