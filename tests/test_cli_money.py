@@ -110,9 +110,31 @@ def test_diff_tells_what_changed_and_a_gate_exits_with_4(run: Run, stored: str) 
     assert "of" in result.err and "comparisons changed (p < 0.01" in result.err
     assert run("diff", stored, *CHANGE, "--fail-on", "finish_reason,refusal").code == 4
     assert run("diff", stored, *CHANGE, "--fail-on", "any").code == 4
-    passed = run("diff", stored, *CHANGE, "--fail-on", "refusal,whole_seconds")
-    assert passed.code == 0
-    assert "could not be compared: whole_seconds" in passed.err
+    assert run("diff", stored, *CHANGE, "--fail-on", "refusal").code == 0
+
+
+def test_a_gate_judges_first_and_cuts_rows_then(run: Run, stored: str) -> None:
+    """-n is about what is shown: neither the count nor the exit code hangs on it."""
+    whole, cut = (run("diff", stored, *CHANGE, "--fail-on", "finish_reason", *more) for more in ([], ["-n", "2"]))
+    assert (whole.code, cut.code) == (4, 4)
+    assert cut.err == whole.err
+    sentences, table = cut.out.split("\n\n")
+    assert len(sentences.splitlines()) == 2 and len(table.splitlines()) == 3
+    assert len(json.loads(run("diff", stored, *CHANGE, "-n", "2", "--json").out)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--fail-on", "any", "--by", "day"], "nothing could be compared"),
+        (["--fail-on", "finish_reason", "--by", "day"], "finish_reason could not be compared"),
+        (["--fail-on", "refusal,whole_seconds"], "whole_seconds could not be compared"),
+    ],
+)
+def test_a_gate_that_could_not_judge_does_not_pass(run: Run, stored: str, words: list[str], told: str) -> None:
+    result = run("diff", stored, *CHANGE, *words)
+    assert result.code == 1
+    assert f"Error: --fail-on: {told}" in result.err
 
 
 def test_diff_is_quiet_where_nothing_changed(run: Run, stored: str) -> None:

@@ -106,7 +106,10 @@ def test_a_side_is_a_period_a_name_or_a_condition(small: Logs, side: str, respon
     ("sides", "told"),
     [
         (("2026", "2026-01"), "no response is before"),
-        (("gpt-4o", "o3"), "no response is after \\('o3'\\)"),
+        (("gpt-4o", "o3"), "no response is after \\('o3'\\): no model or system_fingerprint is called so.$"),
+        (("gpt-4", "o1"), "called so. Did you mean 'gpt-4\\*'"),
+        (("fp_aa", "o1"), "called so. Did you mean 'fp_a'"),
+        (("2027-01", "o1"), "so there is nothing to compare"),
         (("gpt-4o", "fp_b"), "both before and after"),
         (("2026-01-02..2026-01-01", "o1"), "ends before it begins"),
         (("..soon", "o1"), "cannot read --until 'soon'"),
@@ -175,6 +178,13 @@ def test_the_readme_shows_what_diff_says(sample: Logs) -> None:
     ]
     assert len(lines) == 2
     assert lines == sample.diff(OLD, NEW).filter("changed")["sentence"].to_list()[:2]
+
+
+def test_sentences_say_what_the_counts_are_of_and_shares_differ_by_points(sample: Logs) -> None:
+    sentences = dict(sample.diff(OLD, NEW, model=MINI).select("measure", "sentence").rows())
+    assert " choices; p" in sentences["finish_reason"] and " responses; p" in sentences["prompt_tokens"]
+    assert comparing.told(0.25, "refusal") == "25.0 %"
+    assert comparing.told(0.25, "refusal", "+") == "+25.0 pp"
 
 
 def test_an_answer_is_sorted_and_cut_as_asked(sample: Logs) -> None:

@@ -7,13 +7,15 @@ are none. What is too little to judge stays in the answer, without a p.
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import fnmatch
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chatlogs.asking import periods, queries, statistics
-from chatlogs.asking.differences import ALPHA, COLUMNS, DIFF, MEASURES, SHARES, SIZES
+from chatlogs.asking.differences import ALPHA, COLUMNS, DIFF, MEASURES, OF_CHOICES, SHARES, SIZES
 from chatlogs.asking.measures import COUNT, REAL, USD
 from chatlogs.asking.queries import Filters
 from chatlogs.errors import QueryError
@@ -22,7 +24,7 @@ from chatlogs.schema import BOOL, TEXT
 if TYPE_CHECKING:
     import polars as pl
 
-_FEWEST = 8  # On each side; with fewer there is nothing to judge.
+FEWEST = 8  # On each side; with fewer there is nothing to judge.
 _UNTOLD = ("no", "complete", "stop")
 
 _PERIOD = re.compile(r"\s*(.*?)\s*\.\.\s*(.*?)\s*")
@@ -49,6 +51,14 @@ def compare(ask: Callable[[str, Filters], pl.DataFrame], filters: Filters, *, al
 
     `ask` answers a report by its name, as Logs.ask does.
     """
+    answer = judged(ask, filters, alpha=alpha)[0]
+    return answer.head(filters.limit) if filters.limit > 0 else answer
+
+
+def judged(
+    ask: Callable[[str, Filters], pl.DataFrame], filters: Filters, *, alpha: float = ALPHA
+) -> tuple[pl.DataFrame, set[str]]:
+    """The whole comparison, and the measures that could be judged, also where both sides have the same and no more."""
     asked = dataclasses.replace(filters, sort=(), limit=0)  # These are about the answer.
     seen = ask("diff", asked)
     if filters.by is None and not _on_both_sides(seen):  # A model against another, say.
@@ -58,10 +68,9 @@ def compare(ask: Callable[[str, Filters], pl.DataFrame], filters: Filters, *, al
         raise QueryError("some responses are both before and after: give two conditions that exclude each other.")
     for side in ("before", "after"):
         if side not in sides:
-            raise QueryError(f"no response is {side} ('{getattr(filters, side)}'), so there is nothing to compare.")
+            raise QueryError(_empty_side(ask, side, filters))
     keys = [name for name in seen.columns if name not in [measure.name for measure in DIFF.measures]]
-    answer = _ordered(table_of(seen, keys, alpha=alpha), keys, filters.sort)
-    return answer.head(filters.limit) if filters.limit > 0 else answer
+    return _ordered(table_of(seen, keys, alpha=alpha), keys, filters.sort), _comparable(seen, keys)
 
 
 def parts(filters: Filters) -> dict[str, str]:
@@ -108,7 +117,7 @@ def sentence(row: Comparison, p: float | None) -> str:
     """A comparison in words."""
     where = ", ".join(str(key) for key in row.keys if key is not None)
     about = f"{where}: " if where else ""
-    counts = f"{row.counts[0]:,} and {row.counts[1]:,}"
+    counts = f"of {row.counts[0]:,} and {row.counts[1]:,} {'choices' if row.measure in OF_CHOICES else 'responses'}"
     likely = "too few to judge" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     if row.before is None or row.after is None:
         return f"{about}the mix of {row.measure} moved by V = {row.effect_size:.2f} ({counts}; {likely})"
@@ -118,11 +127,11 @@ def sentence(row: Comparison, p: float | None) -> str:
 
 
 def told(value: float | None, measure: str, sign: str = "") -> str | None:
-    """A share, or a size of this measure, as people read it; `sign` "+" for differences."""
+    """A share, or a size of this measure, as people read it; `sign` "+" for differences: of shares, percentage points."""
     if value is None:
         return None
     if measure in SHARES:
-        return f"{100 * value:{sign}.1f} %"
+        return f"{100 * value:{sign}.1f} {'pp' if sign else '%'}"
     unit = SIZES[measure][0]
     return f"{value:{sign},.6f}" if unit == USD else f"{value:{sign},.3f}" if unit == REAL else f"{value:{sign},.10g}"
 
@@ -150,6 +159,31 @@ def _on_both_sides(seen: pl.DataFrame) -> bool:
     import polars as pl
 
     return not seen.group_by("model").agg(pl.col("side").n_unique()).filter(pl.col("side") > 1).is_empty()
+
+
+def _comparable(seen: pl.DataFrame, keys: Sequence[str]) -> set[str]:
+    """The measures of which some group has enough on both sides."""
+    import polars as pl
+
+    sides = [pl.col("seen").filter(side=side).sum().alias(side) for side in ("before", "after")]
+    counted = seen.group_by([*keys, "measure"]).agg(sides)
+    return set(counted.filter((pl.col("before") >= FEWEST) & (pl.col("after") >= FEWEST))["measure"])
+
+
+def _empty_side(ask: Callable[[str, Filters], pl.DataFrame], side: str, filters: Filters) -> str:
+    """Why no response is on a side: nothing is called so, or something else leaves them all out."""
+    text = str(getattr(filters, side) or "").strip()
+    told = f"no response is {side} ('{text}')"
+    if not _NAME.fullmatch(text) or _period(text, filters) is not None:
+        return f"{told}, so there is nothing to compare."
+    named = ask("usage", Filters(by=["model", "system_fingerprint"]))
+    names = [str(name) for column in ("model", "system_fingerprint") for name in named[column].unique() if name]
+    if any(fnmatch.fnmatchcase(name, text) for name in names):
+        return f"{told} under these filters, so there is nothing to compare."
+    near = difflib.get_close_matches(text, sorted(names), n=1)
+    longer = any(name.startswith(text) for name in names)
+    hint = f" Did you mean '{text}*'?" if longer else f" Did you mean '{near[0]}'?" if near else ""
+    return f"{told}: no model or system_fingerprint is called so.{hint}"
 
 
 def _ordered(answer: pl.DataFrame, keys: Sequence[str], sort: str | Sequence[str]) -> pl.DataFrame:
@@ -190,7 +224,7 @@ def _compared(keys: tuple[Any, ...], measure: str, rows: pl.DataFrame) -> Iterat
     counts = (int(before.sum()), int(after.sum()))
     if not min(counts) or counted.height < 2:
         return  # Only one side has any, or both have nothing else: there is nothing to tell apart.
-    enough = min(counts) >= _FEWEST
+    enough = min(counts) >= FEWEST
     if by == "number":
         p, delta = statistics.mann_whitney(before, after)
         middle, moved = (statistics.median(counted[by].to_numpy(), side) for side in (before, after))

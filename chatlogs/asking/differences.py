@@ -27,6 +27,9 @@ SIZES: Mapping[str, tuple[str, str]] = {
     "whole_seconds": (REAL, "From the request to the end, by the logger's clock."),
     "cost_usd": (USD, "US dollars for a response that has a price."),
 }
+OF_CHOICES = frozenset({"finish_reason", "refusal", "tool_calls", "content_length"})
+"""Measures of choices; all others are of responses."""
+
 MEASURES: Mapping[str, str] = {**SHARES, **{name: doc for name, (_, doc) in SIZES.items()}}
 
 COLUMNS = (

@@ -22,7 +22,7 @@ from chatlogs.cli.options import (
     setting,
     tell,
 )
-from chatlogs.errors import EXIT_DONE, EXIT_GATE, QueryError
+from chatlogs.errors import EXIT_DONE, EXIT_GATE, ChatlogsError, QueryError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,7 +40,7 @@ _ANY = "any"
 @click.option("--before", cls=Option, required=True, metavar="SIDE", help="The one side: a period, name or condition.")
 @click.option("--after", cls=Option, required=True, metavar="SIDE", help="The other side.")
 @click.option(
-    "--fail-on", cls=Option, metavar="MEASURE,...", help="Exit with 4 when one of these changed; 'any' is all."
+    "--fail-on", cls=Option, metavar="MEASURE,...", help="Exit with 4 when one of these changed, with 1 when it cannot be told; 'any' is all."
 )
 @click.option(
     "--alpha",
@@ -70,7 +70,7 @@ def diff(
     \b
       chatlogs diff store --before 2026-10-01..2026-10-17 --after 2026-10-18..
       chatlogs diff store --before fp_560af6e559 --after fp_7fcd609668
-      chatlogs diff store --before gpt-4o --after 'gpt-4.1*' --fail-on refusal,finish_reason
+      chatlogs diff store --before 'gpt-4o-2*' --after 'gpt-4.1*' --fail-on refusal,finish_reason
       chatlogs diff store --before "temperature = 0" --after "temperature > 0"
 
     A SIDE is a period (A..B, A.., ..B, a day or a month), a model (may be a glob), a system_fingerprint, or a
@@ -88,43 +88,48 @@ def diff(
         if show_sql:
             click.echo(logs.show_sql("diff", dataclasses.replace(filters, sort=(), limit=0)) + ";")
             return EXIT_DONE
-        frame = comparing.compare(logs.ask, filters, alpha=alpha)
-    _write(frame, output, everything)
+        frame, judged = comparing.judged(logs.ask, filters, alpha=alpha)
+    _write(frame, output, everything, filters.limit)
     tested = frame["p_value"].count()
-    tell(
-        f"{int(frame['changed'].sum())} of {tested} comparisons changed (p < {alpha:g}, corrected for {tested})"
-        + ("" if everything else "; --all shows every one")
-    )
-    return EXIT_DONE if wanted is None else _gate(frame, wanted)
+    if judged:
+        tell(
+            f"{int(frame['changed'].sum())} of {tested} comparisons changed (p < {alpha:g}, corrected for {tested})"
+            + ("" if everything else "; --all shows every one")
+        )
+    else:
+        tell(f"nothing could be compared: no group has {comparing.FEWEST} responses or choices on both sides")
+    return EXIT_DONE if wanted is None else _gate(frame, wanted, judged)
 
 
 COMMANDS: Mapping[str, click.Command] = {"diff": diff}
 
 
-def _write(frame: pl.DataFrame, output: Output, everything: bool) -> None:
-    """For people what changed, in sentences and as a table; for programs all of it."""
+def _write(frame: pl.DataFrame, output: Output, everything: bool, limit: int) -> None:
+    """For people what changed, in sentences and as a table; for programs all of it. `limit` rows, or all for 0."""
+    rows = limit if limit > 0 else frame.height
     if not output.for_people:
-        return output.write(frame)
-    changed = frame.filter("changed")
+        return output.write(frame.head(rows))
+    shown = (frame if everything else frame.filter("changed")).head(rows)
+    changed = shown.filter("changed")
     if output.to_stdout and changed.height:
         sys.stdout.writelines(f"{_safe(sentence)}\n" for sentence in changed["sentence"])
         sys.stdout.write("\n")
-    shown = frame if everything else changed
     if shown.height or not output.to_stdout:
         output.write(_for_people(shown), _look(shown))
 
 
-def _gate(frame: pl.DataFrame, wanted: set[str]) -> int:
-    """The exit code of --fail-on; what it could not judge is told."""
+def _gate(frame: pl.DataFrame, wanted: set[str], judged: set[str]) -> int:
+    """The exit code of --fail-on; a ChatlogsError when nothing changed, but not all of it could be judged."""
     measures = set(MEASURES) if _ANY in wanted else wanted
     failed = [name for name in frame.filter("changed")["measure"].unique(maintain_order=True) if name in measures]
-    judged = set(frame.filter(frame["p_value"].is_not_null())["measure"])
-    missing = [] if _ANY in wanted else sorted(wanted - judged)
-    if missing:
-        tell(f"could not be compared: {', '.join(missing)}")
     if failed:
         tell(f"--fail-on: {', '.join(failed)} changed")
-    return EXIT_GATE if failed else EXIT_DONE
+        return EXIT_GATE
+    missing = sorted(wanted - judged - {_ANY})
+    if missing or not judged:
+        told = f"{', '.join(missing)} could not be compared" if missing else "nothing could be compared"
+        raise ChatlogsError(f"--fail-on: {told}, so nobody knows whether it changed.")
+    return EXIT_DONE
 
 
 def _wanted(fail_on: str | None) -> set[str] | None:
