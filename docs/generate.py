@@ -48,6 +48,9 @@ HABITS = """Answers go to stdout, everything for people to stderr. Exit codes: 0
 null, times are ISO 8601 in UTC. Columns are only ever added. `-o FILE` takes the format from the suffix: json, jsonl,
 ndjson, csv, tsv, md, parquet, txt.
 
+A response is on the day of its `created`; where it has none, of `started_at`, `first_chunk_at` or `ended_at`, by the
+logger's clock. `--since` and `--until` go by the same.
+
 Tables are cut by a terminal's width alone, never in a pipe or a file. `NO_COLOR`, `FORCE_COLOR` and `TERM` are heeded.
 An option can be set by its variable, such as `CHATLOGS_USAGE_TZ`. `chatlogs completion bash` prints a script that
 completes commands, options, keys of `--by` and columns of `--sort`."""

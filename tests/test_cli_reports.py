@@ -30,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["usage"], "5 of 27 responses without usage (3 error, 1 truncated)"),
+        (["usage"], "5 of 27 responses without usage (3 errors, 1 truncated)"),
         (["finish"], "2 choices never got a finish_reason"),
         (["finish"], "4 choices stopped for length; chatlogs limits"),
         (["backends"], "7 responses without system_fingerprint: model and service tier stand in"),

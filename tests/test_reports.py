@@ -163,6 +163,11 @@ COUNTED: list[tuple[str, dict[str, Any], Row, Row]] = [
     ),
     ("limits", {}, {"model": "o1"}, {"max_tokens": None, "stopped_for_length": 1, "at_max_tokens": None}),
     ("errors", {}, {"http_status": 429}, {"responses": 2, "share": 2 / 27, "message": "Slow down", "type": "requests"}),
+    # Errors carry no created: the logger's clock says on which day they were.
+    ("errors", {"by": "day"}, {"http_status": 429, "day": "2026-01-01"}, {"responses": 2}),
+    ("errors", {"since": "2026-01-01", "until": "2026-01-01"}, {"http_status": 429}, {"responses": 2}),
+    ("errors", {"since": "2026-01-01T11:00"}, {"http_status": 429}, {"responses": 1}),
+    ("summary", {}, {}, {"no_created": 4, "no_time": 1, "first_seen": "2026-01-01T00:00:00Z"}),
     ("errors", {}, {"http_status": 500}, {"responses": 1, "code": None, "first_seen": "2026-01-01T12:00:00Z"}),
     (
         "tools",

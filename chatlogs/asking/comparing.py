@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chatlogs import sql
 from chatlogs.asking import periods, queries, statistics
 from chatlogs.asking.differences import ALPHA, COLUMNS, DIFF, MEASURES, OF_CHOICES, SHARES, SIZES
 from chatlogs.asking.measures import COUNT, REAL, USD
@@ -149,9 +150,9 @@ def _period(text: str, filters: Filters) -> str | None:
         return None
     if begin is not None and end is not None and begin >= end:
         raise QueryError(f"'{text}' is no period: it ends before it begins.")
-    told = [f"created >= {queries.literal(begin)}"] * (begin is not None)
-    told += [f"created < {queries.literal(end)}"] * (end is not None)
-    return " and ".join(told) or "created is not null"
+    told = [f"{sql.TIME} >= {queries.literal(begin)}"] * (begin is not None)
+    told += [f"{sql.TIME} < {queries.literal(end)}"] * (end is not None)
+    return " and ".join(told) or f"{sql.TIME} is not null"
 
 
 def _on_both_sides(seen: pl.DataFrame) -> bool:

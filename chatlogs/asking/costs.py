@@ -71,7 +71,7 @@ RECONCILE = Report(
     (),
     (
         Measure("found_in", TEXT, "'both', 'logs' or 'bill'."),
-        Measure("responses", COUNT, "Responses in the logs."),
+        Measure("responses", COUNT, "Responses in the logs, errors that cost nothing left out."),
         Measure("bill_requests", COUNT, "Requests on the bill; null when it tells none."),
         Measure("total_tokens", TOKENS, "Prompt and completion tokens in the logs."),
         Measure("bill_tokens", TOKENS, "Input and output tokens on the bill; null when it tells none."),

@@ -260,7 +260,7 @@ class Logs(Answers):
         row = self.summary().row(0, named=True)
         told = {
             name: row[name]
-            for name in ("responses", "models", "total_tokens", "first_created", "last_created", "rejects")
+            for name in ("responses", "models", "total_tokens", "first_seen", "last_seen", "rejects")
         }
         cells = "".join(f"<tr><th>{name}</th><td>{html.escape(_say(value))}</td></tr>" for name, value in told.items())
         return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"

@@ -27,18 +27,18 @@ GROUPING = "grouped_otherwise"
 _FEW = 20  # Names worth listing in an error.
 
 _TIME_KEYS: Mapping[str, str] = {
-    "hour": "time_bucket(interval '1 hour', created, {tz})",
-    "day": "cast(created at time zone {tz} as date)",
-    "week": "cast(date_trunc('week', created at time zone {tz}) as date)",
-    "month": "cast(date_trunc('month', created at time zone {tz}) as date)",
+    "hour": f"time_bucket(interval '1 hour', {sql.TIME}, {{tz}})",
+    "day": f"cast({sql.TIME} at time zone {{tz}} as date)",
+    "week": f"cast(date_trunc('week', {sql.TIME} at time zone {{tz}}) as date)",
+    "month": f"cast(date_trunc('month', {sql.TIME} at time zone {{tz}}) as date)",
 }
 
 # The same in UTC, by plain arithmetic: looking up a time zone costs more than all else in a query.
 _TIME_KEYS_UTC: Mapping[str, str] = {
-    "hour": "make_timestamptz(epoch_us(created) // 3600000000 * 3600000000)",
-    "day": "cast(make_timestamp(epoch_us(created)) as date)",
-    "week": "cast(date_trunc('week', make_timestamp(epoch_us(created))) as date)",
-    "month": "cast(date_trunc('month', make_timestamp(epoch_us(created))) as date)",
+    "hour": f"make_timestamptz(epoch_us({sql.TIME}) // 3600000000 * 3600000000)",
+    "day": f"cast(make_timestamp(epoch_us({sql.TIME})) as date)",
+    "week": f"cast(date_trunc('week', make_timestamp(epoch_us({sql.TIME}))) as date)",
+    "month": f"cast(date_trunc('month', make_timestamp(epoch_us({sql.TIME}))) as date)",
 }
 
 
@@ -228,9 +228,9 @@ def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]
         raise QueryError(f"{report.name} have no time and no model: --since, --until and --model do not apply.")
     conditions = []
     if filters.since is not None:
-        conditions.append(f"created >= {put('since', periods.since(filters.since, filters.tz, now=filters.now))}")
+        conditions.append(f"{sql.TIME} >= {put('since', periods.since(filters.since, filters.tz, now=filters.now))}")
     if filters.until is not None:
-        conditions.append(f"created < {put('until', periods.until(filters.until, filters.tz, now=filters.now))}")
+        conditions.append(f"{sql.TIME} < {put('until', periods.until(filters.until, filters.tz, now=filters.now))}")
     if models:
         globs = [f"model glob {put(f'model_{n}', model)}" for n, model in enumerate(models, start=1)]
         conditions.append(globs[0] if len(globs) == 1 else f"({' or '.join(globs)})")

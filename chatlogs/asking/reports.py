@@ -123,7 +123,7 @@ BACKENDS = Report(
         Measure("build", TEXT, "The hash at the fingerprint's end.", shown=False),
         Measure("responses", COUNT, "Responses it gave."),
         Measure("share", SHARE, "Their part of the group's responses; with --by day,model, the share of the day."),
-        Measure("first_seen", TIME, "The first of them, by created."),
+        Measure("first_seen", TIME, "The first of them, by created, else by the logger's clock."),
         Measure("last_seen", TIME, "The last of them."),
         Measure("hours", COUNT, "Hours in which it answered."),
         Measure("hours_shared", COUNT, "Those in which another backend of the group answered too."),

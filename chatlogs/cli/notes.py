@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from chatlogs.cli import pricenotes
 from chatlogs.cli.pricenotes import Asked
+from chatlogs.sql import TIME
 
 Notes = Callable[[Asked], list[str]]
 
@@ -30,7 +31,8 @@ def _usage(asked: Asked) -> list[str]:
     if not missing:
         return []
     total = int((asked.again("usage", by=[]) if asked.filters.limit else asked.frame)["responses"].sum())
-    known = ", ".join(f"{count:,} {status}" for status, count in rows if status != "complete")
+    named = ((count, "errors" if status == "error" else str(status)) for status, count in rows if status != "complete")
+    known = ", ".join(_counted(count, status) for count, status in named)
     why = f" ({known})" if known else ""
     return [f"{missing:,} of {_counted(total, 'responses')} without usage{why}: the sums leave them out"]
 
@@ -138,7 +140,7 @@ def _filters(asked: Asked, *, explained: bool) -> list[str]:
     """Why an answer may be smaller than expected."""
     notes = []
     if asked.filters.since is not None or asked.filters.until is not None:
-        timeless = int(asked.logs.sql("select count(*) as n from completions where created is null").item())
+        timeless = int(asked.logs.sql(f"select count(*) as n from completions where {TIME} is null").item())
         if timeless:
             notes.append(f"{_counted(timeless, 'responses')} without a time: --since and --until leave them out")
     if asked.frame.height:

@@ -62,13 +62,14 @@ def _cost(asked: Asked) -> list[str]:
 
 def _reconcile(asked: Asked) -> list[str]:
     from chatlogs.asking import bills
+    from chatlogs.telling.tables import counted
 
     frame, filters = asked.frame, asked.filters
     days = [line.day for line in bills.read(str(filters.bill))]
     notes = [f"the bill is for {min(days)} to {max(days)}; responses of other days and without a time are left out"]
     alone = {side: int((frame["found_in"] == side).sum()) for side in ("logs", "bill")}
     if any(alone.values()):
-        notes.append(f"{alone['logs']} rows are only in the logs, {alone['bill']} only on the bill")
+        notes.append(f"only in the logs: {counted(alone['logs'], 'rows')}; only on the bill: {counted(alone['bill'], 'rows')}")
     within = dataclasses.replace(filters, since=filters.since or min(days), until=filters.until or max(days))
     return [*notes, *_cost(dataclasses.replace(asked, filters=within))]
 

@@ -68,9 +68,9 @@ def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return f"{total}: {parts}" if parts else total
 
     first, last = (
-        row[name].isoformat(sep=" ")[:16] if row[name] else None for name in ("first_created", "last_created")
+        row[name].isoformat(sep=" ")[:16] if row[name] else None for name in ("first_seen", "last_seen")
     )
-    timeless = f" · {count('no_created', 'responses')} without a time" if row["no_created"] and first else ""
+    timeless = f" · {count('no_time', 'responses')} without a time" if row["no_time"] and first else ""
     yield "period", f"{first} to {last} UTC{timeless}" if first else "unknown: no response carries a time"
     yield "responses", whole(count("responses"), some(("completions", "stored"), ("streams", "streamed")))
     yield "status", some(("complete", "complete"), ("truncated", "truncated"), ("errors", "errors")) or "none"

@@ -88,7 +88,7 @@ judged as (
         if(form = 'stream', status = 'truncated', null) as check_truncated_stream,
         if(form = 'completion' and status <> 'error', status = 'truncated', null) as check_no_finish_reason,
         if(status = 'error', null, usage_source is distinct from 'reported') as check_missing_usage,
-        if(status = 'error', null, created is null) as check_no_time
+        if(status = 'error', null, {time} is null) as check_no_time
     from completions
     left join answered using (completion_key)
     left join asked using (completion_key)

@@ -10,10 +10,10 @@ with hourly as (
             nullif(concat_ws(' ', model, '(' || service_tier || ')'), '')
         ) as backend,
         system_fingerprint is null as stands_in,
-        epoch_us(created) // 3600000000 as hour_number,
+        epoch_us({time}) // 3600000000 as hour_number,
         count(*) as responses,
-        min(created) as first_seen,
-        max(created) as last_seen
+        min({time}) as first_seen,
+        max({time}) as last_seen
     from completions
     where {where}
     group by all

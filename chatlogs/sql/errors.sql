@@ -8,8 +8,8 @@ with counted as (
         if(failed, error_type, null) as type,
         if(failed, error_code, null) as code,
         count(*) as responses,
-        min(coalesce(created, started_at)) as first_seen,
-        max(coalesce(created, started_at)) as last_seen,
+        min({time}) as first_seen,
+        max({time}) as last_seen,
         min(error_message) filter (where failed) as message
     from completions
     where {where}

@@ -8,7 +8,7 @@ rates ({columns}) as (
 counted as (
     select
         *,
-        coalesce(created, started_at, first_chunk_at, ended_at, timestamptz '0001-01-01 00:00:00+00') as priced_at,
+        coalesce({time}, timestamptz '0001-01-01 00:00:00+00') as priced_at,
         coalesce(cached_tokens, 0) as cached,
         coalesce(cache_write_tokens, 0) as cache_write,
         coalesce(prompt_audio_tokens, 0) as prompt_audio,

@@ -1,9 +1,15 @@
 -- Do the logs and the provider's bill agree, by day and model?
--- Asked of the days that the bill is for. What only one side knows stands alone, the other side null.
+-- Asked of the days that the bill is for; calls that failed and cost nothing are on no bill.
+-- What only one side knows stands alone, the other side null.
 with {priced},
-bill (created, model, usd, requests, tokens) as (
+listed (created, model, usd, requests, tokens) as (
     values
         {bill}
+),
+bill as (
+    -- A bill tells one time.
+    select *, null::timestamptz as started_at, null::timestamptz as first_chunk_at, null::timestamptz as ended_at
+    from listed
 ),
 logged as (
     select
@@ -13,8 +19,9 @@ logged as (
         count(*) filter (where is_priced) / nullif(count(*) filter (where price_status <> 'failed'), 0) as priced_share,
         round(sum(cost_microusd) / 1e6, 12) as cost_usd
     from priced
-    where created >= (select min(created) from bill)
-      and created < (select max(created) + interval 1 day from bill)
+    where price_status is distinct from 'failed'
+      and {time} >= (select min(created) from bill)
+      and {time} < (select max(created) + interval 1 day from bill)
       and {where}
     group by all
     having count(*) > 0

@@ -2,4 +2,4 @@
 select *
 from completions
 where {where}
-order by created nulls last, completion_key
+order by {time} nulls last, completion_key

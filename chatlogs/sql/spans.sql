@@ -8,6 +8,6 @@ select
     max(priced_at) as last_at,
     bool_or(priced_at is null) as timeless,
     coalesce(max(prompt_tokens), 0) as longest
-from (select *, coalesce(created, started_at, first_chunk_at, ended_at) as priced_at from completions)
+from (select *, {time} as priced_at from completions)
 group by all
 order by all
