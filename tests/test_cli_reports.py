@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import polars as pl
 import pytest
 import reported_log
 from commands import Run
 
 import chatlogs
+from chatlogs import cli
 from chatlogs.asking import counting
 from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import QueryError
 from chatlogs.telling import report
+
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +32,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("told")
     chatlogs.ingest(reported_log.write(folder), folder / "store")
     return str(folder / "store")
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("sample") / "store"
+    chatlogs.ingest([str(ROOT / "sample_data" / "*.jsonl*"), str(ROOT / "sample_data" / "transcripts.sse")], path)
+    return str(path)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +52,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
         (["repeats", "-m", "o1"], "no request with a seed was made twice"),
         (["latency", "-m", "llama"], "only servers tell of times here: a logger must add started_at"),
         (["latency", "-m", "o1"], "these logs carry no times: a logger must add started_at"),
-        (["errors", "-m", "gpt*"], "no response failed"),
+        (["errors", "-m", "gpt*"], "no failed response matches the filter"),
+        (["errors", "--where", "status_code = 418"], "no failed response matches the filter"),
         (["errors", "-m", "gpt-9"], "no model matches; these logs hold: gpt-4o, o1"),
-        (["tools", "-m", "o1"], "no tool was called"),
+        (["tools", "-m", "o1"], "no tool call matches the filter"),
+        (["finish", "-n", "1"], "4 choices stopped for length"),
+        (["backends", "-m", "o1", "--where", "seed = 7"], "nothing matches the filter"),
+        (["usage", "--since", "2026-01-01"], "1 response without a time"),
+        (["tools", "--since", "2027-01-01"], "no tool call matches the filter"),
+        (
+            ["usage", "-m", "gpt-4"],
+            "no model matches; these logs hold: gpt-4o, o1, llama, Qwen/Qwen3, gpt-oss; did you mean 'gpt-4*'?",
+        ),
         (["logprobs"], "ingest with --logprobs"),
         (["logprobs", "-m", "o1"], "ask the API for them with logprobs=true"),
         (["audit"], "2 responses without usage: their answers have some"),
@@ -61,6 +84,74 @@ def test_notes_that_have_nothing_to_say_are_silent(run: Run, store: str) -> None
     assert run("usage", store, "--where", "usage_source = 'reported'").err == ""
     assert run("latency", store, "-m", "gpt-4o").err == ""
     assert "count-tokens" not in run("audit", store, "--count-tokens").err
+
+
+def test_notes_heed_the_filters(run: Run, store: str) -> None:
+    """What the filters leave out anyway is no news."""
+    assert "seed" not in run("backends", store, "-m", "llama").err
+    assert "without a time" not in run("usage", store, "-m", "llama", "--since", "2026-01-01").err
+    assert "without a time" not in run("finish", store, "-m", "llama", "--since", "2026-01-01").err
+
+
+def test_a_summary_by_filters_tells_nothing_of_the_rest(run: Run, store: str) -> None:
+    words = ["-m", "gpt*", "--since", "2026-01-01", "--where", "form = 'completion'"]
+    result = run("summary", store, *words)
+    assert "sources:" not in result.out and "equal copies" not in result.out
+    assert f"chatlogs finish {store} --since 2026-01-01 -m 'gpt*' --where 'form = '\"'\"'completion" in result.err
+    assert "none: no response matches the filter" in run("summary", store, "--since", "2027-01-01").out
+    assert (
+        "sources:" not in run("summary", store, "--since", "2027-01-01").out
+        and "1 source:" in run("summary", store).out
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["tools", "--by", "tool,model"], ["tools", "--by", "model"]),
+        (["errors", "--by", "http_status"], ["errors", "--by", ""]),
+        (["backends", "--by", "backend"], ["backends", "--by", ""]),
+        (["tools", "--by", "name,kind"], ["tools", "--by", ""]),
+    ],
+)
+def test_what_always_tells_rows_apart_may_be_named_as_a_key(
+    run: Run, store: str, words: list[str], same: list[str]
+) -> None:
+    """And stands there once, for people."""
+    one, other = (run(command[0], store, *command[1:]) for command in (words, same))
+    assert one.code == 0
+    assert one.out.splitlines()[0] == other.out.splitlines()[0]
+    assert sorted(one.out.splitlines()) == sorted(other.out.splitlines())
+
+
+def _examples() -> list[str]:
+    """Every line of every help that asks something of a store."""
+    lines = []
+    for section in cli.SECTIONS.values():
+        for name in section:
+            command = cli.cli.get_command(click.Context(cli.cli), name)
+            assert command is not None
+            told = inspect.cleandoc(command.help or "")
+            found = re.findall(rf"^ +(chatlogs {name} .*?store\b.*?)(?:   .*)?$", told, re.MULTILINE)
+            lines += [line for line in found if name not in ("ingest", "demo", "reconcile")]
+    return lines
+
+
+@pytest.mark.parametrize("example", _examples())
+def test_the_examples_of_the_help_do_what_they_say(sample: str, tmp_path: Path, example: str) -> None:
+    """Asked of the sample logs: each runs, and names nothing that is not there."""
+    (tmp_path / "store").symlink_to(sample)
+    (tmp_path / "query.sql").write_text("select 1 as one")
+    (tmp_path / "teams.csv").write_text("model,team\no1,red\n")
+    (tmp_path / "contract.toml").write_text('[[price]]\nmodel = "gpt*"\nprompt = 1\ncompletion = 2\n')
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "chatlogs").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m chatlogs "$@"\n')
+    (tmp_path / "bin" / "chatlogs").chmod(0o755)
+    path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", example], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode in ((0, 4) if "--fail-on" in example else (0,)), done.stderr
+    assert "unknown" not in done.stderr and "no model matches" not in done.stderr
 
 
 def test_an_audit_by_key_shows_people_what_was_found_and_programs_everything(run: Run, store: str) -> None:

@@ -259,8 +259,7 @@ class Logs(Answers):
     def _repr_html_(self) -> str:
         row = self.summary().row(0, named=True)
         told = {
-            name: row[name]
-            for name in ("responses", "models", "total_tokens", "first_seen", "last_seen", "rejects")
+            name: row[name] for name in ("responses", "models", "total_tokens", "first_seen", "last_seen", "rejects")
         }
         cells = "".join(f"<tr><th>{name}</th><td>{html.escape(_say(value))}</td></tr>" for name, value in told.items())
         return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"

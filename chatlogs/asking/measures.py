@@ -45,6 +45,7 @@ class Report:
     beside: tuple[str, ...] = ()  # Keys of a second answer, which the notes below the first are made of.
     bar: str = ""  # The share that is drawn as well.
     nulls: tuple[tuple[str, str], ...] = ()  # What a table says for null, by column.
+    same: tuple[tuple[str, str], ...] = ()  # Columns that say as keys what a measure says anyway: (column, measure).
     added: tuple[str, ...] = ()  # Columns its SQL adds to those of its tables; prices, where there are any.
 
     @property

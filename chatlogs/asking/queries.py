@@ -141,7 +141,7 @@ def literal(value: Any) -> str:
 
 def known_keys(report: Report) -> list[str]:
     """What `by` may name, but for metadata.KEY."""
-    return [*(_TIME_KEYS if "created" in report.columns else ()), *report.columns]
+    return list(dict.fromkeys([*(_TIME_KEYS if "created" in report.columns else ()), *report.columns, *report.parts]))
 
 
 def output_columns(report: Report, keys: Sequence[str]) -> list[str]:
@@ -227,6 +227,8 @@ def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]
     if "created" not in report.columns and (filters.since or filters.until or models):
         raise QueryError(f"{report.name} have no time and no model: --since, --until and --model do not apply.")
     conditions = []
+    if filters.since is not None and filters.until is not None:
+        _check_period(filters)
     if filters.since is not None:
         conditions.append(f"{sql.TIME} >= {put('since', periods.since(filters.since, filters.tz, now=filters.now))}")
     if filters.until is not None:
@@ -239,6 +241,15 @@ def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]
         conditions.append(f"({filters.where.strip()}\n  )")
     periods.zone(filters.tz)
     return conditions
+
+
+def _check_period(filters: Filters) -> None:
+    assert filters.since is not None and filters.until is not None
+    begin = periods.since(filters.since, filters.tz, now=filters.now)
+    if begin >= periods.until(filters.until, filters.tz, now=filters.now):
+        raise QueryError(
+            f"--since {filters.since} is not before --until {filters.until}: there is no time between them."
+        )
 
 
 def _order(report: Report, keys: Mapping[str, str], sort: str | Sequence[str]) -> str:

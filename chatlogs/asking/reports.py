@@ -52,7 +52,7 @@ FINISH = Report(
     help="""
     \b
       chatlogs finish store --by model,system_fingerprint
-      chatlogs finish store --by week -m 'gpt-4o*' --where "finish_class = 'length'"
+      chatlogs finish store --by week -m 'gpt-4o*' --where "form = 'stream'"
     """,
     twin="finish_reasons(by='model')",
     bar="share",
@@ -103,7 +103,7 @@ LIMITS = Report(
     help="""
     \b
       chatlogs limits store --by model,request_model
-      chatlogs limits store --where "finish_class = 'length'"
+      chatlogs limits store --by day -m 'gpt-4o*' --since 7d
     """,
     twin="limits()",
     bar="length_share",
@@ -207,6 +207,7 @@ ERRORS = Report(
         Measure("message", TEXT, "One of their messages."),
     ),
     sort=("by", "responses"),
+    same=(("status_code", "http_status"), ("error_type", "type"), ("error_code", "code")),
     help="""
     \b
       chatlogs errors store --by day
@@ -233,6 +234,7 @@ TOOLS = Report(
     ),
     by=("model",),
     sort=("by", "calls"),
+    same=(("name", "tool"), ("kind", "call_kind")),
     help="""
     \b
       chatlogs tools store --by tool,model

@@ -40,7 +40,10 @@ _ANY = "any"
 @click.option("--before", cls=Option, required=True, metavar="SIDE", help="The one side: a period, name or condition.")
 @click.option("--after", cls=Option, required=True, metavar="SIDE", help="The other side.")
 @click.option(
-    "--fail-on", cls=Option, metavar="MEASURE,...", help="Exit with 4 when one of these changed, with 1 when it cannot be told; 'any' is all."
+    "--fail-on",
+    cls=Option,
+    metavar="MEASURE,...",
+    help="Exit with 4 when one of these changed, with 1 when it cannot be told; 'any' is all.",
 )
 @click.option(
     "--alpha",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from chatlogs.asking.measures import COUNT
+from chatlogs.asking.queries import Filters
+from chatlogs.asking.reports import ALL
 from chatlogs.cli import pricenotes
 from chatlogs.cli.pricenotes import Asked
 from chatlogs.sql import TIME
+
+_MODELS = 8  # Named where none fits.
 
 Notes = Callable[[Asked], list[str]]
 
@@ -16,9 +21,9 @@ _TIMES_WANTED = (
 )
 
 
-def of_report(name: str, asked: Asked) -> list[str]:
+def of_report(asked: Asked) -> list[str]:
     """The notes below an answer."""
-    told = NOTES[name](asked) if name in NOTES else []
+    told = NOTES[asked.name](asked) if asked.name in NOTES else []
     return told + _filters(asked, explained=bool(told))
 
 
@@ -38,8 +43,9 @@ def _usage(asked: Asked) -> list[str]:
 
 
 def _finish(asked: Asked) -> list[str]:
-    unseen = int(asked.frame.filter(asked.frame["finish_reason"].is_null())["choices"].sum())
-    stopped = int(asked.frame.filter(asked.frame["finish_class"] == "length")["choices"].sum())
+    frame = asked.again("finish", by=[]) if asked.filters.limit else asked.frame
+    unseen = int(frame.filter(frame["finish_reason"].is_null())["choices"].sum())
+    stopped = int(frame.filter(frame["finish_class"] == "length")["choices"].sum())
     return [
         *[f"{_counted(unseen, 'choices')} never got a finish_reason: the stream was cut off, or it failed"]
         * bool(unseen),
@@ -49,14 +55,14 @@ def _finish(asked: Asked) -> list[str]:
 
 
 def _backends(asked: Asked) -> list[str]:
-    notes, frame = [], asked.frame
+    notes, frame = [], asked.again("backends", by=["model"]) if asked.filters.limit else asked.frame
     stands_in = (frame["told_by"] != "fingerprint") & frame["backend"].is_not_null()
     standing_in = int(frame.filter(stands_in)["responses"].sum())
     if standing_in:
         notes.append(
             f"{_counted(standing_in, 'responses')} without system_fingerprint: model and service tier stand in"
         )
-    seeded = int(asked.logs.sql("select count(*) as n from completions where seed is not null").item())
+    seeded = asked.count("responses", "seed is not null", report="usage")
     if seeded:
         notes.append(
             f"{_counted(seeded, 'responses')} to requests with a seed; "
@@ -82,11 +88,19 @@ def _latency(asked: Asked) -> list[str]:
 
 
 def _errors(asked: Asked) -> list[str]:
-    return [] if asked.frame.height else ["no response failed"]
+    return _nothing(asked, "no response failed", "no failed response")
 
 
 def _tools(asked: Asked) -> list[str]:
-    return [] if asked.frame.height else ["no tool was called"]
+    return _nothing(asked, "no tool was called", "no tool call")
+
+
+def _nothing(asked: Asked, without: str, none: str) -> list[str]:
+    """What an empty answer means: there is nothing of the kind, or a filter leaves it out."""
+    if asked.frame.height or _no_model(asked):
+        return []
+    elsewhere = asked.narrowed and asked.logs.ask(asked.name, Filters(by=[])).height
+    return [f"{none} matches the filter" if elsewhere else without]
 
 
 def _logprobs(asked: Asked) -> list[str]:
@@ -140,17 +154,33 @@ def _filters(asked: Asked, *, explained: bool) -> list[str]:
     """Why an answer may be smaller than expected."""
     notes = []
     if asked.filters.since is not None or asked.filters.until is not None:
-        timeless = int(asked.logs.sql(f"select count(*) as n from completions where {TIME} is null").item())
+        own = ALL[asked.name].tables[1:]  # What is narrowed by columns of other tables is counted in its own terms.
+        noun = (
+            next(measure.name for measure in ALL[asked.name].measures if measure.unit == COUNT) if own else "responses"
+        )
+        priced = "cost" if ALL[asked.name].added else "usage"
+        timeless = asked.count(noun, f"{TIME} is null", report=asked.name if own else priced, ever=True)
         if timeless:
-            notes.append(f"{_counted(timeless, 'responses')} without a time: --since and --until leave them out")
+            notes.append(f"{_counted(timeless, noun)} without a time: --since and --until leave them out")
     if asked.frame.height:
         return notes
-    if asked.filters.model and not asked.logs.usage(by=[], model=asked.filters.model)["responses"].sum():
-        models = asked.logs.sql("select model from completions group by all order by count(*) desc, model limit 8")
-        notes.append(f"no model matches; these logs hold: {', '.join(map(str, models['model'].to_list()))}")
+    if unknown := _no_model(asked):
+        notes.append(unknown)
     elif not explained:
-        notes.append("nothing matches")
+        notes.append("nothing matches the filter" if asked.narrowed else "nothing is there")
     return notes
+
+
+def _no_model(asked: Asked) -> str:
+    """What models there are, where none fits the names that were asked for."""
+    if not asked.filters.model or asked.logs.usage(by=[], model=asked.filters.model)["responses"].sum():
+        return ""
+    models = [str(model) for model in asked.logs.usage(sort="responses")["model"].to_list() if model is not None]
+    asked_for = [asked.filters.model] if isinstance(asked.filters.model, str) else asked.filters.model
+    near = next((f"{name}*" for name in asked_for for model in models if model.startswith(name)), None)
+    more = f" and {len(models) - _MODELS} more" if len(models) > _MODELS else ""
+    hint = f"; did you mean '{near}'?" if near else ""
+    return f"no model matches; these logs hold: {', '.join(models[:_MODELS]) or 'none'}{more}{hint}"
 
 
 def _counted(count: int, noun: str) -> str:

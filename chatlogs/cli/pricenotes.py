@@ -23,10 +23,24 @@ _NAMED = 5  # Models named in a note.
 class Asked:
     """What notes are made of: an answer, what was asked, and the same by the report's `beside` keys, if it has any."""
 
+    name: str
     logs: Logs
     frame: pl.DataFrame
     filters: Filters
     beside: pl.DataFrame | None = None
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether any filter leaves responses out."""
+        filters = self.filters
+        return bool(filters.since is not None or filters.until is not None or filters.model or filters.where)
+
+    def count(self, column: str, condition: str, *, report: str = "", ever: bool = False) -> int:
+        """The sum of a report's column over what was asked about and fits the condition; `ever`: at any time."""
+        where = f"({self.filters.where}\n) and {condition}" if (self.filters.where or "").strip() else condition
+        whole = dataclasses.replace(self.filters, by=[], sort=(), limit=0, what_if=None, where=where)
+        asked = dataclasses.replace(whole, since=None, until=None) if ever else whole
+        return int(self.logs.ask(report or self.name, asked)[column].sum() or 0)
 
     def again(self, report: str, by: Sequence[str]) -> pl.DataFrame:
         """All of it, by other keys."""
@@ -69,7 +83,9 @@ def _reconcile(asked: Asked) -> list[str]:
     notes = [f"the bill is for {min(days)} to {max(days)}; responses of other days and without a time are left out"]
     alone = {side: int((frame["found_in"] == side).sum()) for side in ("logs", "bill")}
     if any(alone.values()):
-        notes.append(f"only in the logs: {counted(alone['logs'], 'rows')}; only on the bill: {counted(alone['bill'], 'rows')}")
+        notes.append(
+            f"only in the logs: {counted(alone['logs'], 'rows')}; only on the bill: {counted(alone['bill'], 'rows')}"
+        )
     within = dataclasses.replace(filters, since=filters.since or min(days), until=filters.until or max(days))
     return [*notes, *_cost(dataclasses.replace(asked, filters=within))]
 

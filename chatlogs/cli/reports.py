@@ -56,7 +56,7 @@ def summary(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Ou
         return answer("summary", paths, filters, show_sql, output)
     with opened(paths) as logs:
         screens.summary(logs, filters, output, str(setting("color") or "auto"))
-        tell(screens.next_steps(logs, paths))
+        tell(screens.next_steps(logs, paths, filters))
 
 
 @click.command(cls=Command, name="rejects")
@@ -117,7 +117,7 @@ def answer(
             if shown.height < frame.height:
                 left_out = counted(frame.height - shown.height, "rows")
                 tell(f"{left_out} with nothing to tell left out of the table; --json has all")
-            for note in notes.of_report(name, Asked(logs, frame, filters, beside)):
+            for note in notes.of_report(Asked(name, logs, frame, filters, beside)):
                 tell(note)
 
 
@@ -144,7 +144,12 @@ def _look(name: str, filters: Filters, total: pl.DataFrame | None) -> Look:
     keys = build(name, filters).keys
     return Look(
         units={"hour": HOUR} | {measure.name: measure.unit for measure in report.measures},
-        hidden=frozenset(measure.name for measure in report.measures if not measure.shown),
+        hidden=frozenset(
+            [
+                *(measure.name for measure in report.measures if not measure.shown),
+                *(column for column, measure in report.same if column in keys),
+            ]
+        ),
         nulls=dict.fromkeys(keys, "(none)") | dict(report.nulls),
         bar=report.bar or None,
         grouped=keys if report.parts else (),

@@ -40,7 +40,9 @@ def summary(logs: Logs, filters: Filters, output: Output, color: str) -> None:
     import polars as pl
 
     facts = logs.ask("summary", filters).row(0, named=True)
-    frame = pl.DataFrame(list(_facts(facts)), schema={"what": pl.String, "is": pl.String}, orient="row")
+    frame = pl.DataFrame(
+        list(_facts(facts, narrowed=bool(_options(filters)))), schema={"what": pl.String, "is": pl.String}, orient="row"
+    )
     output.write(frame, tables.Look(color=color, bare=True, folded=frozenset({"is"})))
     if not output.to_stdout or not facts["responses"]:
         return
@@ -57,7 +59,9 @@ def summary(logs: Logs, filters: Filters, output: Output, color: str) -> None:
         output.write(flagged.with_columns(docs), look)
 
 
-def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _facts(row: Mapping[str, Any], *, narrowed: bool) -> Iterator[tuple[str, str]]:
+    """Names and what they are; `narrowed` by filters, what was read is not told: that was all of it."""
+
     def count(name: str, noun: str = "") -> str:
         return tables.counted(row[name], noun).rstrip()
 
@@ -67,11 +71,11 @@ def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     def whole(total: str, parts: str) -> str:
         return f"{total}: {parts}" if parts else total
 
-    first, last = (
-        row[name].isoformat(sep=" ")[:16] if row[name] else None for name in ("first_seen", "last_seen")
-    )
+    first, last = (row[name].isoformat(sep=" ")[:16] if row[name] else None for name in ("first_seen", "last_seen"))
     timeless = f" · {count('no_time', 'responses')} without a time" if row["no_time"] and first else ""
-    yield "period", f"{first} to {last} UTC{timeless}" if first else "unknown: no response carries a time"
+    nothing = "none: no response matches the filter" if narrowed else "none: there is no response"
+    without = "unknown: no response carries a time" if row["responses"] else nothing
+    yield "period", f"{first} to {last} UTC{timeless}" if first else without
     yield "responses", whole(count("responses"), some(("completions", "stored"), ("streams", "streamed")))
     yield "status", some(("complete", "complete"), ("truncated", "truncated"), ("errors", "errors")) or "none"
     yield "backends", f"{count('models', 'models')}, {count('fingerprints', 'fingerprints')}"
@@ -80,6 +84,8 @@ def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "tokens", some(*tokens, ("reasoning_tokens", "of it reasoning"), ("total_tokens", "total"))
     if row["no_usage"]:
         yield "no usage", f"{count('no_usage', 'responses')} without usage: the tokens leave them out"
+    if narrowed:
+        return
     read = some(("lines", "lines"), ("records", "records"), ("repaired", "repaired"), ("rejects", "rejected"))
     yield "read", whole(count("sources", "sources"), read)
     if row["duplicates"]:
@@ -88,13 +94,22 @@ def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{count('unsure_duplicates')} of them may be calls: without a time, under an id that others have too"
 
 
-def next_steps(logs: Logs, paths: Sequence[str]) -> str:
-    """Commands that would tell more, as one types them."""
+def next_steps(logs: Logs, paths: Sequence[str], filters: Filters) -> str:
+    """Commands that would tell more of the same, as one types them."""
     row = logs.summary().row(0, named=True)
-    steps = [command("usage", *paths, "--by", "day,model"), command("finish", *paths)]
+    same = _options(filters)
+    steps = [command("usage", *paths, "--by", "day,model", *same), command("finish", *paths, *same)]
     if row["rejects"]:
         steps.append(command("rejects", *paths))
     return "\n".join(["next:", *(f"  {step}" for step in steps)])
+
+
+def _options(filters: Filters) -> list[str]:
+    """The filters as one types them; none when nothing is left out."""
+    models = [filters.model] if isinstance(filters.model, str) else filters.model
+    given = [("--since", filters.since), ("--until", filters.until), *(("-m", model) for model in models)]
+    words = [word for name, value in [*given, ("--where", filters.where)] if value for word in (name, str(value))]
+    return [*words, *(("--tz", filters.tz) if filters.tz.upper() != "UTC" and words else ())]
 
 
 def exchange(rows: Mapping[str, pl.DataFrame], out: IO[str], color: str) -> None:
