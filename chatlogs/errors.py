@@ -5,6 +5,7 @@ Exceptions are for the caller's mistakes and for broken stores; each message is 
 that says what, where, and what to do next.
 """
 
+# 1: what was asked cannot be done, such as to read a file that is not there. 2: it cannot be meant as it is written.
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -36,6 +37,12 @@ class QueryError(ChatlogsError):
     """A question cannot be asked as written: unknown column, bad SQL, bad value."""
 
     exit_code = EXIT_USAGE
+
+
+class FileError(QueryError):
+    """A file that an option names cannot be read."""
+
+    exit_code = EXIT_FAILED
 
 
 REJECT_REASONS: dict[str, str] = {

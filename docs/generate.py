@@ -41,8 +41,8 @@ group by all
 order by choices desc"""
 
 
-HABITS = """Answers go to stdout, everything for people to stderr. Exit codes: 0 done, 1 failed, 2 used wrongly,
-3 rejected lines under `--strict`, 4 a gate failed.
+HABITS = """Answers go to stdout, everything for people to stderr. Exit codes: 0 done, 1 failed, such as when
+a file is not there, 2 used wrongly, 3 rejected lines under `--strict`, 4 a gate failed.
 
 `--json` prints a flat array with a row a line: every column, under the names it has everywhere, and exact; null is
 null, times are ISO 8601 in UTC. Columns are only ever added. `-o FILE` takes the format from the suffix: json, jsonl,

@@ -149,7 +149,8 @@ class TestSql:
             input="select 8 as x", capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert piped.stdout == "x\n8\n"
-        assert run("sql", "--file", str(tmp_path / "none.sql"), store).code == 2
+        missing = run("sql", "--file", str(tmp_path / "none.sql"), store)
+        assert missing.code == 1 and missing.err.endswith("none.sql: No such file or directory.\n")
 
     @pytest.mark.parametrize(
         ("value", "kind"), [("1", "int"), ("true", "bool"), ('"1"', "str"), ("x", "str"), ("[1]", "str")]
@@ -159,7 +160,8 @@ class TestSql:
         assert type(told[0]["v"]).__name__ == kind
 
     def test_errors(self, run: Run, store: str) -> None:
-        assert run("sql", "selec 1", store).code == 1
+        assert run("sql", "selec 1", store).code == run("sql", "select wek from completions", store).code == 2
+        assert run("sql", "select model::int as n from completions", store).code == 1
         assert run("sql", "select 1").code == 2
         assert run("sql", "select 1", store, "-p", "x").code == 2
         result = run("sql", "copy (select 1) to 'x'", store)
@@ -209,6 +211,23 @@ def test_a_whole_store_verifies_and_a_broken_one_does_not(run: Run, tmp_path: Pa
     (tmp_path / "store" / "choices" / "stray.parquet").write_bytes(b"")
     result = run("verify", path)
     assert result.code == 1 and "stray.parquet" in result.out
+    assert result.err == "1 problem\n"
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+@pytest.mark.parametrize("question", [["finish"], ["sql", "from choices"], ["show", "chatcmpl-1"]])
+def test_a_damaged_store_is_told_by_its_file(run: Run, tmp_path: Path, damage: str, question: list[str]) -> None:
+    """In one sentence, and only to who asks for what is damaged."""
+    path = asked_store.make(tmp_path / "store")
+    for file in (tmp_path / "store" / "choices").glob("*.parquet"):
+        if not file.name.startswith("00000"):
+            file.unlink() if damage == "missing" else file.write_bytes(file.read_bytes()[:200])
+    result = run(*question, path)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"Error: the store {path} is damaged: choices/")
+    assert result.err.endswith(f"is missing or unreadable; `chatlogs verify {path}` lists all.\n")
+    assert len(result.err.splitlines()) == 1
+    assert run("usage", path).code == 0
 
 
 @pytest.mark.parametrize(
@@ -236,18 +255,20 @@ def test_what_is_wrong_is_told_without_a_traceback(
     assert result.out == ""
 
 
-def test_debug_shows_the_traceback(store: str) -> None:
+def test_debug_shows_the_traceback_and_changes_no_code(store: str) -> None:
     command = [sys.executable, "-m", "chatlogs", "usage", store, "--by", "wek"]
-    assert "Traceback" in subprocess.run([*command, "--debug"], capture_output=True, text=True).stderr
+    debugged = subprocess.run([*command, "--debug"], capture_output=True, text=True)
+    assert debugged.returncode == 2 and "Traceback" in debugged.stderr
+    assert debugged.stderr.splitlines()[-1].startswith("Error: unknown column 'wek'")
     told = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CHATLOGS_DEBUG": "1"})
     assert "Traceback" in told.stderr
 
 
 def test_a_reader_that_leaves_ends_us_quietly(store: str) -> None:
-    script = f'"{sys.executable}" -m chatlogs sql "select range from range(200000)" {store} --jsonl | head -1'
+    script = f'"{sys.executable}" -m chatlogs sql "select range from range(200000)" {store} --jsonl | head -1; exit $PIPESTATUS'
     told = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert told.stdout == '{"range": 0}\n'
-    assert told.stderr == ""
+    assert (told.stderr, told.returncode) == ("", 141)
 
 
 def test_ctrl_c_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +277,8 @@ def test_ctrl_c_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr("chatlogs.asking.logs.Logs.open", interrupted)
     monkeypatch.setattr("chatlogs.cli.inputs.is_store", lambda _: True)
-    assert run("usage", "x").code == 130
+    result = run("usage", "x")
+    assert (result.code, result.err.strip()) == (130, "Interrupted.")
 
 
 def test_ctrl_c_stops_a_query_at_once(store: str) -> None:
@@ -272,7 +294,7 @@ def test_ctrl_c_stops_a_query_at_once(store: str) -> None:
         f"cli.main(['sql', {slow!r}, {store!r}])"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
-    assert (told.returncode, told.stdout, told.stderr.strip()) == (130, "", "Aborted!")
+    assert (told.returncode, told.stdout, told.stderr.strip()) == (130, "", "Interrupted.")
 
 
 def test_ctrl_c_that_an_engine_took_for_its_own_error_stops_too() -> None:
@@ -288,7 +310,7 @@ def test_ctrl_c_that_an_engine_took_for_its_own_error_stops_too() -> None:
         "cli.main()"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
-    assert (told.returncode, told.stdout, told.stderr.strip()) == (130, "", "Aborted!")
+    assert (told.returncode, told.stdout, told.stderr.strip()) == (130, "", "Interrupted.")
 
 
 def test_completion_scripts(run: Run) -> None:

@@ -66,10 +66,8 @@ def test_what_if(run: Run, store: str) -> None:
     ("words", "told"),
     [
         (["cost", "--what-if", "gpt-9"], "no price is known for --what-if 'gpt-9'"),
-        (["cost", "--prices", "nowhere.toml"], "cannot read --prices nowhere.toml"),
         (["cost", "--by", "price"], "Did you mean"),
         (["cost", "--sort", "usd"], "unknown column 'usd' for --sort"),
-        (["reconcile", "--bill", "nowhere.csv"], "cannot read the bill nowhere.csv"),
         (["reconcile", "--bill", str(SAMPLES / "costs.csv"), "--by", "id"], "unknown column 'id' for --by"),
         (["diff", *CHANGE, "--fail-on", "refusals"], "Did you mean 'refusal'?"),
         (["diff", *CHANGE, "--fail-on", ","], "--fail-on names no measure"),
@@ -83,6 +81,13 @@ def test_what_cannot_be_asked_is_told_in_one_sentence(run: Run, store: str, word
     assert result.out == ""
     assert told in result.err
     assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["cost", "--prices"], ["reconcile", "--bill"]])
+def test_a_file_that_is_not_there_is_told_as_a_missing_log_is(run: Run, store: str, words: list[str]) -> None:
+    result = run(words[0], store, words[1], "nowhere.toml")
+    assert (result.code, result.out) == (run("usage", "nowhere.jsonl").code, "") == (1, "")
+    assert "nowhere.toml: No such file or directory." in result.err
 
 
 def test_a_mistake_in_a_file_is_told_before_logs_are_read(run: Run, tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ def test_numbers_come_largest_first_and_keys_in_order(logs: Logs) -> None:
         ({"since": "soon"}, "cannot read --since"),
         ({"where": "wek = 1"}, "unknown column 'wek' for --where"),
         ({"where": "finish_reason = 'stop'"}, "column 'finish_reason' is in choices"),
-        ({"where": "model ="}, "syntax error"),
+        ({"where": "model ="}, "--where cannot be asked: Parser Error: syntax error, maybe as it ends too early"),
+        ({"where": 'model = "gpt-4o"'}, "a text stands in single quotes, 'gpt-4o'"),
+        ({"since": "2026-02-01", "until": "2026-01-31"}, "there is no time between them"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_one_sentence(logs: Logs, filters: dict[str, Any], told: str) -> None:

@@ -23,7 +23,7 @@ Keys = str | Sequence[str] | None
 class Filtered(TypedDict, total=False):
     """What every report can be narrowed by.
 
-    `until` includes a date and excludes a time; `model` takes globs; `where` is SQL on the report's columns.
+    `until` includes a date and excludes a time; `model` takes globs; `where` is SQL on the tables' columns.
     """
 
     since: When | None

@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from chatlogs.errors import QueryError
+from chatlogs.errors import FileError, QueryError
 
 # Our name -> what exports call it, the surest first.
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -49,7 +49,7 @@ def read(path: str) -> list[BillLine]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"cannot read the bill {path}: {getattr(error, 'strerror', None) or error}.") from error
+        raise FileError(f"cannot read the bill {path}: {getattr(error, 'strerror', None) or error}.") from error
     records = list(_json_records(text) if text.lstrip()[:1] in ("{", "[") else _csv_records(text))
     lines = [line for n, record in enumerate(records, 1) if (line := _line(record, f"{path}, entry {n}"))]
     if not lines:

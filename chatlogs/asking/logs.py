@@ -10,6 +10,7 @@ import html
 import itertools
 import os
 import re
+import shlex
 import shutil
 import tempfile
 import weakref
@@ -29,7 +30,7 @@ from chatlogs.asking.frames import frame as _frame
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
 from chatlogs.asking.reports import ALL
-from chatlogs.errors import ChatlogsError, QueryError
+from chatlogs.errors import EXIT_USAGE, ChatlogsError, QueryError, StoreError
 from chatlogs.schema import TABLES
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ class Logs(Answers):
         return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"
 
     def _answer(self, report: str, query: queries.Query, filters: Filters) -> pl.DataFrame:
-        with _explained(report):
+        with _explained(report, filters):
             frame = self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values))))
         if "hour" in frame.columns and filters.tz.upper() != "UTC":
             zone(filters.tz)
@@ -295,13 +296,18 @@ class Logs(Answers):
     ) -> T:
         """The answer to a question, on a cursor of its own; asked once more when a commit took files away."""
         for attempt in (1, 2):
-            connection = self._connect(timeout, allow)
             try:
+                connection = self._connect(timeout, allow)
                 with session.said_plainly(timeout):
                     return session.run(connection, question)
             except session.SqlError as error:
                 gone = isinstance(error.__cause__, duckdb.IOException)
                 if not gone or attempt == 2 or self._files_now() == self._files:
+                    if file := session.damaged(error, self._files_now()):
+                        raise StoreError(
+                            f"the store {self.path} is damaged: {os.path.relpath(file, self.path)} is missing or "
+                            f"unreadable; `chatlogs verify {shlex.quote(self.path)}` lists all."
+                        ) from error
                     raise
             except pl.exceptions.PolarsError as error:
                 raise session.SqlError(
@@ -324,18 +330,28 @@ class _NotFound(ChatlogsError):
 
 
 @contextmanager
-def _explained(report: str) -> Iterator[None]:
-    """For a column the report does not have, where it is to be found."""
+def _explained(report: str, filters: Filters) -> Iterator[None]:
+    """For a condition that cannot be asked, why; for a column the report does not have, where it is to be found."""
+    written = {"--where": filters.where, "--before": filters.before, "--after": filters.after}
     try:
         yield
     except session.SqlError as error:
-        missing = re.search(r'Referenced column "(\w+)" not found', str(error))
-        if not missing:
+        options = " and ".join(option for option, text in written.items() if (text or "").strip())
+        if not options or error.exit_code != EXIT_USAGE:
             raise
+        missing = re.search(r'Referenced column "(.+?)" not found', str(error))
+        if not missing:
+            # Only what stands there is not ours; ours goes on behind it with a bracket.
+            why = str(error).replace('syntax error at or near ")"', "syntax error, maybe as it ends too early")
+            raise QueryError(f"{options} cannot be asked: {why}") from None
         name, known = missing[1], ALL[report].columns
+        if any(f'"{name}"' in (text or "") for text in written.values()):
+            raise QueryError(
+                f"{options} takes \"{name}\" for a column: a text stands in single quotes, '{name}'."
+            ) from None
         homes = [table for table in TABLES.values() if name in table.names and "completion_key" in table.names]
         if not homes or "completion_key" not in known:
-            raise queries.unknown("--where", name, known) from None
+            raise queries.unknown(options, name, known) from None
         within = f"completion_key in (select completion_key from {homes[0].name} where {name} = ...)"
         raise QueryError(
             f"column '{name}' is in {homes[0].name}, not in {report}: write --where \"{within}\"."

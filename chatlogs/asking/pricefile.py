@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chatlogs.asking.tariffs import RATES, STANDARD_TIERS, Asked, Quote, Step
-from chatlogs.errors import QueryError
+from chatlogs.errors import FileError, QueryError
 
 _OTHER_KEYS = ("model", "provider", "tier", "since", "prompt_over")
 
@@ -96,7 +96,7 @@ def read(path: str) -> PriceFile:
         else:
             data = tomllib.loads(text, parse_float=Decimal)
     except OSError as error:
-        raise QueryError(f"cannot read --prices {path}: {error.strerror or error}.") from error
+        raise FileError(f"cannot read --prices {path}: {error.strerror or error}.") from error
     except ValueError as error:
         raise QueryError(f"--prices {path} is not {'JSON' if path.endswith('.json') else 'TOML'}: {error}.") from error
     listed = data.get("price") if isinstance(data, dict) else data

@@ -12,12 +12,12 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import duckdb
 
-from chatlogs.errors import EXIT_FAILED, QueryError
+from chatlogs.errors import EXIT_FAILED, EXIT_USAGE, QueryError
 from chatlogs.keeping.deltas import SCHEMA_FILE
 
 T = TypeVar("T")
@@ -30,10 +30,16 @@ _COMMENTS = re.compile(r"(\s+|--[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
 _EXPLAIN = re.compile(r"explain(\s+analyze)?(\s*\([^)]*\))?", re.I)
 
 
-class SqlError(QueryError):
-    """DuckDB refused or failed a query; the message is DuckDB's."""
+_AS_WRITTEN = (duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException, duckdb.CatalogException)
+_DAMAGE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException, duckdb.InternalException)
 
-    exit_code = EXIT_FAILED
+
+class SqlError(QueryError):
+    """DuckDB refused or failed a query; the message is DuckDB's. Used wrongly is only what cannot be asked as written."""
+
+    def __init__(self, message: str, cause: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = EXIT_USAGE if isinstance(cause, _AS_WRITTEN) else EXIT_FAILED
 
 
 def connect(files: Files, *, timeout: float | None = None, allow: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
@@ -44,7 +50,8 @@ def connect(files: Files, *, timeout: float | None = None, allow: Sequence[str] 
     connection = duckdb.connect()
     try:
         for table in files:
-            connection.execute(f"create view {table} as from {relation(files[table])}")
+            with suppress(duckdb.Error):  # A damaged table: the others can be asked all the same. See `damaged`.
+                connection.execute(f"create view {table} as from {relation(files[table])}")
         # DuckDB checks a pattern before it reads it, so a folder with brackets in its name is allowed twice.
         names = {os.path.dirname(path) for paths in files.values() for path in paths}
         wanted = [os.path.abspath(path) for path in allow]
@@ -121,7 +128,30 @@ def said_plainly(timeout: float | None = None) -> Iterator[None]:
         limit = f" of {timeout:g} s" if timeout else ""
         raise SqlError(f"the query was stopped: it reached the time limit{limit}.") from None
     except duckdb.Error as error:
-        raise SqlError(_sentence(str(error))) from error
+        raise SqlError(_sentence(str(error)), error) from error
+
+
+def damaged(error: SqlError, files: Files) -> str | None:
+    """The file of the store that cannot be read, where that is what a query failed for."""
+    cause, told = error.__cause__, str(error.__cause__)
+    if isinstance(cause, duckdb.CatalogException):
+        name = re.search(r"Table with name (\w+) does not exist", told)
+        suspects = files.get(name[1], ()) if name else ()
+        return next((path for path in suspects if not _is_parquet(path)), None)
+    if not isinstance(cause, _DAMAGE):
+        return None
+    paths = [path for of_table in files.values() for path in of_table]
+    return next((path for path in paths if path in told or (os.path.basename(path) in told)), None)
+
+
+def _is_parquet(path: str) -> bool:
+    """Whether the file can be opened and ends as Parquet does."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-4, os.SEEK_END)
+            return file.read() == b"PAR1"
+    except OSError:
+        return False
 
 
 def _sentence(message: str) -> str:

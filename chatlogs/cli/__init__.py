@@ -15,6 +15,7 @@ import os
 import shlex
 import signal
 import sys
+import traceback
 import types
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from chatlogs.cli.options import common_options
 from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError
 
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141  # As other programs end whose reader goes before they are done.
 
 # What a full disk, a limit or missing rights say; any other OSError is ours to explain.
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
@@ -55,6 +57,10 @@ SECTIONS: dict[str, dict[str, str]] = {
 }
 
 
+class _Unread(Exception):
+    """Whoever reads our output has seen enough."""
+
+
 class Commands(click.Group):
     """Commands in sections, imported when asked for."""
 
@@ -81,6 +87,13 @@ class Commands(click.Group):
                 hint = f" To look into it: {shlex.join(['chatlogs', 'summary', *args])}"
             ctx.fail(f"No such command '{name}'.{hint}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, but what a reader that has gone means is ours to say: click would make a failure of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _Unread from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in SECTIONS.items():
@@ -169,21 +182,21 @@ def _run(arguments: list[str], debug: bool) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else EXIT_DONE
     except click.Abort:
-        click.echo("Aborted!", err=True)
+        click.echo("Interrupted.", err=True)
         return EXIT_INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever reads our output has seen enough; Python's own flush at exit must not complain either.
+    except (_Unread, BrokenPipeError):
+        # Python's own flush at exit must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        return EXIT_UNREAD
     except Exception as error:
         if _interrupts:
-            click.echo("Aborted!", err=True)
+            click.echo("Interrupted.", err=True)
             return EXIT_INTERRUPTED
         if debug:
-            raise
+            traceback.print_exc()
         click.echo(f"Error: {_told(error)}", err=True)
         return error.exit_code if isinstance(error, ChatlogsError) else EXIT_FAILED
 

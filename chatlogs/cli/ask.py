@@ -15,7 +15,7 @@ import click
 from chatlogs.cli.formats import FORMATS
 from chatlogs.cli.inputs import is_store, opened
 from chatlogs.cli.options import Command, Option, Output, common_options, output_options, paths_argument, setting, tell
-from chatlogs.errors import QueryError
+from chatlogs.errors import FileError
 
 
 @click.command(cls=Command, name="sql", epilog="Python: chatlogs.open(STORE).sql('select …', name=value)")
@@ -108,7 +108,8 @@ def _query_text(query: str | None, file: str | None) -> str:
         return sys.stdin.read() if file in (None, "-") else Path(str(file)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         hint = f" For a format: --format {file}." if file in FORMATS else ""
-        raise QueryError(f"cannot read {file or 'stdin'}: {error}.{hint}") from error
+        why = getattr(error, "strerror", None) or error
+        raise FileError(f"cannot read {file or 'stdin'}: {why}.{hint}") from error
 
 
 def _check(query: str) -> None:

@@ -187,7 +187,11 @@ def _filters() -> list[Callable[[Function], Function]]:
             metavar="GLOB",
             help="Only these models, such as 'gpt-4o*'; may be repeated.",
         ),
-        option("--where", metavar="SQL", help="Any condition in SQL on the report's columns."),
+        option(
+            "--where",
+            metavar="SQL",
+            help='A condition in SQL on the columns of the tables (chatlogs schema): "seed is not null".',
+        ),
         option(
             "--show-sql", is_flag=True, help="Print the query instead: it runs as it is in DuckDB, without chatlogs."
         ),
