@@ -16,7 +16,7 @@ from ingested import stored
 from log_lines import Obj, dumps, obj
 
 from chatlogs.moving import writer
-from chatlogs.moving.identity import Response, continues, decide
+from chatlogs.moving.identity import Response, compared, continues, decide
 from chatlogs.moving.ingest import ingest
 
 NewStore = Callable[[], Path]
@@ -25,8 +25,9 @@ USAGE = obj(prompt_tokens=1, completion_tokens=2, total_tokens=3)
 PLAIN = Response(
     id="c1", completion_key=1, is_new=True, source="log", line_number=1, byte_offset=0, form="stream",
     status="complete", model="m", created=1, system_fingerprint="fp", usage=None, prompt_tokens=None,
-    completion_tokens=None, total_tokens=None, metadata=None, started_at=None, flags=[], duplicates=0, body="b",
-    folded="f", ended=[0], speaking=[0], indexes=[0], has_role=True, in_body=False,
+    completion_tokens=None, total_tokens=None, metadata=None, custom_id=None, request_id=None,
+    started_at=None, flags=[], duplicates=0, body="b",
+    folded="f", ended=[0], speaking=[0], indexes=[0], has_role=True, asked=None, told=0, in_body=False,
 )  # fmt: skip
 
 
@@ -218,7 +219,7 @@ def test_each_response_ends_in_one_place(drawn: list[Response]) -> None:
     """Dropped, merged or kept: never two of these, and each that is dropped is counted somewhere."""
     given_ = [replace(response, completion_key=number, flags=[]) for number, response in enumerate(drawn)]
     before = sum(response.duplicates for response in given_)
-    outcome = decide(given_)
+    outcome = compared(decide(given_), {})
     dropped = [response.completion_key for response in outcome.dropped]
     merged = [response.completion_key for chain in outcome.merged for response in chain]
     touched = [response.completion_key for response in outcome.touched]
@@ -233,7 +234,7 @@ def test_the_order_of_equal_answers_does_not_matter() -> None:
     copies = [replace(PLAIN, completion_key=n) for n in range(3)]
     twin = replace(PLAIN, completion_key=3, form="completion", usage="{}")
     for order in permutations([*copies, twin]):
-        outcome = decide([replace(response, duplicates=0, flags=[]) for response in order])
+        outcome = compared(decide([replace(response, duplicates=0, flags=[]) for response in order]), {})
         assert len(outcome.dropped) == 3 and not outcome.merged
         assert [row.duplicates for row in outcome.touched] == [3]
 

@@ -6,7 +6,7 @@ ids only raise the question, and digests of all that was logged answer it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -30,6 +30,8 @@ class Response:
     completion_tokens: int | None
     total_tokens: int | None
     metadata: str | None
+    custom_id: str | None
+    request_id: str | None
     started_at: int | None
     flags: list[str]
     duplicates: int
@@ -39,6 +41,8 @@ class Response:
     speaking: list[int]
     indexes: list[int]
     has_role: bool
+    asked: str | None  # the text of the last message of its request
+    told: int  # how many facts of the request and its times are known
     in_body: bool  # in an SSE body, or beside its request in one record: something tells where it ends
 
     @property
@@ -50,59 +54,97 @@ class Response:
 class Outcome:
     """What becomes of the responses of one id.
 
-    dropped: keys of responses that another row stands for. touched: rows that stay but change (flags,
-    duplicates, metadata). merged: keys of streams, in order, that become one row under the first key.
+    kept: what each row that stays is made of: one response, or the parts of a stream in order, which become one row
+    under the first key. dropped: responses that another row stands for. changed: keys of rows that stay, but with
+    other flags, duplicates or metadata.
     """
 
+    kept: list[list[Response]] = field(default_factory=list)
     dropped: list[Response] = field(default_factory=list)
-    touched: list[Response] = field(default_factory=list)
-    merged: list[list[Response]] = field(default_factory=list)
+    changed: set[int] = field(default_factory=set)
+
+    @property
+    def merged(self) -> list[list[Response]]:
+        """The streams that are put together from parts."""
+        return [chain for chain in self.kept if len(chain) > 1]
+
+    @property
+    def touched(self) -> list[Response]:
+        """Rows that stay as they are but for what is counted and flagged."""
+        return [chain[0] for chain in self.kept if len(chain) == 1 and chain[0].completion_key in self.changed]
 
 
 def decide(responses: Sequence[Response]) -> Outcome:
-    """The outcome for all responses of one id, in log order, stored ones first."""
+    """Which responses of one id, in log order and stored ones first, are the same or go on with each other.
+
+    Not yet what they are once they are put together: see `compared`.
+    """
     outcome = Outcome()
-    kept: list[list[Response]] = []
-    changed: set[int] = set()
     for response in responses:
-        twin = _same(response, (chain[0] for chain in kept if len(chain) == 1))
-        if twin is not None:
-            stays, goes = (response, twin) if _is_fuller(response, twin) else (twin, response)
-            stays.duplicates += goes.duplicates + 1
-            if goes is response and response.metadata is not None:
-                stays.metadata = response.metadata
-            kept[next(i for i, chain in enumerate(kept) if chain[0] is twin)] = [stays]
-            outcome.dropped.append(goes)
-            changed.add(stays.completion_key)
+        if _dropped(response, outcome):
             continue
-        for chain in reversed(kept):
-            if continues(chain, response):
-                chain.append(response)
-                break
+        chain = _chain_before(response, outcome.kept) if response.is_new else None
+        if chain is not None:
+            chain.append(response)
         else:
-            kept.append([response])
-    if len(kept) > 1:
-        _flag_collisions(kept, changed)
-    for chain in kept:
-        if len(chain) > 1:
-            outcome.merged.append(chain)
-        elif chain[0].completion_key in changed:
-            outcome.touched.append(chain[0])
+            outcome.kept.append([response])
     return outcome
 
 
-def _same(response: Response, others: Iterable[Response]) -> Response | None:
-    for other in others:
-        if (other.model, other.created) != (response.model, response.created):
-            continue
-        if None not in (times := (other.started_at, response.started_at)) and times[0] != times[1]:
-            continue  # two calls with one answer, as a cache gives them
-        if other.form == response.form:
-            if other.body == response.body and other.system_fingerprint == response.system_fingerprint:
-                return other
-        elif other.folded == response.folded and other.folded is not None and _agree(other, response):
-            return other
-    return None
+def compared(outcome: Outcome, whole: Mapping[int, Response]) -> Outcome:
+    """The outcome when streams that were put together, which are in `whole` by the key of their first part, are
+    compared like any other response: they may be what another log holds in one piece. Then all that is left is
+    flagged, as if it had been read at once."""
+    result = Outcome(dropped=outcome.dropped, changed=outcome.changed)
+    for chain in outcome.kept:
+        response = whole.get(chain[0].completion_key, chain[0])
+        if not _dropped(response, result):
+            result.kept.append([response])
+    _flag_collisions(result)
+    return result
+
+
+def _dropped(response: Response, outcome: Outcome) -> bool:
+    """Whether the response is the same as one before it: the fuller of both stays in its place."""
+    alone = [chain for chain in outcome.kept if len(chain) == 1]
+    chain = next((chain for chain in alone if _same(response, chain[0])), None)
+    if chain is None:
+        return False
+    twin = chain[0]
+    stays, goes = (response, twin) if _is_fuller(response, twin) else (twin, response)
+    stays.duplicates += goes.duplicates + 1
+    stays.metadata = twin.metadata if response.metadata is None else response.metadata
+    chain[0] = stays
+    outcome.dropped.append(goes)
+    outcome.changed.add(stays.completion_key)
+    return True
+
+
+def _same(response: Response, other: Response) -> bool:
+    if (other.model, other.created) != (response.model, response.created):
+        return False
+    if any(None not in pair and pair[0] != pair[1] for pair in zip(_call(other), _call(response), strict=True)):
+        return False  # two calls with one answer, as a cache gives them
+    if other.form == response.form:
+        return other.body == response.body and other.system_fingerprint == response.system_fingerprint
+    return other.folded == response.folded and other.folded is not None and _agree(other, response)
+
+
+def _call(response: Response) -> tuple[object, ...]:
+    """What tells the call that a response answers from others."""
+    return response.custom_id, response.request_id, response.started_at, response.asked
+
+
+def _chain_before(response: Response, kept: Sequence[list[Response]]) -> list[Response] | None:
+    """What the response goes on with: rather what was begun at the same time, or in the same log, than the latest."""
+    found = [chain for chain in kept if continues(chain, response)]
+
+    def likeness(place: int) -> tuple[bool, bool, int]:
+        chain = found[place]
+        same_time = response.created is None or chain[0].created in (None, response.created)
+        return same_time, chain[-1].source == response.source, place
+
+    return found[max(range(len(found)), key=likeness)] if found else None
 
 
 def _agree(a: Response, b: Response) -> bool:
@@ -111,11 +153,11 @@ def _agree(a: Response, b: Response) -> bool:
 
 
 def _is_fuller(new: Response, old: Response) -> bool:
-    if new.form == old.form:
-        return False
-    if (new.usage is None) != (old.usage is None):
-        return new.usage is not None
-    return new.form == "completion"
+    return _fullness(new) > _fullness(old)
+
+
+def _fullness(response: Response) -> tuple[bool, int, bool]:
+    return response.usage is not None, response.told, response.form == "completion"
 
 
 def continues(chain: Sequence[Response], later: Response) -> bool:
@@ -145,16 +187,17 @@ def continues(chain: Sequence[Response], later: Response) -> bool:
     return not (later.has_role and spoken.intersection(later.indexes) and created_differs)
 
 
-def _flag_collisions(kept: Sequence[Sequence[Response]], changed: set[int]) -> None:
-    logged_twice = len({chain[0].form for chain in kept}) > 1
-    for chain in kept:
-        first = chain[0]
-        flags = {*first.flags, "id_collision"}
-        if logged_twice and any(
-            other[0].form != first.form and (other[0].model, other[0].created) == (first.model, first.created)
-            for other in kept
+def _flag_collisions(outcome: Outcome) -> None:
+    """Flag what shares the id, and no longer what did so only as long as it was not all known."""
+    rows = [chain[0] for chain in outcome.kept]
+    for row in rows:
+        flags = {*row.flags} - {"id_collision", "twin_differs"}
+        if len(rows) > 1:
+            flags.add("id_collision")
+        if any(
+            other.form != row.form and (other.model, other.created) == (row.model, row.created) for other in rows
         ):
             flags.add("twin_differs")
-        if flags != set(first.flags):
-            first.flags = sorted(flags)
-            changed.add(first.completion_key)
+        if flags != set(row.flags):
+            row.flags = sorted(flags)
+            outcome.changed.add(row.completion_key)

@@ -276,11 +276,12 @@ class _Run:
             for reading in fresh:
                 reading.duplicates = changes.duplicates.pop(reading.name, 0)
                 reading.responses -= changes.continued.pop(reading.name, 0)
-            rows = dict(self.seen)
+            rows = dict(ledger_now)
             for reading in fresh:
                 old = rows[reading.source_key] if reading.known else None
                 rows[reading.source_key] = reading.ledger_row(old, self.staging.ingest_id, self.now)
-            written = [rows[key] for key in dict.fromkeys(reading.source_key for reading in fresh)]
+            told = ledger.count_dropped(rows, changes.dropped)
+            written = [rows[key] for key in dict.fromkeys([*(reading.source_key for reading in fresh), *told])]
             resolve.replace_ledger(snapshot, self.staging, changes, written)
             store.commit(self.staging.ingest_id, changes.add, changes.remove)
             self.committed = True

@@ -23,6 +23,7 @@ from chatlogs.tally import Counts
 
 if TYPE_CHECKING:
     from chatlogs.keeping.snapshot import Snapshot
+    from chatlogs.moving.identity import Response
 
 _STEP = 4 << 20
 _BEGIN_BYTES = 4096  # of a log: where two begin alike so far, all of them is compared
@@ -185,6 +186,34 @@ def grown(old: Row, new: Row, again: Counts) -> Row:
     for name in _COUNTS:
         row[name] = old[name] + new[name] - getattr(again, name, 0)
     return row
+
+
+def count_dropped(rows: dict[int, Row], dropped: Iterable[Response]) -> list[int]:
+    """Let the logs tell of their stored responses that other rows stand for now; the source_key of each such log."""
+    found = []
+    for response in dropped:
+        key = _log_of(response, [row["source_key"] for row in rows.values() if row["source"] == response.source])
+        if key is not None:
+            rows[key] = rows[key] | {"duplicates": rows[key]["duplicates"] + 1}
+            found.append(key)
+    return found
+
+
+def _log_of(response: Response, keys: Sequence[int]) -> int | None:
+    """Which of the logs, which all had the name that the response tells, holds the response."""
+    if len(keys) < 2:
+        return keys[0] if keys else None
+    import numpy as np
+    import pyarrow as pa
+
+    from chatlogs.normalizing.tables.rows import completion_keys
+
+    parts = pa.chunked_array([pa.array(np.arange(1 << 16))])
+    places = pa.chunked_array([pa.array(np.full(1 << 16, response.byte_offset))])
+    for key in keys:
+        if np.any(completion_keys(key, places, parts) == response.completion_key):
+            return key
+    return keys[-1]
 
 
 def read_again(unfinished: bytes) -> Counts:

@@ -14,12 +14,13 @@ from itertools import groupby
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chatlogs import sql
 from chatlogs.keeping import upkeep
 from chatlogs.keeping.snapshot import Snapshot
 from chatlogs.keeping.staging import StagedFile, Staging
-from chatlogs.moving.identity import Outcome, Response, decide
+from chatlogs.moving.identity import Outcome, Response, compared, decide
 from chatlogs.moving.ledger import Row, read_ledger
 from chatlogs.normalizing.records.piece import Piece
 from chatlogs.normalizing.records.pieces import finished, merge
@@ -34,12 +35,16 @@ _CHILDREN = ("choices", "tool_calls", "messages", "logprobs", "chunks")
 
 @dataclass
 class Changes:
-    """What a commit adds and removes; per new source, its duplicates, and the streams it only continues."""
+    """What a commit adds and removes; per new source, its duplicates, and the streams it only continues.
+
+    dropped: the stored responses that another row stands for now.
+    """
 
     add: dict[str, list[StagedFile]]
     remove: dict[str, list[str]] = field(default_factory=dict)
     duplicates: Counter[str] = field(default_factory=Counter)
     continued: Counter[str] = field(default_factory=Counter)
+    dropped: list[Response] = field(default_factory=list)
 
 
 def replace_ledger(snapshot: Snapshot, staging: Staging, changes: Changes, ledger_rows: Sequence[Row]) -> None:
@@ -59,7 +64,6 @@ def replace_ledger(snapshot: Snapshot, staging: Staging, changes: Changes, ledge
 
 
 def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, old: Sequence[Row]) -> None:
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     for row in old:
@@ -99,13 +103,24 @@ def resolve(
         con.execute(_HASH_OF)
         files = _files(snapshot, staged)
         outcomes = _outcomes(con, files, order, bodies)
-        dropped = [r for outcome in outcomes for r in outcome.dropped]
-        touched = [r for outcome in outcomes for r in outcome.touched]
         merged = [chain for outcome in outcomes for chain in outcome.merged]
+        whole = _merged_rows(con, files, merged)
+        found = {r.completion_key: r for r in _digests(con, _tables(con, whole), bodies)} if merged else {}
+        for chain in merged:
+            found[chain[0].completion_key].is_new = chain[0].is_new
+        outcomes = [compared(outcome, found) for outcome in outcomes]
+        dropped = [r for outcome in outcomes for r in outcome.dropped]
+        touched = [r for outcome in outcomes for r in outcome.touched if r.completion_key not in found]
+        kept = [chain[0] for outcome in outcomes for chain in outcome.kept if chain[0].completion_key in found]
         changes.duplicates.update(r.source for r in dropped if r.is_new)
+        changes.dropped = [r for r in dropped if not r.is_new]
         changes.continued.update(r.source for chain in merged for r in chain[1:] if r.is_new)
-        if dropped or touched or merged:
-            _apply(con, snapshot, staging, changes, files, dropped, touched, merged)
+        parts = [r.completion_key for chain in merged for r in chain]
+        gone = list(dict.fromkeys([*parts, *(r.completion_key for r in dropped)]))
+        if gone or touched:
+            added = _kept_rows(whole, kept)
+            added.setdefault("completions", []).extend(_touched_rows(con, files, touched))
+            _apply(snapshot, staging, changes, gone, [r.completion_key for r in touched], added)
     finally:
         con.close()
     return changes
@@ -123,47 +138,67 @@ def _files(snapshot: Snapshot, staged: Mapping[str, Sequence[StagedFile]]) -> di
 def _outcomes(
     con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], order: Sequence[str], bodies: Collection[str]
 ) -> list[Outcome]:
-    con.execute(_with_files("identity/suspects", files))
+    relations = _relations(files)
+    con.execute(_with_relations("identity/suspects", relations))
     if not con.execute("select count(*) from suspects").fetchall()[0][0]:
         return []
-    found = [Response(*row) for row in con.execute(_with_files("identity/digests", files)).fetchall()]
-    for response in found:
-        response.in_body |= response.source in bodies
+    found = _digests(con, relations, bodies)
     places = {source: place for place, source in enumerate(order)}
     found.sort(key=lambda r: (r.id, r.is_new, places.get(r.source, -1) if r.is_new else 0, r.byte_offset))
     return [decide(list(group)) for _, group in groupby(found, key=lambda r: r.id)]
 
 
-def _with_files(name: str, files: Mapping[str, list[str]]) -> str:
-    query = sql.text(name)
-    for parameter in sorted(files, key=len, reverse=True):
-        paths = files[parameter]
+def _digests(
+    con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], bodies: Collection[str]
+) -> list[Response]:
+    """The suspects among the responses, as they are compared."""
+    found = [Response(*row) for row in con.execute(_with_relations("identity/digests", relations)).fetchall()]
+    for response in found:
+        response.in_body |= response.source in bodies
+    return found
+
+
+def _relations(files: Mapping[str, list[str]]) -> dict[str, str]:
+    """What a query reads for each of its parameters."""
+    found = {}
+    for parameter, paths in files.items():
         table = parameter.partition("_")[2]
-        if paths:
-            listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-            relation = f"read_parquet([{listed}])"
-        else:
-            relation = f"(select * from read_parquet('{files['stored_' + table][0]}') limit 0)"
-        query = query.replace(f"read_parquet(${parameter})", relation)
+        listed = _listed(paths or files[f"stored_{table}"][:1])
+        found[parameter] = f"read_parquet([{listed}])" if paths else f"(from read_parquet([{listed}]) limit 0)"
+    return found
+
+
+def _tables(con: duckdb.DuckDBPyConnection, added: Mapping[str, Sequence[pa.Table]]) -> dict[str, str]:
+    """The same for rows that are in no file yet."""
+    found = {}
+    for name in ("completions", *_CHILDREN):
+        con.register(f"added_{name}", pa.concat_tables(added.get(name) or [TABLES[name].arrow().empty_table()]))
+        found |= {f"new_{name}": f"added_{name}", f"stored_{name}": f"(from added_{name} limit 0)"}
+    return found
+
+
+def _with_relations(name: str, relations: Mapping[str, str]) -> str:
+    query = sql.text(name)
+    for parameter in sorted(relations, key=len, reverse=True):
+        query = query.replace(f"read_parquet(${parameter})", relations[parameter])
     return query
 
 
+def _listed(paths: Sequence[str]) -> str:
+    return ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+
+
 def _apply(
-    con: duckdb.DuckDBPyConnection,
     snapshot: Snapshot,
     staging: Staging,
     changes: Changes,
-    files: Mapping[str, list[str]],
-    dropped: Sequence[Response],
-    touched: Sequence[Response],
-    merged: Sequence[Sequence[Response]],
+    gone: Sequence[int],
+    changed: Sequence[int],
+    added: Mapping[str, Sequence[pa.Table]],
 ) -> None:
-    gone = [r.completion_key for r in dropped] + [r.completion_key for chain in merged for r in chain]
-    changed = [r.completion_key for r in touched]
-    added = _merged_rows(con, files, merged)
-    added.setdefault("completions", []).extend(_touched_rows(con, files, touched))
+    """Take the rows of these keys out of all files, and put others in their place."""
     for name in ("completions", *_CHILDREN):
-        keys = pa.array(gone + changed if name == "completions" else gone, pa.int64())
+        keys = pa.array([*gone, *changed] if name == "completions" else gone, pa.int64())
         if len(keys):
             staged = changes.add.get(name, ())
             adds, removes = upkeep.rewrite(snapshot, name, keys, staging=staging, staged=staged)
@@ -178,14 +213,25 @@ def _touched_rows(
 ) -> list[pa.Table]:
     if not touched:
         return []
-    table = _rows_of(con, files, "completions", [r.completion_key for r in touched])
-    by_key = {r.completion_key: r for r in touched}
+    return [_updated(_rows_of(con, files, "completions", [r.completion_key for r in touched]), touched)]
+
+
+def _updated(table: pa.Table, responses: Sequence[Response]) -> pa.Table:
+    """The rows with what was found out about their responses."""
+    by_key = {r.completion_key: r for r in responses}
     updated = []
     for row in table.to_pylist():
         response = by_key[row["completion_key"]]
         row |= {"flags": response.flags, "duplicates": response.duplicates, "metadata": response.metadata}
         updated.append(row)
-    return [pa.Table.from_pylist(updated, schema=TABLES["completions"].arrow())]
+    return pa.Table.from_pylist(updated, schema=TABLES["completions"].arrow())
+
+
+def _kept_rows(added: Mapping[str, Sequence[pa.Table]], kept: Sequence[Response]) -> dict[str, list[pa.Table]]:
+    """Of rows that were put together, those that no other row stands for."""
+    keys = pa.array([r.completion_key for r in kept], pa.int64())
+    found = {name: [t.filter(pc.is_in(t["completion_key"], keys)) for t in parts] for name, parts in added.items()}
+    return found | {"completions": [_updated(table, kept) for table in found.get("completions", ())]}
 
 
 def _merged_rows(
@@ -207,8 +253,6 @@ def _merged_rows(
         for key in ordered[1:]:
             _continue_calls(piece, by_key[key])
             piece = merge(piece, by_key[key])
-        if len({r.id for r in chain}) == 1 and "id_collision" in chain[0].flags:
-            piece.flags.add("id_collision")
         whole.append(finished(piece))
     first_keys = pa.array([chain[0].completion_key for chain in merged], pa.int64()).to_numpy()
     derived = rows.rows(con, columns.tables(whole, first=0), keys=first_keys)
@@ -243,16 +287,13 @@ def _rows_of(
 ) -> pa.Table:
     con.register("wanted", pa.table({"completion_key": pa.array(keys, pa.int64())}))
     parts = [
-        con.sql(_with_files_text(name, files[f"{age}_{name}"])).to_arrow_table()
+        con.sql(
+            sql.text("rows/by_key", files=_listed(files[f"{age}_{name}"]), columns=", ".join(TABLES[name].names))
+        ).to_arrow_table()
         for age in ("stored", "new")
         if files[f"{age}_{name}"]
     ]
     return pa.concat_tables([part.cast(TABLES[name].arrow()) for part in parts])
-
-
-def _with_files_text(name: str, paths: Sequence[str]) -> str:
-    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    return sql.text("rows/by_key", files=listed, columns=", ".join(TABLES[name].names))
 
 
 def _as_pieces(name: str, table: pa.Table) -> pa.Table:
@@ -266,8 +307,6 @@ def _as_pieces(name: str, table: pa.Table) -> pa.Table:
         given["part"] = zeros
         given["opens"] = given["role_repeats"] = pa.array([False] * len(table), pa.bool_())
     if name == "choices":
-        import pyarrow.compute as pc
-
         given["logprob_sum"] = pc.multiply(table["mean_logprob"], table["token_count"].cast(pa.float64()))
     arrays = [given.get(f.name, pa.nulls(len(table), f.type)) for f in declared]
     return pa.table(arrays, schema=declared)

@@ -15,6 +15,19 @@ all_calls as (
     union all by name
     select * from read_parquet($stored_tool_calls) where id in (select id from suspects)
 ),
+-- which question is answered: whatever else of a request loggers leave out, they keep what the user said last
+questions as (
+    select
+        completion_key,
+        arg_max(hash_of(content), message_index) filter (role = 'user') as asked,
+        count(*) as messages
+    from (
+        select * from read_parquet($new_messages) where id in (select id from suspects)
+        union all by name
+        select * from read_parquet($stored_messages) where id in (select id from suspects)
+    )
+    group by completion_key
+),
 calls as (
     select
         completion_key,
@@ -36,7 +49,7 @@ choices as (
             ',' order by c.choice_index
         )) as folded,
         md5(string_agg(
-            to_json([c.role, c.content_filter, c.annotations, c.audio, c.extra, c.mean_logprob::varchar])::varchar,
+            to_json([c.role, c.content_filter, c.annotations, c.audio, c.extra, c.token_count::varchar])::varchar,
             ',' order by c.choice_index
         )) as beside,
         list(c.choice_index) filter (c.finish_reason is not null) as ended,
@@ -66,17 +79,29 @@ select
     i.completion_tokens,
     i.total_tokens,
     i.metadata,
+    i.custom_id,
+    i.request_id,
     epoch_us(i.started_at) as started_at,
     i.flags,
     i.duplicates,
     md5(to_json([
-        i.usage, i.extra, i.service_tier, i.custom_id, i.request_id, i.error_code, i.error_message, i.chunk_count::varchar, c.folded, c.beside
+        i.usage, i.extra, i.service_tier, i.error_code, i.error_message, i.chunk_count::varchar, c.folded, c.beside
     ])::varchar) as body,
     c.folded,
     coalesce(c.ended, []) as ended,
     coalesce(c.speaking, []) as speaking,
     coalesce(c.indexes, []) as indexes,
     coalesce(c.has_role, false) as has_role,
+    q.asked,
+    (
+        (i.custom_id is not null)::int + (i.request_id is not null)::int + (i.request_model is not null)::int
+        + (i.requested_service_tier is not null)::int + (i.stream is not null)::int + (i.temperature is not null)::int
+        + (i.top_p is not null)::int + (i.seed is not null)::int + (i.max_tokens is not null)::int
+        + (i.n is not null)::int + (i.request is not null)::int + (i.started_at is not null)::int
+        + (i.ended_at is not null)::int + (i.status_code is not null)::int + coalesce(q.messages, 0)
+    ) as told,
     i.request_model is not null or i.request is not null as in_body
-from involved as i left join choices as c using (completion_key)
+from involved as i
+left join choices as c using (completion_key)
+left join questions as q using (completion_key)
 order by i.id, i.is_new, i.completion_key
