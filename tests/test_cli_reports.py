@@ -23,7 +23,6 @@ from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import QueryError
 from chatlogs.telling import report
 
-
 ROOT = Path(__file__).parent.parent
 
 

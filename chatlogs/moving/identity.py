@@ -6,7 +6,7 @@ ids only raise the question, and digests of all that was logged answer it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -194,9 +194,7 @@ def _flag_collisions(outcome: Outcome) -> None:
         flags = {*row.flags} - {"id_collision", "twin_differs"}
         if len(rows) > 1:
             flags.add("id_collision")
-        if any(
-            other.form != row.form and (other.model, other.created) == (row.model, row.created) for other in rows
-        ):
+        if any(other.form != row.form and (other.model, other.created) == (row.model, row.created) for other in rows):
             flags.add("twin_differs")
         if flags != set(row.flags):
             row.flags = sorted(flags)

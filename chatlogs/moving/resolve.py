@@ -148,9 +148,7 @@ def _outcomes(
     return [decide(list(group)) for _, group in groupby(found, key=lambda r: r.id)]
 
 
-def _digests(
-    con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], bodies: Collection[str]
-) -> list[Response]:
+def _digests(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], bodies: Collection[str]) -> list[Response]:
     """The suspects among the responses, as they are compared."""
     found = [Response(*row) for row in con.execute(_with_relations("identity/digests", relations)).fetchall()]
     for response in found:
@@ -170,7 +168,7 @@ def _relations(files: Mapping[str, list[str]]) -> dict[str, str]:
 
 def _tables(con: duckdb.DuckDBPyConnection, added: Mapping[str, Sequence[pa.Table]]) -> dict[str, str]:
     """The same for rows that are in no file yet."""
-    found = {}
+    found: dict[str, str] = {}
     for name in ("completions", *_CHILDREN):
         con.register(f"added_{name}", pa.concat_tables(added.get(name) or [TABLES[name].arrow().empty_table()]))
         found |= {f"new_{name}": f"added_{name}", f"stored_{name}": f"(from added_{name} limit 0)"}

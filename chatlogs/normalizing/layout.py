@@ -30,7 +30,10 @@ _HEAD = 1 << 16
 _NOT_ALONE = ("not_json", "not_an_object", "unknown_shape")
 _QUOTED = Reject("not_json", "The text stands within another text, where it may be escaped in any way.")
 _TOLD = Reject("not_json", "Behind other text on its line only an answer is read.")
-_SCANS, _FREE = 4, 1 << 20  # how many times its length, and bytes, a region is gone through for values behind open brackets
+_SCANS, _FREE = (
+    4,
+    1 << 20,
+)  # how many times its length, and bytes, a region is gone through for values behind open brackets
 
 
 @dataclass(slots=True)

@@ -115,7 +115,9 @@ def _document(block: Block, found: careful.Found) -> Partials:
     records = found.lines - rejects - found.ignorable_more
     counts = Counts(found.lines, 0, found.ignorable_more, records, rejects, found.repaired)
     tables = _with(no_pieces(), lines, list(careful.folded(lines, found.pieces)))
-    return Partials(tables, _rejects(lines, found), counts, physical_lines=len(lines), unfinished=unfinished, container="json")
+    return Partials(
+        tables, _rejects(lines, found), counts, physical_lines=len(lines), unfinished=unfinished, container="json"
+    )
 
 
 def _mark_open_text(block: Block, found: careful.Found) -> int | None:

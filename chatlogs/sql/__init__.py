@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from importlib import resources
 
-
 TIME = "coalesce(created, started_at, first_chunk_at, ended_at)"
 """When a response was: as its server says, else by the logger's clock; days, filters and prices all go by it."""
 
