@@ -49,6 +49,7 @@ VALUES = (
     '{"api_key":"s","b":[{"password":"s","c":1}]}', '{"x-request-id":"r","authorization":"s"}', '{"code":"x"}',
     '{"seconds":1700000000,"milliseconds":5}', "1700000000", "1700000000.25", '"2026-01-01T00:00:00Z"',
     '"2026-01-01T00:00:00+02:00"', "[" * 600 + "]" * 600, '{"content":"a","error":{"message":"no"}}', "1E5", "-0",
+    '{"status_code":0}', '{"status_code":1004,"status_msg":"no"}', '"POST /v1/chat/completions HTTP/1.1"', "500",
     '"2.500"', "2.5", '"1700000000.5"',
 )  # fmt: skip
 PARAMETERS = (
@@ -60,10 +61,25 @@ AROUND = (
     "custom_id", "metadata", "headers", "error", "exception", "note", "object", "choices", "completion", "output",
     "trace_id", "run_type", "prompt", "input", "messages", "model_parameters", "model", "litellm_call_id", "call_type",
     "timing", "error_information", "request.body", "chunks", "sse", "stream", "data", "st\\u0061tus", "timestamp",
-    "request_time", "time", "",
+    "request_time", "time", "temperature", "raw_response", "res", "message", "log", "t", "outputs", "url", "",
 )  # fmt: skip
 INSIDE = ("status_code", "request_id", "status", "headers", "timestamp", "response_time", "error", "text", "x", "body")
-ANSWER_FIELDS = ("provider", "x_groq", "error", "status", "request_id", "headers", "timestamp", "object", "id", "usage")
+ANSWER_FIELDS = (
+    "provider",
+    "x_groq",
+    "error",
+    "status",
+    "request_id",
+    "headers",
+    "timestamp",
+    "object",
+    "id",
+    "usage",
+    "base_resp",
+)
+
+
+TIMES = ("time", "timestamp", "request_time", "logged_at", "created_at", "t", "started_at", "duration_ms", "ended_at")
 
 
 @st.composite
@@ -95,7 +111,7 @@ def wrappers(draw: st.DrawFn) -> str:
     more = draw(fields(ANSWER_FIELDS, 1)) if draw(st.integers(0, 5)) == 0 else []
     answer = ANSWER[:-1] + "".join(f",{one}" for one in more) + "}"
     answer = maybe_as_text(draw, answer)
-    form = draw(st.sampled_from(("chunks", "exchange", "nested", "litellm", "batch", "openpipe")))
+    form = draw(st.sampled_from(("chunks", "exchange", "nested", "litellm", "batch", "openpipe", "logged", "flat")))
     asks = draw(fields(PARAMETERS, 3))
     if form != "litellm" or draw(st.integers(0, 8)) == 0:
         asks.append(f'"messages":{draw(st.sampled_from(MESSAGES))}')
@@ -115,6 +131,9 @@ def wrappers(draw: st.DrawFn) -> str:
                     f'"messages":{draw(st.sampled_from(MESSAGES))}'],
         "batch": ['"custom_id":"r"', f'"response":{answer}'],
         "openpipe": [f'"input":{request}', f'"output":{answer}'],
+        "logged": [f'"{draw(st.sampled_from(("body", "log", "completion")))}":{answer}', *draw(fields(TIMES, 2))],
+        "flat": [f'"{draw(st.sampled_from(("messages", "prompt")))}":{draw(st.sampled_from(MESSAGES))}', *asks[:2],
+                 f'"{draw(st.sampled_from(("response", "completion")))}":{answer}'],
     }[form]  # fmt: skip
     return joined(draw, parts + draw(fields(AROUND, 3)))
 
