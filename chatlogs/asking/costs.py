@@ -84,6 +84,6 @@ RECONCILE = Report(
     sort=("by",),
     twin="reconcile('costs.json')",
     total=True,
-    spare=("priced_share", "bill_requests", "bill_tokens", "found_in"),
+    spare=("priced_share", "bill_requests", "bill_tokens", "found_in", "total_tokens", "responses"),
     added=("created", "model"),  # What a bill can tell; `where` sees all that `cost` sees.
 )

@@ -142,7 +142,7 @@ BACKENDS = Report(
     twin="backends(by=['day', 'model'])",
     bar="share",
     nulls=(("backend", "(unknown)"),),
-    spare=("version", "parallelism", "engine", "hours", "last_seen"),
+    spare=("version", "parallelism", "engine", "hours_shared", "returns", "responses"),
 )
 
 REPEATS = Report(
@@ -190,6 +190,7 @@ LATENCY = Report(
       chatlogs latency store --by system_fingerprint --where "form = 'stream'"
     """,
     twin="latency(by='model')",
+    spare=("unit", "clock", "responses", "most"),
 )
 
 ERRORS = Report(
@@ -241,6 +242,7 @@ TOOLS = Report(
       chatlogs tools store --where "arguments_valid = false"
     """,
     twin="tools(by=[])",
+    spare=("widest", "parallel_share", "no_arguments", "cut"),
 )
 
 LOGPROBS = Report(

@@ -183,6 +183,6 @@ def _look(frame: pl.DataFrame) -> Look:
     return Look(
         units={column.name: column.unit for column in COLUMNS if column.name not in texts},
         hidden=frozenset({"effect", "p_value", "changed", "sentence"}),
-        spare=("before_count", "after_count"),
+        spare=("before_count", "after_count", "effect_size", "difference"),
         color=str(setting("color") or "auto"),
     )

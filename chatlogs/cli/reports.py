@@ -155,6 +155,7 @@ def _look(name: str, filters: Filters, total: pl.DataFrame | None) -> Look:
         grouped=keys if report.parts else (),
         total=total,
         spare=report.spare,
+        folded=frozenset(("detail", "rule")),
         least_text=14 if name == "rejects" else Look.least_text,
         color=str(setting("color") or "auto"),
     )

@@ -24,6 +24,14 @@ _ENDLESS = 1_000_000
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _PROSE = 30  # A column of prose may shrink to this on a terminal.
+_TIGHT, _TIGHT_PROSE, _MINUTES = (
+    14,
+    20,
+    17,
+)  # What text, prose and times shrink to before a column that tells is left out.
+_WHOLE = frozenset(
+    ("id", "backend", "system_fingerprint", "request_id", "custom_id", "call_id", "tool_call_id", "example")
+)  # Half an id finds nothing: such a column goes on in the next line.
 _LEAST_BAR = 5
 _NAMED_COLUMNS = 8  # How many there is no room for are named.
 _GAP, _EDGES = 2, 1  # Between columns, and around the table.
@@ -59,12 +67,14 @@ def write_table(frame: pl.DataFrame, out: IO[str], look: Look) -> None:
         return _plain(frame, out, look)
     columns = _columns(frame, look)
     shown, bar_width = _fitted(columns, look, paper.width - _EDGES) if screen else (columns, BAR_WIDTH)
+    if not bar_width:
+        look = replace(look, bar=None)
     names = [column.name for column in shown]
     look = replace(look, hidden=frozenset(frame.columns) - set(names))
     rows, foot = cells(frame, look), total_cells(frame, look)
     if screen:
         rows = [_tails(row, shown) for row in _told_once(rows, names, look.grouped)]
-    if look.bar and bar_width:
+    if look.bar:
         rows = [[*row, bar(share, bar_width)] for row, share in zip(rows, frame[look.bar], strict=True)]
     table = _framed(shown, look, screen)
     for row in rows:
@@ -192,12 +202,16 @@ def _plain(frame: pl.DataFrame, out: IO[str], look: Look) -> None:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column on its way to a terminal: `least` is as narrow as it may become, `widest` all it could use."""
+    """A column on its way to a terminal: `widest` is all it could use, `least` as narrow as it may become while there
+    are columns to spare, `tight` as narrow as it may become at all."""
 
     name: str
     number: bool
+    tight: int
     least: int
     widest: int
+    prose: bool = False
+    empty: bool = False
     width: int | None = None
 
     @property
@@ -215,37 +229,48 @@ def _columns(frame: pl.DataFrame, look: Look) -> list[_Column]:
     for index, name in enumerate(names):
         number = frame.schema[name].is_numeric()
         heading = 0 if look.bare else max(map(len, name.split("_"))) if number else len(name)
-        widest = max(heading, *(cell_len(row[index]) for row in rows), 0)
-        least = widest if number else max(heading, min(widest, _PROSE if name in look.folded else look.least_text))
-        made.append(_Column(name, number, least, widest))
+        content = max((cell_len(row[index]) for row in rows), default=0)
+        widest, prose = max(heading, content), name in look.folded or name in _WHOLE
+        least = widest if number else max(heading, min(widest, _PROSE if prose else look.least_text))
+        smallest = _MINUTES if frame.schema[name].is_temporal() else _TIGHT_PROSE if prose else _TIGHT
+        tight = widest if number else max(heading, min(least, smallest))
+        made.append(_Column(name, number, tight, least, widest, prose, not content and bool(rows)))
     return made
 
 
 def _fitted(columns: Sequence[_Column], look: Look, width: int) -> tuple[list[_Column], int]:
     """The columns there is room for, with their widths, and the width of the bar.
 
-    Columns the report can spare go first, then the last ones. What room is left goes to text, first to where
-    little is missing, then to the bar.
+    Columns without any value go first, then those the report can spare, then text gets narrower, and then the last
+    ones go. What room is left goes to text, first to where little is missing, then to the bar.
     """
-    spare = dict.fromkeys([*look.spare, *(column.name for column in reversed(columns[1:]))])
+    names = [column.name for column in columns]
+    spare = [*(column.name for column in columns[1:] if column.empty), *(name for name in look.spare if name in names)]
     gone: list[str] = []
+    least = {column.name: column.least for column in columns}
 
     def room() -> int:
-        return width - sum(column.least + _GAP for column in columns if column.name not in gone)
+        return width - sum(least[name] + _GAP for name in names if name not in gone)
 
-    for name in spare:
-        if room() >= 0:
-            break
-        gone.append(name)
-    for name in reversed(gone.copy()):  # One that went early may be small enough to come back.
+    def leave_out(order: Sequence[str]) -> None:
+        for name in order:
+            if room() < 0 and name not in gone:
+                gone.append(name)
+
+    leave_out(spare)
+    if room() < 0:
+        least = {column.name: column.tight for column in columns}
+        leave_out(names[:0:-1])
+    empty = [column.name for column in columns if column.empty]
+    for name in reversed([name for name in gone if name not in empty]):  # One may be small enough to come back.
         gone.remove(name)
         if room() < 0:
             gone.append(name)
     kept = [column for column in columns if column.name not in gone]
     left = max(0, room())
-    widths = {column.name: column.least for column in kept}
-    for column in sorted(kept, key=lambda column: column.widest - column.least):
-        more = min(column.widest - column.least, left)
+    widths = {column.name: least[column.name] for column in kept}
+    for column in sorted(kept, key=lambda column: column.widest - least[column.name]):
+        more = min(column.widest - least[column.name], left)
         widths[column.name] += more
         left -= more
     bar_width = min(BAR_WIDTH, left - _GAP) if look.bar and left >= _LEAST_BAR + _GAP else 0
@@ -279,12 +304,11 @@ def _framed(columns: Sequence[_Column], look: Look, screen: bool) -> Table:
         if not screen:
             table.add_column(column.name, justify=side, no_wrap=True)
             continue
-        prose = column.name in look.folded
         table.add_column(
             Align(column.heading, side, vertical="bottom"),
             justify=side,
-            no_wrap=not prose,
-            overflow="fold" if prose else "ellipsis",
+            no_wrap=not column.prose,
+            overflow="fold" if column.prose else "ellipsis",
             width=column.width,
         )
     if look.bar:
