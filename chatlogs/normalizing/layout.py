@@ -168,6 +168,10 @@ class _Region:
 
     def settle(self) -> None:
         """Take what the lines hold, where that is more than each of them does alone."""
+        if b"{" not in self.data and b"[" not in self.data:  # then each line is one text
+            for line in self.region:
+                _read_lone_cr(self.lines, line, self.found)
+            return
         shared: list[_Text] = []
         for text in self._texts():
             if shared and text.first > shared[-1].last:
