@@ -22,6 +22,7 @@ from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.moving import assemble
 from chatlogs.moving.assemble import Tables
 from chatlogs.normalizing.folding import fold
+from chatlogs.normalizing.layout import UNFINISHED
 from chatlogs.normalizing.tables import rows
 from chatlogs.normalizing.tables.hiding import hidden, hidden_table
 
@@ -46,6 +47,7 @@ class Writer:
         self._gathered: list[tuple[str, int, Tables]] = []
         self._bytes = 0
         self._rejects: list[pa.Table] = []
+        self._reject_bytes = 0  # of those that came since some were written
         self._writes: list[Future[list[StagedFile]]] = []
         self._ids: list[npt.NDArray[np.uint64]] | None = []
         self._noting = threading.Lock()
@@ -67,6 +69,9 @@ class Writer:
             rejects = rejects.set_column(line, rejects.schema.field(line), numbers)
             rejects = hidden_table("rejects", rejects, self._content) if self._content != "keep" else rejects
             self._rejects.append(rows.conform("rejects", rejects, source=source))
+            self._reject_bytes += self._rejects[-1].nbytes
+            if self._reject_bytes >= FILE_BYTES:
+                self._flush_rejects()
 
     def drop_reject(self, source: str, byte_offset: int) -> None:
         """Forget the reject at this place, as the line was only unfinished."""
@@ -87,7 +92,7 @@ class Writer:
         for write in self._writes:
             for file in write.result():
                 staged[file.table].append(file)
-        if self._rejects:
+        if any(map(len, self._rejects)):
             staged["rejects"].append(self._staging.write("rejects", pa.concat_tables(self._rejects)))
         return staged
 
@@ -102,10 +107,22 @@ class Writer:
         if not self._gathered:
             return
         gathered, self._gathered, self._bytes = self._gathered, [], 0
+        self._wait()
+        self._writes.append(self._pool.submit(self._write, gathered))
+
+    def _flush_rejects(self) -> None:
+        """Write the rejects but for unfinished lines: a log that goes on with one may come yet, and make it void."""
+        table = pa.concat_tables(self._rejects)
+        unfinished = pc.equal(table["reason"], UNFINISHED.reason)
+        self._rejects, self._reject_bytes = [table.filter(unfinished)], 0
+        self._wait()
+        self._writes.append(self._pool.submit(self._staged, {"rejects": table.filter(pc.invert(unfinished))}))
+
+    def _wait(self) -> None:
+        """Return when one more may write."""
         running = [write for write in self._writes if not write.done()]
         if len(running) >= _WRITES_AT_ONCE:
             running[0].result()
-        self._writes.append(self._pool.submit(self._write, gathered))
 
     def _write(self, gathered: list[tuple[str, int, Tables]]) -> list[StagedFile]:
         return self._staged(self._rows(gathered))
