@@ -104,7 +104,8 @@ ANSWER = 0.0035  # What each costs that has a price.
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
-    with logs_of(tmp_path_factory.mktemp("billed") / "store", [CHAT | response for response in RESPONSES]) as logs:
+    responses = [CHAT | {"total_tokens": 1_100} | response for response in RESPONSES]
+    with logs_of(tmp_path_factory.mktemp("billed") / "store", responses) as logs:
         yield logs
 
 
@@ -155,6 +156,30 @@ def test_usage_is_compared_by_tokens(logs: Logs, tmp_path: Path) -> None:
     row = logs.reconcile(str(path), model="gpt-4o*").row(0, named=True)
     assert (row["responses"], row["bill_requests"], row["total_tokens"], row["bill_tokens"]) == (2, 3, 2_200, 1_020)
     assert row["bill_usd"] is None and row["difference_usd"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"tz": "America/New_York"}, "the days of a bill are those of UTC"),
+        ({"by": "hour"}, "a bill has days and no hours"),
+        ({"by": ["created", "model"]}, "a bill has days and no hours"),
+    ],
+)
+def test_a_bill_is_compared_by_its_own_days(logs: Logs, bill: str, asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(QueryError, match=told):
+        logs.reconcile(bill, **asked)
+    assert logs.reconcile(bill, tz="utc").equals(logs.reconcile(bill))
+
+
+def test_totals_are_those_of_usage(tmp_path: Path) -> None:
+    """As reported: a response that tells no total_tokens has none, whatever else it tells."""
+    counts = [(100, 10, 110), (900, 90, None), (500, None, 500)]
+    told = [dict(zip(("prompt_tokens", "completion_tokens", "total_tokens"), each, strict=True)) for each in counts]
+    (tmp_path / "usage.json").write_text(json.dumps(USED))
+    with logs_of(tmp_path / "store", [CHAT | {"usage_source": "reported"} | usage for usage in told]) as logs:
+        billed = logs.reconcile(str(tmp_path / "usage.json"), by=[])["total_tokens"].to_list()
+        assert billed == logs.usage(by=[])["total_tokens"].to_list() == [610]
 
 
 def test_only_what_a_bill_tells_can_be_a_key(logs: Logs, bill: str) -> None:

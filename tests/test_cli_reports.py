@@ -79,6 +79,29 @@ def test_what_a_table_does_not_show_is_told(run: Run, store: str, words: list[st
     assert run(words[0], store, *words[1:], "-q").err == ""
 
 
+def test_what_usage_lacks_of_its_counts_is_told(run: Run, tmp_path: Path) -> None:
+    """A sum is of what is reported, and nobody makes up the rest."""
+    counts = [(100, 10, 110), (900, 90, None), (500, None, 500)]
+    records = [
+        reported_log.completion(number)
+        | {"usage": dict(zip(("prompt_tokens", "completion_tokens", "total_tokens"), told, strict=True))}
+        for number, told in enumerate(counts)
+    ]
+    log, bill = tmp_path / "log.jsonl", tmp_path / "bill.csv"
+    log.write_text("\n".join(map(json.dumps, records)))
+    bill.write_text("date,model,input_tokens,output_tokens\n2026-01-01,gpt-4o,1500,100\n")
+    usage = run("usage", str(log), "--json")
+    row = json.loads(usage.out)[0]
+    assert (row["prompt_tokens"], row["completion_tokens"], row["total_tokens"]) == (1500, 100, 610)
+    assert (row["no_usage"], row["part_usage"]) == (0, 2)
+    assert "1 response with usage but without completion_tokens" in usage.err
+    assert "1 response with usage but without total_tokens: that sum leaves them out" in usage.err
+    assert "2 responses without some of these" in " ".join(run("summary", str(log)).out.split())
+    billed = run("reconcile", str(log), "--bill", str(bill), "--json")
+    assert json.loads(billed.out)[0]["total_tokens"] == 610
+    assert "1 response with usage but without total_tokens" in billed.err
+
+
 def test_notes_that_have_nothing_to_say_are_silent(run: Run, store: str) -> None:
     assert run("usage", store, "--where", "usage_source = 'reported'").err == ""
     assert run("latency", store, "-m", "gpt-4o").err == ""

@@ -73,7 +73,13 @@ RECONCILE = Report(
         Measure("found_in", TEXT, "'both', 'logs' or 'bill'."),
         Measure("responses", COUNT, "Responses in the logs, errors that cost nothing left out."),
         Measure("bill_requests", COUNT, "Requests on the bill; null when it tells none."),
-        Measure("total_tokens", TOKENS, "Prompt and completion tokens in the logs."),
+        Measure("total_tokens", TOKENS, "Totals in the logs as reported, never recomputed."),
+        Measure(
+            "no_total_tokens",
+            COUNT,
+            "Responses in the logs that report usage, but no total_tokens; the sum leaves them out.",
+            shown=False,
+        ),
         Measure("bill_tokens", TOKENS, "Input and output tokens on the bill; null when it tells none."),
         Measure("priced_share", SHARE, "Responses with a price, of those that could have one."),
         Measure("cost_usd", USD, "US dollars by the logs, over the responses that have a price."),
@@ -85,5 +91,6 @@ RECONCILE = Report(
     twin="reconcile('costs.json')",
     total=True,
     spare=("priced_share", "bill_requests", "bill_tokens", "found_in", "total_tokens", "responses"),
+    utc_days=True,
     added=("created", "model"),  # What a bill can tell; `where` sees all that `cost` sees.
 )

@@ -46,6 +46,7 @@ class Report:
     bar: str = ""  # The share that is drawn as well.
     nulls: tuple[tuple[str, str], ...] = ()  # What a table says for null, by column.
     same: tuple[tuple[str, str], ...] = ()  # Columns that say as keys what a measure says anyway: (column, measure).
+    utc_days: bool = False  # Whether it is about whole days of UTC, and can be asked for no other times.
     added: tuple[str, ...] = ()  # Columns its SQL adds to those of its tables; prices, where there are any.
 
     @property

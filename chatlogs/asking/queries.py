@@ -79,6 +79,8 @@ def build(name: str, filters: Filters, parts: Mapping[str, str] | None = None) -
     `parts` are texts its SQL takes from elsewhere, such as a table of rates.
     """
     report = ALL[name]
+    if report.utc_days and filters.tz.upper() not in ("UTC", "ETC/UTC", "Z"):
+        raise QueryError(f"the days of a bill are those of UTC: {name} cannot be asked for those of '{filters.tz}'.")
     keys = _keys(report, filters.by, _TIME_KEYS_UTC if filters.tz.upper() == "UTC" else _TIME_KEYS)
     values: dict[str, Any] = {}
 
@@ -203,6 +205,8 @@ def _keys(report: Report, by: str | Sequence[str] | None, times: Mapping[str, st
     known = known_keys(report)
     keys: dict[str, str] = {}
     for name in names:
+        if report.utc_days and name in ("hour", "created"):
+            raise QueryError(f"a bill has days and no hours: give {report.name} --by day, week or month.")
         if name in _TIME_KEYS and name in known:
             keys[name] = times[name]
         elif name.startswith("metadata.") and "metadata" in known:

@@ -17,6 +17,12 @@ USAGE = Report(
         Measure("responses", COUNT, "Responses in the group."),
         Measure("with_usage", COUNT, "Responses that report usage.", shown=False),
         Measure("no_usage", COUNT, "Responses that report none; the sums leave them out."),
+        Measure(
+            "part_usage",
+            COUNT,
+            "Responses whose usage lacks prompt_tokens, completion_tokens or total_tokens; that sum leaves them out.",
+            shown=False,
+        ),
         Measure("prompt_tokens", TOKENS, "Tokens in prompts, cached ones included."),
         Measure("cached_tokens", TOKENS, "Prompt tokens served from cache."),
         Measure("completion_tokens", TOKENS, "Tokens in answers, as reported."),
@@ -347,7 +353,7 @@ REPORTS: Mapping[str, Report] = {
     )
 }
 
-_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported", "unkept"))
+_PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported", "lacking", "unkept"))
 HELPERS: Mapping[str, Report] = {report.name: report for report in (*_PLAIN, WHAT_IF, RECONCILE, DIFF)}
 """Questions that Python or a command goes on working with; they are no commands of their own."""
 

@@ -29,6 +29,11 @@ def of_report(asked: Asked) -> list[str]:
 
 def _usage(asked: Asked) -> list[str]:
     """What the sums leave out."""
+    return [*_missing_usage(asked), *_lacking(asked)]
+
+
+def _missing_usage(asked: Asked) -> list[str]:
+    """How many responses have none."""
     if not asked.filters.limit and not asked.frame["no_usage"].sum():
         return []
     rows = asked.again("unreported", by=[]).rows()
@@ -40,6 +45,15 @@ def _usage(asked: Asked) -> list[str]:
     known = ", ".join(_counted(count, status) for count, status in named)
     why = f" ({known})" if known else ""
     return [f"{missing:,} of {_counted(total, 'responses')} without usage{why}: the sums leave them out"]
+
+
+def _lacking(asked: Asked) -> list[str]:
+    """How many responses report usage, but without one of its counts."""
+    if not asked.filters.limit and not asked.frame["part_usage"].sum():
+        return []
+    row = asked.again("lacking", by=[]).row(0, named=True)
+    told = [f"{_counted(count, 'responses')} with usage but without {name}" for name, count in row.items() if count]
+    return [f"{', '.join(told)}: that sum leaves them out"] if told else []
 
 
 def _finish(asked: Asked) -> list[str]:

@@ -87,6 +87,8 @@ def _reconcile(asked: Asked) -> list[str]:
             f"only in the logs: {counted(alone['logs'], 'rows')}; only on the bill: {counted(alone['bill'], 'rows')}"
         )
     within = dataclasses.replace(filters, since=filters.since or min(days), until=filters.until or max(days))
+    if untold := int(frame["no_total_tokens"].sum()):
+        notes.append(f"{counted(untold, 'responses')} with usage but without total_tokens: that sum leaves them out")
     return [*notes, *_cost(dataclasses.replace(asked, filters=within))]
 
 

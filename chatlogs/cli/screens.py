@@ -84,6 +84,11 @@ def _facts(row: Mapping[str, Any], *, narrowed: bool) -> Iterator[tuple[str, str
         yield "tokens", some(*tokens, ("reasoning_tokens", "of it reasoning"), ("total_tokens", "total"))
     if row["no_usage"]:
         yield "no usage", f"{count('no_usage', 'responses')} without usage: the tokens leave them out"
+    if row["part_usage"]:
+        yield (
+            "part usage",
+            f"{count('part_usage', 'responses')} without some of these: their sums leave them out",
+        )
     if narrowed:
         return
     read = some(("lines", "lines"), ("records", "records"), ("repaired", "repaired"), ("rejects", "rejected"))

@@ -15,7 +15,8 @@ logged as (
     select
         {by}
         count(*) as responses,
-        sum(prompt_tokens + completion_tokens) as total_tokens,
+        sum(total_tokens) as total_tokens,
+        count(*) filter (where usage_source = 'reported' and total_tokens is null) as no_total_tokens,
         count(*) filter (where is_priced) / nullif(count(*) filter (where price_status <> 'failed'), 0) as priced_share,
         round(sum(cost_microusd) / 1e6, 12) as cost_usd
     from priced
@@ -44,6 +45,7 @@ select
     cast(sum(responses) as bigint) as responses,
     cast(sum(bill_requests) as bigint) as bill_requests,
     cast(sum(total_tokens) as bigint) as total_tokens,
+    cast(sum(no_total_tokens) as bigint) as no_total_tokens,
     cast(sum(bill_tokens) as bigint) as bill_tokens,
     max(priced_share) as priced_share,
     sum(cost_usd) as cost_usd,

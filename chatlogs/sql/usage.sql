@@ -5,6 +5,9 @@ select
     count(*) as responses,
     count(*) filter (where usage_source = 'reported') as with_usage,
     count(*) filter (where usage_source is distinct from 'reported') as no_usage,
+    count(*) filter (
+        where usage_source = 'reported' and (prompt_tokens is null or completion_tokens is null or total_tokens is null)
+    ) as part_usage,
     sum(prompt_tokens) as prompt_tokens,
     sum(cached_tokens) as cached_tokens,
     sum(completion_tokens) as completion_tokens,
