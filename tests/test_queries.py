@@ -128,6 +128,8 @@ def test_numbers_come_largest_first_and_keys_in_order(logs: Logs) -> None:
         ({"by": "model; drop table x"}, "unknown column"),
         ({"by": 'metadata.a"b'}, "metadata key"),
         ({"by": "metadata."}, "metadata key"),
+        ({"by": "metadata.a-b,metadata.a_b"}, "would both be the column metadata_a_b"),
+        ({"by": ["metadata.Team", "metadata.team"]}, "would both be the column metadata_team"),
         ({"sort": "tokens"}, "unknown column 'tokens' for --sort"),
         ({"sort": "model:up"}, "cannot sort by 'model:up'"),
         ({"tz": "Mars"}, "unknown time zone"),

@@ -210,7 +210,13 @@ def _keys(report: Report, by: str | Sequence[str] | None, times: Mapping[str, st
         if name in _TIME_KEYS and name in known:
             keys[name] = times[name]
         elif name.startswith("metadata.") and "metadata" in known:
-            keys |= _metadata_key(name.removeprefix("metadata."))
+            output, expression = _metadata_key(name.removeprefix("metadata."))
+            taken = {key.lower(): told for key, told in keys.items()}  # DuckDB tells no capitals from small letters.
+            if taken.setdefault(output.lower(), expression) != expression:
+                raise QueryError(
+                    f"--by '{name}' and another key would both be the column {output}: ask for one of them."
+                )
+            keys[output] = expression
         elif name not in known:
             raise unknown("--by", name, known if "metadata" not in known else ["metadata.KEY", *known])
         elif name not in [measure.name for measure in report.measures]:
@@ -218,12 +224,12 @@ def _keys(report: Report, by: str | Sequence[str] | None, times: Mapping[str, st
     return keys
 
 
-def _metadata_key(key: str) -> dict[str, str]:
+def _metadata_key(key: str) -> tuple[str, str]:
     """One entry of the caller's metadata; its column is named so that nobody has to quote it."""
     if '"' in key or "\\" in key or not key:
         raise QueryError(f"cannot use metadata key '{key}' for --by: it is empty or holds a quote.")
     path = literal(f'$."{key}"')
-    return {"metadata_" + re.sub(r"\W", "_", key, flags=re.ASCII): f"metadata ->> {path}"}
+    return "metadata_" + re.sub(r"\W", "_", key, flags=re.ASCII), f"metadata ->> {path}"
 
 
 def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]) -> list[str]:
