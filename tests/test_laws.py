@@ -310,6 +310,27 @@ def test_a_log_may_end_in_the_middle_of_any_line(new_store: NewStore, tmp_path: 
             assert found["sources"][0][name] == expected["sources"][0][name], name
 
 
+def test_a_log_may_end_within_a_text_that_is_laid_out_over_lines(new_store: NewStore, tmp_path: Path) -> None:
+    """Behind words of a logger too: what is there is one reject then, and read again when the log has grown."""
+    words = b"[2026-01-01 10:00:00] [INFO] Generated packet: "
+    text = json.dumps(json.loads(chunk(obj(content="a"), finish="stop")), indent=1).encode()
+    path = tmp_path / "log"
+    path.write_bytes(data := words + text + b"\n" + words + text.replace(b"c1", b"c2") + b"\nend\n")
+    expected = read(new_store(), path)
+    assert [row["raw"] for row in expected["rejects"]] == [*[words.decode().strip()] * 2, "end"]
+    for size in (data.index(b'"choices"', data.index(b"c2")), data.index(b'"delta": {', data.index(b"c2")) + 10):
+        store = new_store()
+        path.write_bytes(data[:size])
+        cut = read(store, path)
+        assert cut["sources"][0]["rejects"] == len(cut["rejects"]) == 3
+        path.write_bytes(data)
+        found = read(store, path)
+        assert answers(found) == answers(expected)
+        assert found["rejects"] == expected["rejects"]
+        for name in ("lines", "records", "rejects", "responses", "resume_offset"):
+            assert found["sources"][0][name] == expected["sources"][0][name], name
+
+
 # --- wrapped answers ---------------------------------------------------------------------------------------------
 
 REQUEST = b'{"model":"m","n":2,"seed":7,"messages":[{"role":"user","content":"Hi"}],"api_key":"s","tools":[{"a":{}}]}'

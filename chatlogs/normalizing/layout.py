@@ -19,7 +19,7 @@ from chatlogs.normalizing.records.oddlines import Found as Record
 from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
 from chatlogs.reading.decoding import Reject, decode, is_begun
 from chatlogs.reading.documents import read_documents
-from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, Block, Lines
+from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, ODD, Block, Lines
 from chatlogs.reading.sse import looks_like_sse
 
 UNFINISHED = Reject(
@@ -30,10 +30,8 @@ _HEAD = 1 << 16
 _NOT_ALONE = ("not_json", "not_an_object", "unknown_shape")
 _QUOTED = Reject("not_json", "The text stands within another text, where it may be escaped in any way.")
 _TOLD = Reject("not_json", "Behind other text on its line only an answer is read.")
-_SCANS, _FREE = (
-    4,
-    1 << 20,
-)  # how many times its length, and bytes, a region is gone through for values behind open brackets
+# How many times its own length, and how many bytes more, a region is gone through for values behind open brackets.
+_SCANS, _FREE = 4, 1 << 20
 
 
 @dataclass(slots=True)
@@ -161,7 +159,8 @@ class _Region:
 
     def __init__(self, lines: Lines, region: Sequence[int], found: Found) -> None:
         self.lines, self.region, self.found = lines, region, found
-        parts = [lines.text(line) for line in region]
+        self.plain = [lines.transcript[line] == NO_TRANSCRIPT and line not in found.arrivals for line in region]
+        parts = [lines.raw(i) if plain else lines.text(i) for i, plain in zip(region, self.plain, strict=True)]
         self.data = b"\n".join(parts)
         self.starts = np.cumsum([0] + [len(part) + 1 for part in parts])
         self.at_end = lines.block.last and region[-1] >= _last_said(lines)
@@ -207,11 +206,16 @@ class _Region:
         return read_text(text, self.region[line], self._place(line, begin), self.found)
 
     def _place(self, line: int, begin: int) -> int:
-        """Where in the log the byte of the joined lines stands; a line's own begin is that of the whole line."""
-        own = self.region[line]
-        behind = begin - int(self.starts[line])
-        is_plain = behind == 0 and self.lines.transcript[own] == NO_TRANSCRIPT
-        return self.lines.block.offset + int((self.lines.begin if is_plain else self.lines.start)[own]) + behind
+        """Where in the log the byte of the joined lines stands."""
+        own = (self.lines.begin if self.plain[line] else self.lines.start)[self.region[line]]
+        return self.lines.block.offset + int(own) + begin - int(self.starts[line])
+
+    def _raw(self, text: _Text) -> bytes:
+        """The text as it stands in the log, with the blank lines in it; an event without its `data:`."""
+        if not all(self.plain[text.first : text.last + 1]):
+            return text.text
+        begin, end = self._place(text.first, text.begin), self._place(text.last, text.begin + len(text.text))
+        return bytes(self.lines.block.data[begin - self.lines.block.offset : end - self.lines.block.offset])
 
     def _take(self, texts: list[_Text]) -> None:
         """Take texts that share lines; where nothing is read in them that is new, the lines stay as they are."""
@@ -240,13 +244,20 @@ class _Region:
         line, found = self.region[text.first], self.found
         if isinstance(text.result, Reject):
             place = self._place(text.first, text.begin)
-            found.left.append(Left(line, place, text.text, text.result))
+            found.left.append(Left(line, place, self._raw(text), text.result))
             if text.result is UNFINISHED:
-                found.open = place
+                self._open(line, place)
         elif isinstance(text.result, Ignorable):
             found.ignorable_more += 1
         else:
             add(self.lines, line, text.result, text.repaired, found)
+
+    def _open(self, line: int, place: int) -> None:
+        """Note the text as open. Blank lines from its first line on are read again with it, and count with it."""
+        self.found.open = place
+        blank = np.flatnonzero(self.lines.kind[line:] == BLANK) + line
+        self.lines.kind[blank] = ODD
+        self.found.lines -= len(blank)
 
 
 def _last_said(lines: Lines) -> int:
