@@ -254,7 +254,7 @@ CHUNKS = Table(
 
 REJECTS = Table(
     "rejects",
-    "One row per line that could not be read, kept whole.",
+    "One row per line that could not be read, kept whole; also per text beside others on a line, and per item of a list.",
     (
         Column("source", TEXT, "The log the line stands in."),
         Column("line_number", INT, "Its number, counted from 1."),
@@ -279,10 +279,17 @@ SOURCES = Table(
         Column("compression", TEXT, "'none', 'gzip' or 'zstd', judged by the bytes."),
         Column("container", TEXT, "How records were framed: jsonl, sse, json, ..."),
         Column(
-            "lines", INT, "Lines read; a JSON text laid out over several lines, or an event of several, counts once."
+            "lines",
+            INT,
+            "Lines read; a JSON text laid out over several lines, or an event of several, counts once, each of several "
+            "texts on a line too, and so does each item that is left out of a list of records.",
         ),
         Column("blank", INT, "Blank lines."),
-        Column("ignorable", INT, "Lines that carry no record by design: SSE comments, event names, [DONE]."),
+        Column(
+            "ignorable",
+            INT,
+            "Lines that carry no record by design: SSE comments, event names, [DONE]; other calls in a HAR file or a cassette.",
+        ),
         Column("records", INT, "Lines that gave at least one record."),
         Column("rejects", INT, "Lines kept in `rejects`."),
         Column("repaired", INT, "Records read only after a harmless repair, such as a trailing comma."),

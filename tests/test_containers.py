@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from chatlogs.normalizing.records.oddlines import Decoded, Found, records, sse_pieces
 from chatlogs.normalizing.records.piece import ChunkRow
 from chatlogs.normalizing.records.pieces import Piece, finished
-from chatlogs.reading.documents import read_documents
+from chatlogs.reading.asked import Asked
+from chatlogs.reading.documents import is_yaml_cassette, read_documents
 from chatlogs.reading.sse import events
 
 ANSWER: dict[str, Any] = {
@@ -390,6 +391,81 @@ def test_documents_are_found_in_any_layout(values: list[Any], between: str, inde
     for line, offset, text in found:
         assert data[offset : offset + len(text)] == text
         assert line == data.count(b"\n", 0, offset) + 1
+
+
+def in_list(*items: Any) -> dict[str, Any]:
+    """A line that lists the items, by the name of its form."""
+    return {
+        "array": list(items),
+        "page": {"object": "list", "data": list(items)},
+        "array of arrays": [list(items)],
+        "HAR": {"log": {"entries": list(items)}},
+    }
+
+
+@pytest.mark.parametrize("only", [None, "exchange"])
+@pytest.mark.parametrize("form", in_list())
+def test_items_of_a_list_that_hold_nothing_are_rejects_of_their_own(form: str, only: str | None) -> None:
+    """As lines they would be; what says nothing is none."""
+    wrapped = {"request": REQUEST, "response": ANSWER}
+    found = read(in_list(wrapped, {"x": 1}, None, {}, [], "text")[form], only)
+    assert [piece.id for piece in found.pieces] == ["chatcmpl-1"]
+    assert [text for text, _ in found.left] == ['{"x":1}', '"text"']
+    assert [reject.reason for _, reject in found.left] == ["unknown_shape", "not_an_object"]
+    assert "[1]" in found.left[0][1].detail or "Item 1" in found.left[0][1].detail
+    assert found.passed == 0
+
+
+def test_a_stream_in_an_array_is_whole_whatever_stands_between_its_chunks() -> None:
+    found = read([*CHUNKS[:2], {"note": 1}, *CHUNKS[2:]])
+    assert [piece.chunk_count for piece in found.pieces] == [len(CHUNKS)]
+    assert [text for text, _ in found.left] == ['{"note":1}']
+
+
+def test_captures_of_other_calls_are_counted_and_of_chat_calls_kept_without_headers() -> None:
+    def entry(url: str, method: str, text: str) -> dict[str, Any]:
+        asked = {"url": url, "method": method, "headers": [{"name": "Authorization", "value": "Bearer sk-1"}]}
+        return {
+            "request": asked,
+            "response": {"status": 200, "content": {"text": text}, "cookies": [{"value": "sk-2"}]},
+        }
+
+    chat = "https://x/v1/chat/completions"
+    entries = [
+        entry(chat, "POST", json.dumps(ANSWER)),
+        entry(chat, "OPTIONS", ""),
+        entry("https://x/a.png", "GET", "P"),
+    ]
+    found = read({"log": {"entries": [*entries, entry(chat, "POST", "<html>")]}})
+    assert [piece.id for piece in found.pieces] == ["chatcmpl-1"]
+    assert found.passed == 2
+    ((text, reject),) = found.left
+    assert "<html>" in text and "sk-" not in text
+    assert "log.entries[3]" in reject.detail
+
+
+def read(value: Any, only: str | None = None) -> Found:
+    found = records(Decoded(value), asked=Asked(only))
+    assert isinstance(found, Found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"interactions:\n- request:\n", True),
+        (b"---\nversion: 2\ninteractions:\n    - id: 0\n", True),
+        (b"# recorded\n---\nhttp_interactions:\r\n- request:\r\n", True),
+        (b"version: 1\nrecorded:\n  by: vcr\ninteractions:\n- request:\n", True),
+        (b"interactions: none today\n- request\n", False),
+        (b'data: {"interactions":\n- request', False),
+        (b"2026 interactions:\n- a\n", False),
+        (b'{"interactions": [', False),
+        (b"", False),
+    ],
+)
+def test_cassettes_in_yaml_are_known_by_how_they_begin(head: bytes, expected: bool) -> None:
+    assert is_yaml_cassette(head) is expected
 
 
 def test_text_between_values_comes_out_too() -> None:

@@ -232,12 +232,22 @@ def read_one(lines: Lines, line: int, found: Found) -> None:
 
 def add(lines: Lines, line: int, record: Record, repaired: bool, found: Found) -> None:
     """Take the pieces of a line's record."""
+    take_beside(record, line, found)
     found.repaired += repaired
     transcript = int(lines.transcript[line])
     closed = not record.loose and (transcript == NO_TRANSCRIPT or record.wrapped)
     found.pieces += [Placed(piece, transcript, closed) for piece in record.pieces]
     if record.loose and transcript == NO_TRANSCRIPT and is_opening(record.pieces[0]):
         found.pieces[-1].ahead = _id_ahead(lines, line)
+
+
+def take_beside(record: Record, line: int, found: Found) -> None:
+    """Take what stands in the record's lists and holds nothing: each counts beside the line, as if it were one."""
+    if record.left or record.passed:
+        offset = record.pieces[0].byte_offset
+        found.left += [Left(line, offset, text.encode(), reject) for text, reject in record.left]
+        found.ignorable_more += record.passed
+        found.lines += len(record.left) + record.passed
 
 
 def _id_ahead(lines: Lines, line: int) -> str | None:

@@ -14,11 +14,11 @@ from itertools import groupby
 
 import numpy as np
 
-from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text
+from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text, take_beside
 from chatlogs.normalizing.records.oddlines import Found as Record
 from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
 from chatlogs.reading.decoding import Reject, decode, is_begun
-from chatlogs.reading.documents import read_documents
+from chatlogs.reading.documents import is_yaml_cassette, read_documents
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, ODD, Block, Lines
 from chatlogs.reading.sse import looks_like_sse
 
@@ -28,6 +28,10 @@ UNFINISHED = Reject(
 NO_JSON = ("not_json", "not_utf8")
 _HEAD = 1 << 16
 _NOT_ALONE = ("not_json", "not_an_object", "unknown_shape")
+_IN_YAML = Reject(
+    "not_json",
+    "This is a cassette in YAML, which is not read: record it as JSON (VCR.py: serializer='json'), or convert it.",
+)
 _QUOTED = Reject("not_json", "The text stands within another text, where it may be escaped in any way.")
 _TOLD = Reject("not_json", "Behind other text on its line only an answer is read.")
 # How many times its own length, and how many bytes more, a region is gone through for values behind open brackets.
@@ -55,8 +59,10 @@ _Read = Callable[[bytes, int, int], tuple[Record | Reject | Ignorable, bool]]
 
 
 def is_document(head: memoryview | bytes | bytearray) -> bool:
-    """Whether a source that begins so is JSON laid out over lines, to be read whole."""
+    """Whether a source that begins so is to be read whole: JSON laid out over lines, or what only looks like lines."""
     begin = bytes(head[:_HEAD])
+    if is_yaml_cassette(begin):
+        return True
     if begin[:3] == b"\xef\xbb\xbf":
         begin = begin[3:]
     first, line_end, _ = begin.lstrip(b" \t\r\n").partition(b"\n")
@@ -71,6 +77,10 @@ def is_document(head: memoryview | bytes | bytearray) -> bool:
 def read_whole(block: Block, found: Found) -> bool:
     """Read the block as one text of JSON values; False, and nothing is read, when too little of it is that."""
     data = bytes(memoryview(block.data)[: block.size])
+    if is_yaml_cassette(data):
+        found.left.append(Left(0, block.offset, data.rstrip(), _IN_YAML))
+        found.lines, found.open = 1, block.offset
+        return True
 
     def read(text: bytes, line: int, begin: int) -> tuple[Record | Reject | Ignorable, bool]:
         return read_text(text, line, block.offset + begin, found)
@@ -85,6 +95,7 @@ def read_whole(block: Block, found: Found) -> bool:
         elif isinstance(text.result, Ignorable):
             found.ignorable_more += 1
         else:
+            take_beside(text.result, text.first, found)
             found.repaired += text.repaired
             found.pieces += [Placed(piece, closed=not text.result.loose) for piece in text.result.pieces]
     return True

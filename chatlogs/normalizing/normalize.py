@@ -123,8 +123,8 @@ def _document(block: Block, found: careful.Found) -> Partials:
 def _mark_open_text(block: Block, found: careful.Found) -> int | None:
     """The offset of a last text that ends before its last bracket: it may be whole when the log grows."""
     last = found.left[-1] if found.left else None
-    if last is None or last.reject.reason != "not_json":
-        return None
+    if found.open is not None or last is None or last.reject.reason != "not_json":
+        return found.open
     if last.offset - block.offset + len(last.text) < len(bytes(memoryview(block.data)[: block.size]).rstrip()):
         return None
     found.left[-1] = replace(last, reject=UNFINISHED)

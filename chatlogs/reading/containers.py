@@ -13,12 +13,15 @@ from typing import Any
 
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import Decoded, decode_text
-from chatlogs.reading.envelopes import Envelope, Part, at, fill, first_of, first_time
+from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
+from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMENTS, WRAPPERS, Wrapper, candidates
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
+_SECRET = ("headers", "cookies")
+_ONLY_LOOKING = ("GET", "HEAD", "OPTIONS")
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
 
 
@@ -27,10 +30,17 @@ def unwrap(value: object, *, only: str | None = None) -> list[Envelope]:
 
     only: the name of the one wrapper to look for, in lists and objects, instead of telling it by the keys.
     """
-    return list(_unwrap(value, 0) if only is None else _unwrap_only(value, only, 0))
+    return unwrap_all(value, only=only)[0]
 
 
-def _unwrap(value: object, level: int) -> Iterator[Envelope]:
+def unwrap_all(value: object, *, only: str | None = None) -> tuple[list[Envelope], list[Unread]]:
+    """The same, and beside it what stands in lists of records and holds none."""
+    found = list(_unwrap(value, 0) if only is None else _unwrap_only(value, only, 0))
+    envelopes = [one for one in found if isinstance(one, Envelope)]
+    return envelopes, [one for one in found if isinstance(one, Unread)]
+
+
+def _unwrap(value: object, level: int) -> Iterator[Envelope | Unread]:
     if level > _NESTING:
         return
     if isinstance(value, list):
@@ -58,18 +68,18 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope]:
             return
         for path in LISTS:
             if isinstance(inner := at(value, path), list):
-                yield from _unwrap_list(inner, level)
+                yield from _unwrap_list(inner, level, path)
                 return
         yield from _captured(value, level)
 
 
-def _unwrap_only(value: object, name: str, level: int) -> Iterator[Envelope]:
+def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Iterator[Envelope | Unread]:
     """What the rows of one wrapper make of the value: first those whose keys are there, then the others."""
     if level > _NESTING:
         return
     if isinstance(value, list):
-        for item in value:
-            yield from _unwrap_only(item, name, level + 1)
+        found = [list(_unwrap_only(item, name, level + 1)) for item in value]
+        yield from _with_unread(value, found, place)
     elif isinstance(value, dict):
         envelopes = HOSTED[name](value) if name in HOSTED else []
         wrappers = [wrapper for wrapper in WRAPPERS if wrapper.name == name]
@@ -81,20 +91,53 @@ def _unwrap_only(value: object, name: str, level: int) -> Iterator[Envelope]:
             return
         for path in LISTS:
             if isinstance(inner := at(value, path), list):
-                yield from _unwrap_only(inner, name, level)
+                yield from _unwrap_only(inner, name, level, path)
                 return
 
 
-def _unwrap_list(values: list[Any], level: int) -> Iterator[Envelope]:
+def _unwrap_list(values: list[Any], level: int, place: str = "") -> Iterator[Envelope | Unread]:
     """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
     parts = [_part(value) for value in values]
-    if parts and all(part is not None and shapes.kind(part.value) != shapes.COMPLETION for part in parts):
-        known = [part for part in parts if part is not None]
-        if any(shapes.kind(part.value) == shapes.CHUNK for part in known):
-            yield Envelope(known, transcript=True)
-            return
-    for value in values:
-        yield from _unwrap(value, level + 1)
+    known = [part for part in parts if part is not None]
+    kinds = {shapes.kind(part.value) for part in known}
+    is_transcript = shapes.CHUNK in kinds and shapes.COMPLETION not in kinds
+    is_other = [not is_transcript or part is None for part in parts]
+    inner = [list(_unwrap(value, level + 1)) if other else [] for value, other in zip(values, is_other, strict=True)]
+    if is_transcript and not any(inner):
+        yield Envelope(known, transcript=True)
+        for number, value in enumerate(values):
+            if is_other[number] and _says_more(value):
+                yield _unread(value, f"{place}[{number}]")
+        return
+    if is_transcript:
+        inner = [list(_unwrap(value, level + 1)) for value in values]
+    yield from _with_unread(values, inner, place)
+
+
+def _with_unread(values: list[Any], inner: list[list[Envelope | Unread]], place: str) -> Iterator[Envelope | Unread]:
+    """What is in the items of a list; where it holds records at all, items without one are told too."""
+    holds = any(inner)
+    for number, (value, found) in enumerate(zip(values, inner, strict=True)):
+        yield from found
+        if holds and not found and _says_more(value):
+            yield _unread(value, f"{place}[{number}]")
+
+
+def _says_more(value: object) -> bool:
+    """Whether the item of a list says anything, and not only what was asked for an answer that stands elsewhere."""
+    return bool(value) and shapes.kind(value) != shapes.IGNORABLE and not is_asking(value)
+
+
+def _unread(value: object, place: str) -> Unread:
+    """The item as it is set aside; captures of other traffic are only counted, and headers hold credentials."""
+    if not isinstance(value, dict) or not (isinstance(value.get("request"), dict) and "response" in value):
+        return Unread(value, place)
+    asked = value["request"]
+    url = asked.get("url") or asked.get("uri")
+    sides = {side: value[side] for side in ("request", "response") if isinstance(value[side], dict)}
+    bare = {side: {name: said[name] for name in said if name not in _SECRET} for side, said in sides.items()}
+    other = isinstance(url, str) and ("/chat/completions" not in url or asked.get("method") in _ONLY_LOOKING)
+    return Unread(value | bare, place, passed=other)
 
 
 def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
@@ -220,7 +263,7 @@ def _parsed(value: object) -> object:
     return value
 
 
-def _captured(value: dict[str, Any], level: int) -> Iterator[Envelope]:
+def _captured(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
     """What stands under some key of a logger's line, such as `{"time": …, "log": "{…}"}`: a record, or a wrapper."""
     for name in CHUNK_KEYS:
         inner = _parsed(value.get(name))
@@ -231,8 +274,9 @@ def _captured(value: dict[str, Any], level: int) -> Iterator[Envelope]:
         if isinstance(inner, str) and sse.looks_like_sse(inner) and (parts := sse_parts(inner)):
             found = [Envelope(parts, transcript=True)] if any(part.value for part in parts) else []
         if found:
-            for envelope in found:
-                _add_logged(envelope, value)
+            for one in found:
+                if isinstance(one, Envelope):
+                    _add_logged(one, value)
             yield from found
             return
 

@@ -41,6 +41,18 @@ class Envelope:
     flags: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An item of a list that holds no record, beside others that do, and where in the value it stands.
+
+    passed: nobody misses it; it is the capture of a call to something else than chat completions.
+    """
+
+    value: object
+    place: str
+    passed: bool = False
+
+
 def at(value: object, path: str) -> object:
     """What stands at a dotted path; a key that holds the dots itself goes first. None when nothing does."""
     if not isinstance(value, dict):

@@ -6,7 +6,7 @@ Any bytes give an answer: pieces, nothing by design (Ignorable), or a Reject tha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chatlogs.normalizing.records.piece import STREAM
@@ -14,11 +14,11 @@ from chatlogs.normalizing.records.pieces import Piece, fold, piece_of_chunk, pie
 from chatlogs.normalizing.records.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.containers import logged_texts, sse_parts, unwrap
+from chatlogs.reading.containers import logged_texts, sse_parts, unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode
-from chatlogs.reading.envelopes import Envelope, Part
+from chatlogs.reading.envelopes import Envelope, Part, Unread
 from chatlogs.reading.requests_apart import is_asking
-from chatlogs.values import moment
+from chatlogs.values import as_json, moment
 
 __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
 
@@ -37,11 +37,14 @@ class Found:
     """The pieces of a line. loose: a single chunk, which other lines may continue; else each is a whole response.
 
     wrapped: they stand in a wrapper, so that they are no part of the body in which the line is.
+    left: the items of its lists that hold no record, each with its text and why. passed: how many more nobody misses.
     """
 
     pieces: list[Piece]
     loose: bool
     wrapped: bool = False
+    left: list[tuple[str, Reject]] = field(default_factory=list)
+    passed: int = 0
 
 
 def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
@@ -75,7 +78,7 @@ def records(
         piece = reader.chunk(value, arrived_at)
         _mark(piece, decoded)
         return Found([piece], loose=True)
-    envelopes = unwrap(value, only=asked.wrapper)
+    envelopes, unread = unwrap_all(value, only=asked.wrapper)
     if arrived_at is not None and len(envelopes) == 1 and envelopes[0].parts:
         envelopes[0].parts[0].arrived_at = envelopes[0].parts[0].arrived_at or arrived_at
     pieces = [piece for envelope in envelopes for piece in reader.read(envelope)]
@@ -88,7 +91,15 @@ def records(
         _mark(piece, decoded)
     alone = len(envelopes) == len(pieces) == 1 and not envelopes[0].transcript
     loose = alone and pieces[0].form == STREAM
-    return Found(pieces, loose=loose, wrapped=kind is None and not loose and isinstance(value, dict))
+    left = [_left(item) for item in unread if not item.passed]
+    wrapped = kind is None and not loose and isinstance(value, dict)
+    return Found(pieces, loose, wrapped, left, len(unread) - len(left))
+
+
+def _left(item: Unread) -> tuple[str, Reject]:
+    where = item.place if item.place[:1] != "[" else f"Item {item.place[1:-1]}"
+    detail = f"{where} of the records listed here is {shapes.describe(item.value)}: nothing that is known."
+    return as_json(item.value), Reject("unknown_shape" if isinstance(item.value, dict) else "not_an_object", detail)
 
 
 def _says_nothing(value: dict[str, Any]) -> bool:
