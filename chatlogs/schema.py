@@ -137,7 +137,9 @@ COMPLETIONS = Table(
         Column("seed", INT, "The request's seed."),
         Column("max_tokens", INT, "The request's max_completion_tokens or max_tokens."),
         Column("n", INT, "How many choices the request asked for."),
-        Column("metadata", JSON, "The metadata the caller attached."),
+        Column(
+            "metadata", JSON, "The metadata the caller attached, and what a gateway noted beside it (cache_hit, costs)."
+        ),
         Column("request", JSON, "The other request parameters."),
         Column("started_at", TIME, "When the request was sent, by the logger's clock."),
         Column("first_chunk_at", TIME, "When the first chunk arrived, by the logger's clock."),

@@ -54,7 +54,7 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope | Unread]:
             return
         for hosted in HOSTED.values() if may_be_hosted(value) else ():
             envelopes = hosted(value)
-            if envelopes:
+            if envelopes is not None:
                 yield from envelopes
                 return
         for wrapper in candidates(value):
@@ -81,7 +81,7 @@ def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Itera
         found = [list(_unwrap_only(item, name, level + 1)) for item in value]
         yield from _with_unread(value, found, place)
     elif isinstance(value, dict):
-        envelopes = HOSTED[name](value) if name in HOSTED else []
+        envelopes = (HOSTED[name](value) if name in HOSTED else None) or []
         wrappers = [wrapper for wrapper in WRAPPERS if wrapper.name == name]
         for wrapper in sorted(wrappers, key=lambda wrapper: not wrapper.fits(value)):
             if not envelopes and (envelope := _read(wrapper, value)) is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from chatlogs.values import is_duration
 
-TIMES = ("started_at", "ended_at", "first_chunk_at")
+TIMES = ("started_at", "ended_at", "first_chunk_at", "completion_start_at")
 """Facts that are moments: a duration under the same name is none."""
 
 

@@ -8,137 +8,132 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chatlogs.reading import shapes
-from chatlogs.reading.decoding import Decoded, decode_text
+from chatlogs.reading import langchain, shapes
 from chatlogs.reading.envelopes import Envelope, Part, at, first_of
+from chatlogs.reading.kept import completion, parsed, request, tokens, tool_calls
 
-Reader = Callable[[dict[str, Any]], list[Envelope]]
+Reader = Callable[[dict[str, Any]], "list[Envelope] | None"]
+"""A row in, its envelopes out: none for a row of the tool that holds no answer, None for what is no row of it."""
+
+_GENERATION = "GENERATION"
+_OBSERVATIONS = frozenset({
+    "SPAN", "EVENT", "AGENT", "TOOL", "CHAIN", "RETRIEVER", "EVALUATOR", "EMBEDDING", "GUARDRAIL", _GENERATION,
+})  # fmt: skip
+_LANGFUSE = frozenset({
+    "usageDetails", "usage_details", "providedModelName", "provided_model_name", "modelParameters", "model_parameters",
+    "completionStartTime", "completion_start_time", "costDetails", "cost_details",
+})  # fmt: skip
+_TRACES = ("traceId", "trace_id")
+OF_HELICONE = ("costUSD", "request_user_id", "cache_enabled", "cache_reference_id")
+"""What Helicone notes of a call beside its properties."""
 
 
-def _parsed(value: object) -> object:
-    """The value of JSON text, anything else as it is."""
-    if isinstance(value, str) and value[:1] in "{[":
-        decoded = decode_text(value)
-        return decoded.value if isinstance(decoded, Decoded) else value
-    return value
+def _noted(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """What a tool notes of a call beside its metadata, as facts that go there."""
+    return {f"metadata.{name}": row[name] for name in names if row.get(name) is not None}
 
 
-def _completion(message: object, model: object, usage: object, **more: Any) -> dict[str, Any] | None:
-    """A completion around a message, which may be its text only."""
-    message = {"content": message} if isinstance(message, str) else message
-    if isinstance(message, list) and len(message) == 1:
-        message = message[0]
-    if not isinstance(message, dict) or not message.keys() & {"content", "tool_calls", "function_call", "refusal"}:
+def langfuse(row: dict[str, Any]) -> list[Envelope] | None:
+    """One observation, or all of a trace; spans and events hold no answer, but that of a generation within them."""
+    if isinstance(row.get("observations"), list) and _is_trace(row):
+        found = (langfuse(one) for one in row["observations"] if isinstance(one, dict))
+        return [envelope for envelopes in found for envelope in envelopes or ()]
+    if "output" not in row or not any(name in row for name in _TRACES):
         return None
-    finish = more.pop("finish_reason", None)
-    choice = {"index": 0, "message": message, "finish_reason": finish}
-    return {"object": "chat.completion", "model": model, "choices": [choice], "usage": _usage(usage), **more}
-
-
-def _usage(usage: object) -> dict[str, Any] | None:
-    if not isinstance(usage, dict) or not usage:
-        return None
-    if "prompt_tokens" in usage:
-        return usage
-    names = {"input": "prompt_tokens", "output": "completion_tokens", "total": "total_tokens",
-             "input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}  # fmt: skip
-    return {names.get(str(name), str(name)): value for name, value in usage.items()}
-
-
-def _request(value: object, params: object, model: object) -> dict[str, Any]:
-    value = _parsed(value)
-    request = dict(params) if isinstance(params, dict) else {}
-    if isinstance(value, list):
-        request["messages"] = value
-    elif isinstance(value, dict):
-        request.update(value)
-    elif isinstance(value, str):
-        request["messages"] = [{"role": "user", "content": value}]
-    if model is not None:
-        request.setdefault("model", model)
-    return request
-
-
-def langfuse(row: dict[str, Any]) -> list[Envelope]:
-    """One observation; spans and events, which hold no answer, give nothing."""
-    if not (row.keys() & {"traceId", "trace_id"} and row.get("type", "GENERATION") == "GENERATION" and "output" in row):
-        return []
-    output = _parsed(row.get("output"))
+    kind = row.get("type")
+    if kind != _GENERATION and (kind is not None or _LANGFUSE.isdisjoint(row)):
+        return [] if kind in _OBSERVATIONS else None
+    output = parsed(row["output"])
     model = first_of(row, ("providedModelName", "provided_model_name", "model"))
     value = output if isinstance(output, dict) and shapes.kind(output) else None
-    value = value or _completion(output, model, first_of(row, ("usageDetails", "usage_details", "usage")))
+    value = value or completion(
+        langchain.message(output), model, first_of(row, ("usageDetails", "usage_details", "usage")),
+        finish_reason=first_of(output, ("response_metadata.finish_reason", "finish_reason")),
+    )  # fmt: skip
     failed = row.get("level") == "ERROR"
     if value is None and not failed:
         return []
     message = first_of(row, ("statusMessage", "status_message")) or "ERROR"
-    request = _request(row.get("input"), first_of(row, ("modelParameters", "model_parameters")), model)
+    asked = request(row.get("input"), first_of(row, ("modelParameters", "model_parameters")), model)
     facts = {
         "started_at": first_of(row, ("startTime", "start_time")),
         "ended_at": first_of(row, ("endTime", "end_time")),
-        "first_chunk_at": first_of(row, ("completionStartTime", "completion_start_time")),
+        "completion_start_at": first_of(row, ("completionStartTime", "completion_start_time")),
         "metadata": row.get("metadata"),
         "request_id": row.get("id"),
+        **_noted(row, "costDetails", "cost_details", "calculatedTotalCost"),
     }
     error = {"error": {"message": message}} if failed else None
-    return [Envelope([Part(value)] if value else [], False, request, facts, error)]
+    return [Envelope([Part(value)] if value else [], False, asked, facts, error)]
 
 
-def langsmith(row: dict[str, Any]) -> list[Envelope]:
+def _is_trace(row: Mapping[str, Any]) -> bool:
+    """Whether the observations are Langfuse's."""
+    return any(isinstance(one, dict) and not one.keys().isdisjoint(_TRACES) for one in row["observations"])
+
+
+def langsmith(row: dict[str, Any]) -> list[Envelope] | None:
     """One run of type llm, with a raw completion or a LangChain generation."""
     if row.get("run_type") != "llm" or "outputs" not in row:
-        return []
-    outputs = _parsed(row.get("outputs"))
-    value = outputs if isinstance(outputs, dict) and shapes.kind(outputs) else _generation(outputs)
+        return None
+    outputs = parsed(row.get("outputs"))
     error = row.get("error")
+    value = _with_usage(outputs) if isinstance(outputs, dict) and shapes.kind(outputs) else None
+    value = value or langchain.generation(outputs)
+    if error and value is not None and not any(_says(choice) for choice in value.get("choices") or ()):
+        value = None
     if value is None and not error:
         return []
-    request = _request(_parsed(row.get("inputs")), at(row, "extra.invocation_params"), None)
+    asked = request(row.get("inputs"), at(row, "extra.invocation_params"), None)
+    asked["messages"] = langchain.messages(asked.get("messages"))
+    failed = langchain.failure(outputs) if error else {}
     facts = {
         "started_at": row.get("start_time"),
         "ended_at": row.get("end_time"),
-        "first_chunk_at": row.get("first_token_time"),
+        "first_chunk_at": row.get("first_token_time") or _first_token(row.get("events")),
         "metadata": at(row, "extra.metadata"),
         "request_id": row.get("id"),
+        "status_code": failed.get("status_code"),
+        **_noted(row, "total_cost"),
     }
-    body = {"error": error if isinstance(error, dict) else {"message": error}} if error else None
-    return [Envelope([Part(value)] if value else [], False, request, facts, body)]
+    told = at(failed, "body.error") or error
+    body = {"error": told if isinstance(told, dict) else {"message": told}} if error else None
+    return [Envelope([Part(value)] if value else [], False, asked, facts, body)]
 
 
-def _generation(outputs: object) -> dict[str, Any] | None:
-    """A LangChain generation as a completion."""
-    found = at(outputs, "generations")
-    while isinstance(found, list) and found:
-        found = found[0]
-    message = first_of(found, ("message.kwargs", "message"))
-    if not isinstance(message, dict):
-        return None
-    said = {"role": "assistant", "content": message.get("content")}
-    calls = first_of(message, ("additional_kwargs.tool_calls",))
-    if calls is not None:
-        said["tool_calls"] = calls
-    meta = message.get("response_metadata") if isinstance(message.get("response_metadata"), dict) else {}
-    both = {"meta": meta, "out": at(outputs, "llm_output"), "info": at(found, "generation_info")}
-    return _completion(
-        said,
-        first_of(both, ("meta.model_name", "out.model_name", "info.model_name")),
-        first_of(both, ("meta.token_usage", "out.token_usage")),
-        finish_reason=first_of(both, ("meta.finish_reason", "info.finish_reason")),
-        system_fingerprint=first_of(both, ("meta.system_fingerprint", "out.system_fingerprint")),
-        id=first_of(both, ("meta.id", "out.id")),
-    )
+def _with_usage(outputs: dict[str, Any]) -> dict[str, Any]:
+    """The completion with its usage in the words of the API; the wrapper of the openai package keeps it in its own."""
+    if outputs.get("usage") is not None or "usage_metadata" not in outputs:
+        return outputs
+    rest = {name: value for name, value in outputs.items() if name != "usage_metadata"}
+    return {**rest, "usage": tokens(outputs["usage_metadata"])}
 
 
-def helicone(row: dict[str, Any]) -> list[Envelope]:
+def _says(choice: object) -> bool:
+    message = choice.get("message") if isinstance(choice, dict) else None
+    return not isinstance(message, dict) or any(value for name, value in message.items() if name != "role")
+
+
+def _first_token(events: object) -> object:
+    """When the first token of a stream came."""
+    named = [one for one in events if isinstance(one, dict)] if isinstance(events, list) else []
+    return next((one.get("time") for one in named if one.get("name") == "new_token"), None)
+
+
+def helicone(row: dict[str, Any]) -> list[Envelope] | None:
     """A Helicone request whose bodies live elsewhere: only its normalized form."""
     messages = at(row, "llmSchema.response.messages")
     if not isinstance(messages, list) or not messages:
-        return []
+        return None
     model = first_of(row, ("response_model", "model", "llmSchema.request.model"))
     usage = {"prompt_tokens": row.get("prompt_tokens"), "completion_tokens": row.get("completion_tokens")}
     usage = {name: value for name, value in usage.items() if value is not None}
-    value = _completion(messages[-1], model, usage, id=row.get("response_id"))
+    said = messages[-1]
+    if isinstance(said, dict) and said.get("tool_calls"):
+        said = {**said, "tool_calls": tool_calls(said["tool_calls"])}
+    value = completion(said, model, usage, id=row.get("response_id"))
     if value is None:
-        return []
+        return None
     facts = {
         "started_at": row.get("request_created_at"),
         "ended_at": row.get("response_created_at"),
@@ -147,41 +142,47 @@ def helicone(row: dict[str, Any]) -> list[Envelope]:
         "status_code": row.get("response_status"),
         "request_id": row.get("request_id"),
         "provider": row.get("provider"),
+        "metadata": first_of(row, ("properties", "request_properties")),
+        **_noted(row, *OF_HELICONE),
     }
-    request = at(row, "llmSchema.request")
-    return [Envelope([Part(value)], False, request if isinstance(request, dict) else None, facts)]
+    asked = at(row, "llmSchema.request")
+    return [Envelope([Part(value)], False, asked if isinstance(asked, dict) else None, facts)]
 
 
-def llm_logs(row: dict[str, Any]) -> list[Envelope]:
+def llm_logs(row: dict[str, Any]) -> list[Envelope] | None:
     """A row of `llm logs --json`: the answer's text, and its response_json without choices where it was a stream."""
     if not ("response" in row and row.keys() >= {"prompt", "model"} and row.keys() & {"duration_ms", "datetime_utc"}):
-        return []
-    kept = _parsed(row.get("response_json"))
+        return None
+    kept = parsed(row.get("response_json"))
     kept = kept if isinstance(kept, dict) else {}
     if shapes.kind(kept) == shapes.COMPLETION and "choices" in kept:
         value: dict[str, Any] | None = kept
     else:
-        usage = kept.get("usage") or {"input": row.get("input_tokens"), "output": row.get("output_tokens")}
-        usage = {name: count for name, count in usage.items() if count is not None} if isinstance(usage, dict) else None
+        counts = {"input": row.get("input_tokens"), "output": row.get("output_tokens")}
+        counts = {name: count for name, count in counts.items() if count is not None}
+        details = parsed(row.get("token_details"))
+        usage = kept.get("usage") or (counts | details if counts and isinstance(details, dict) else counts)
         message = {"role": kept.get("role"), "content": row.get("response")}
+        if calls := tool_calls(row.get("tool_calls")):
+            message["tool_calls"] = calls
         if isinstance(row.get("reasoning"), str):
             message["reasoning"] = row["reasoning"]
         model = kept.get("model") or row.get("resolved_model") or row.get("model")
         more = {name: kept.get(name) for name in ("finish_reason", "id", "created", "system_fingerprint")}
-        value = _completion(message, model, usage, **more)
+        value = completion(message, model, usage, **more)
     if value is None:
-        return []
-    messages = first_of(_parsed(row.get("prompt_json")), ("messages",))
+        return None
+    messages = first_of(parsed(row.get("prompt_json")), ("messages",))
     if not isinstance(messages, list):
         system = [{"role": "system", "content": row["system"]}] if row.get("system") else []
         messages = [*system, {"role": "user", "content": row.get("prompt")}]
-    options = _parsed(row.get("options_json"))
-    request = _request(messages, options, row.get("model"))
+    options = parsed(row.get("options_json"))
+    asked = request(messages, options, row.get("model"))
     facts = {"started_at": row.get("datetime_utc"), "duration_ms": row.get("duration_ms")}
-    return [Envelope([Part(value)], False, request, facts)]
+    return [Envelope([Part(value)], False, asked, facts)]
 
 
-_TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt"})
+_TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations"})
 _TOLD_WITH = {"run_type": "outputs", "traceId": "output", "trace_id": "output"}
 
 

@@ -17,7 +17,11 @@ Paths = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Wrapper:
-    """One row: `when` lists keys of which all must be there; `response` and `request` are tried in order."""
+    """One row: `when` lists keys of which all must be there; `response` and `request` are tried in order.
+
+    texts: fields that may be the JSON text of an object. whole: an answer is all of its response, also one that looks
+    like a chunk.
+    """
 
     name: str
     when: Paths
@@ -27,6 +31,8 @@ class Wrapper:
     facts: Mapping[str, Paths] = field(default_factory=dict)
     merged_request: Mapping[str, Paths] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
+    texts: Paths = ()
+    whole: bool = False
     fact_paths: tuple[tuple[str, Paths], ...] = field(init=False)
     request_paths: tuple[tuple[str, Paths], ...] = field(init=False)
 
@@ -59,8 +65,8 @@ _TIMES: Mapping[str, Paths] = {
         "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
         "response.timestamp", "response_created_at",
     ),
-    "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time", "completionStartTime",
-                       "completion_start_time"),
+    "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time"),
+    "completion_start_at": ("completionStartTime", "completion_start_time"),
     "duration_ms": ("duration_ms", "latency_ms", "elapsed_ms", "response_time_ms", "delay_ms", "response.response_time",
                     "response_time(ms)", "total_ms", "execution_duration_ms", "execution_time_ms"),
     "duration_s": ("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds"),

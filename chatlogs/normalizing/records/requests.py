@@ -5,7 +5,9 @@ Credentials are never kept: fields that hold them are left out wherever they sta
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from chatlogs.normalizing.records.choices import part_texts
@@ -13,7 +15,7 @@ from chatlogs.normalizing.records.credentials import is_secret, without_secrets
 from chatlogs.normalizing.records.piece import COMPLETION, Piece
 from chatlogs.normalizing.records.records import take_integer
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.decoding import Decoded, decode_text
+from chatlogs.reading.kept import parsed
 from chatlogs.values import LAST_MICROSECOND, as_json, integer, moment, number, text
 
 OF_REQUEST = (
@@ -25,6 +27,7 @@ PARAMETERS = frozenset({
     "metadata",
 })  # fmt: skip
 """Parameters that have a column of their own, if they are what they should be."""
+_SAYING_NOTHING: tuple[object, ...] = (None, "", "None", [], {})
 _DROPPED = frozenset({"messages", "url", "uri", "method"})
 
 
@@ -83,7 +86,7 @@ def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
     if ended is None and started is not None and duration is not None:
         ended = _after(started, duration)
     _keep(piece, "ended_at", ended)
-    first = time_of(facts.get("first_chunk_at"))
+    first = _first(time_of(facts.get("first_chunk_at")), _begun(facts, ended))
     wait = duration_of(facts.get("first_chunk_ms"), 1000)
     if first is None and started is not None and wait is not None:
         first = _after(started, wait)
@@ -93,24 +96,59 @@ def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
         piece.status_code = status
     for name in ("request_id", "custom_id", "provider"):
         if name in facts:
-            _keep(piece, name, text(facts[name]))
-    _keep(piece, "metadata", metadata_of(facts.get("metadata")))
+            _keep(piece, name, text(_only(facts[name]) if name == "request_id" else facts[name]))
+    if isinstance(facts.get("stream"), bool):
+        _keep(piece, "stream", facts["stream"])
+    piece.metadata = with_metadata(piece.metadata, metadata_of(facts))
     _check_clock(piece)
+
+
+def _begun(facts: Mapping[str, Any], ended: int | None) -> int | None:
+    """When a completion began to come in; what was no stream is said to begin with its end."""
+    begun = time_of(facts.get("completion_start_at"))
+    return None if begun == ended or facts.get("stream") is False else begun
 
 
 def _first(one: int | None, other: int | None) -> int | None:
     return other if one is None else one
 
 
+def _only(value: object) -> object:
+    """The one value of a header that is kept as a list."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
 def status_of(value: object) -> int | None:
-    """A status as HTTP has them; what an error object calls its status may be another number."""
+    """A status as HTTP has them, also before its words; what an error object calls its status may be another number."""
+    if isinstance(value, str) and value[3:4] == " ":
+        value = value[:3]
     status = integer(value)
     return status if status is not None and 100 <= status < 600 else None
 
 
-def metadata_of(value: object) -> str | None:
-    """The JSON of metadata that say something, without credentials."""
+def metadata_of(facts: Mapping[str, Any]) -> str | None:
+    """The JSON of metadata that say something, without credentials, and of what tools note beside them."""
+    value = parsed(facts.get("metadata"))
+    more = {name.partition(".")[2]: parsed(said) for name, said in facts.items() if name.startswith("metadata.")}
+    names, values = facts.get("metadata_names"), facts.get("metadata_values")
+    if isinstance(names, list) and isinstance(values, list) and len(names) == len(values):
+        value = dict(zip(map(str, names), values, strict=True))
+    more = {name: said for name, said in more.items() if said not in _SAYING_NOTHING}
+    if more and (isinstance(value, dict) or not value):
+        value = _with(value if isinstance(value, dict) else {}, more)
     return as_json(without_secrets(value)) if isinstance(value, (dict, list)) and value else None
+
+
+def _with(own: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    return own | {name: said for name, said in more.items() if name not in own}
+
+
+def with_metadata(own: str | None, more: str | None) -> str | None:
+    """The metadata of a request with those of what stands around it; the request's own go before."""
+    if own is None or more is None:
+        return more if own is None else own
+    mine, others = json.loads(own), json.loads(more)
+    return as_json(_with(mine, others)) if isinstance(mine, dict) and isinstance(others, dict) else own
 
 
 def _check_clock(piece: Piece) -> None:
@@ -131,11 +169,21 @@ def time_of(value: object) -> int | None:
     """Microseconds of a time as tools write it, `{"seconds": …, "milliseconds": …}` included."""
     if value is None:
         return None
+    if isinstance(value, str) and value.endswith(" GMT"):
+        return _time_of_http(value)
     if isinstance(value, dict):
         seconds = number(value.get("seconds"))
         rest = number(value.get("milliseconds")) or 0.0
         return None if seconds is None else moment(seconds + rest / 1000)
     return moment(value)
+
+
+def _time_of_http(value: str) -> int | None:
+    """Microseconds of a date as HTTP headers have it: `Tue, 01 Nov 2022 04:58:44 GMT`."""
+    try:
+        return moment(parsedate_to_datetime(value).timestamp()) if len(value) < 64 else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def duration_of(value: object, unit: int) -> int | None:
@@ -145,18 +193,16 @@ def duration_of(value: object, unit: int) -> int | None:
 
 
 def messages_of(value: object) -> list[dict[str, Any]]:
-    """The rows of the messages table for a request's messages, or their JSON text; another text is one of no role."""
+    """The rows of the messages table for a request's messages; a string that is not their JSON is one, without role."""
     if isinstance(value, str):
-        value = _messages_in(value) or [{"content": value}]
+        read = parsed(value)
+        value = read if read == {} or _are_messages(read) else [{"content": value}]
     entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
     return [{"message_index": position, **_message(entry)} for position, entry in enumerate(entries)]
 
 
-def _messages_in(text: str) -> list[dict[str, Any]] | None:
-    decoded = decode_text(text) if text.lstrip()[:1] == "[" else None
-    found = decoded.value if isinstance(decoded, Decoded) else None
-    is_list = isinstance(found, list) and all(isinstance(entry, dict) and "role" in entry for entry in found)
-    return found if is_list else None
+def _are_messages(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) and "role" in entry for entry in value)
 
 
 def _message(entry: dict[str, Any]) -> dict[str, Any]:

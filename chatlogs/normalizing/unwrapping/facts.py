@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from chatlogs.normalizing.records.requests import duration_of, metadata_of, status_of, time_of
+from chatlogs.normalizing.scanning.structure import FALSE, LIST, TRUE
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.unwrapping.cells import Cells, Together, as_written, decoded
 from chatlogs.normalizing.unwrapping.times import durations, times
@@ -33,10 +34,15 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     def duration(name: str, unit: int) -> _Optional:
         return read(name, lambda value: duration_of(value, unit), lambda parts: durations(parts, unit))
 
-    started, ended, first = (read(name, _time, times) for name in ("started_at", "ended_at", "first_chunk_at"))
+    started, ended, first, begun = (
+        read(name, _time, times) for name in ("started_at", "ended_at", "first_chunk_at", "completion_start_at")
+    )
     took = _either(duration("duration_ms", 1000), duration("duration_s", 1_000_000))
     waited = duration("first_chunk_ms", 1000)
-    ended, first = _either(ended, _sum(started, took)), _either(first, _sum(started, waited))
+    ended = _either(ended, _sum(started, took))
+    streamed = given["stream"].kinds() if "stream" in given else np.zeros(rows, np.uint8)
+    begun = (begun[0], begun[1] & (streamed != FALSE) & ~(ended[1] & (begun[0] == ended[0])))
+    first = _either(_either(first, begun), _sum(started, waited))
     skewed = np.zeros(rows, bool)
     checked = []
     for value, there in (first, ended):
@@ -48,8 +54,10 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     nothing = pa.nulls(rows, pa.string())
     for name in ("request_id", "custom_id", "provider"):
         columns[name] = given[name].texts() if name in given else nothing
-    metadata = given.get("metadata")
-    columns["metadata"] = nothing if metadata is None else metadata.each(_metadata, pa.string(), as_written(_metadata))
+    if "request_id" in given:
+        given["request_id"].structure.bad[given["request_id"].line[given["request_id"].kinds() == LIST]] = True
+    columns["stream"] = pa.array(streamed == TRUE, mask=~np.isin(streamed, (TRUE, FALSE)))
+    columns["metadata"] = _metadata({name: cells for name, cells in given.items() if name.startswith("metadata")}, rows)
     return columns, skewed
 
 
@@ -60,8 +68,28 @@ def _time(value: Any) -> int | None:
     return time_of(value)
 
 
-def _metadata(part: bytes) -> str | None:
-    return metadata_of(decoded(part))
+def _metadata(given: Mapping[str, Cells], rows: int) -> pa.Array:
+    """What `metadata_of` says of these facts."""
+    if not given:
+        return pa.nulls(rows, pa.string())
+    if list(given) == ["metadata"]:
+        return given["metadata"].each(_metadata_alone, pa.string(), as_written(_metadata_alone))
+    found: list[dict[str, Any]] = [{} for _ in range(rows)]
+    for name, cells in given.items():
+        values: list[Any] = []
+
+        def read(part: bytes, values: list[Any] = values) -> int:
+            values.append(decoded(part))
+            return len(values) - 1
+
+        for row, place in enumerate(cells.each(read, pa.int64()).to_pylist()):
+            if place is not None:
+                found[row][name] = values[place]
+    return pa.array(map(metadata_of, found), pa.string())
+
+
+def _metadata_alone(part: bytes) -> str | None:
+    return metadata_of({"metadata": decoded(part)})
 
 
 def _either(one: _Optional, other: _Optional) -> _Optional:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs.normalizing.records.requests import with_metadata
 from chatlogs.normalizing.scanning.structure import EMPTY_LIST, LIST, NOTHING, NULL, Members, Structure
 from chatlogs.normalizing.unwrapping.answers import Answers
 from chatlogs.normalizing.unwrapping.beside import Taken
@@ -52,7 +53,9 @@ class Outside:
             in_texts = self._requests_in_texts(structure, planned)
             request = {name: pc.coalesce(column, in_texts[0][name]) for name, column in request.items()}
             flagged, told = flagged + in_texts[1], told + in_texts[2]
-        said |= request | {"metadata": pc.coalesce(request["metadata"], said["metadata"])}
+        both = {"metadata": _both(request["metadata"], said["metadata"]),
+                "stream": pc.coalesce(request["stream"], said["stream"])}  # fmt: skip
+        said |= request | both
         good = ~structure.bad[planned.line]
         if asked.requests:
             good &= ~pc.and_(said["custom_id"].is_valid(), said["request_model"].is_null()).to_numpy(False)
@@ -111,6 +114,19 @@ class Outside:
             [(row[of], more) for of, more in flags],
             [_renumbered(table, number) for table in told],
         )
+
+
+def _both(own: pa.Array, more: pa.Array) -> pa.Array:
+    """Metadata of requests with those of what stands around them."""
+    twice = np.flatnonzero(pc.and_(own.is_valid(), more.is_valid()).to_numpy(zero_copy_only=False))
+    found = pc.coalesce(own, more)
+    if not len(twice):
+        return found
+    pairs = zip(own.take(pa.array(twice)).to_pylist(), more.take(pa.array(twice)).to_pylist(), strict=True)
+    values = found.to_pylist()
+    for row, (mine, others) in zip(twice.tolist(), pairs, strict=True):
+        values[row] = with_metadata(mine, others)
+    return pa.array(values, found.type)
 
 
 def _members(structure: Structure, planned: Planned) -> Members:

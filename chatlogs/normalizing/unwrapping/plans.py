@@ -12,7 +12,17 @@ from typing import Any, Literal
 
 import msgspec
 
-from chatlogs.normalizing.unwrapping.shells import CHUNK, ERRORS, NAMING, REQUESTS, Path, Places, marked, places_of
+from chatlogs.normalizing.unwrapping.shells import (
+    CHUNK,
+    ERRORS,
+    JSON_TEXTS,
+    NAMING,
+    REQUESTS,
+    Path,
+    Places,
+    marked,
+    places_of,
+)
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.sse import looks_like_sse
@@ -224,7 +234,11 @@ def _is_told_by_shape(said: dict[str, Any], where: Path, in_text: Sequence[str])
             return False
         if name in REQUESTS and name not in in_text and isinstance(item, (str, list)):
             return False
-        if name == "stream" and not isinstance(item, bool):
+        if name in JSON_TEXTS and item and isinstance(item, str):
+            return False
+        if name == "metadata" and isinstance(item, dict) and not ERRORS.isdisjoint(k for k, v in item.items() if v):
+            return False
+        if name == "stream" and isinstance(item, (str, list, dict)):
             return False
     inside = _at(said, where[:-1]) if len(where) > 1 else {}
     return not any(name in STEPS_OF_ANSWERS | _BODY_NAMES and item and not _is_plain_step(name, item, where)
@@ -241,7 +255,7 @@ def _marked(item: Any, path: Path, where: Path, carried: Any, places: dict[objec
         return carried
     if isinstance(item, msgspec.Raw):  # messages, of which more is not asked here
         item = list(_MARKED_MESSAGES) if bytes(item)[:1] == b"[" else None
-    if isinstance(item, bool) or (not item and not isinstance(item, (int, float))):
+    if (isinstance(item, bool) and path[-1] in TRUTHS) or (not item and not isinstance(item, (int, float))):
         return item
     if isinstance(item, dict) and ".".join(path) in STEPS:
         item = {name: _marked(inner, (*path, name), where, carried, places) for name, inner in item.items()}

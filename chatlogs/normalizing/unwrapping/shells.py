@@ -15,6 +15,7 @@ from chatlogs.normalizing.records.requests import OF_REQUEST, apply_request, mes
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import Envelope
 from chatlogs.reading.hosted import may_be_hosted
+from chatlogs.reading.wrappers import WRAPPERS
 
 Shape = tuple[Any, ...]
 Path = tuple[str, ...]
@@ -38,7 +39,8 @@ REQUESTS = frozenset({
 NAMING = frozenset({"object", "choices", "fault"})  # fields by which a record names its kind
 CHUNK: dict[str, Any] = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}}]}
 """A chunk in which no wrapper looks for anything: what is put in the place of chunks to unwrap them."""
-_DEEP = frozenset({"headers", "body", "parsed_body", "postData", "content", "json", "error"})
+JSON_TEXTS = frozenset(name for row in WRAPPERS for name in row.texts)  # fields into whose texts wrappers look
+_DEEP = frozenset({"headers", "body", "parsed_body", "postData", "content", "json", "error", "error_information"})
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,8 @@ def _is_told_by_shape(value: dict[str, Any], carried: object) -> bool:
             return False
         if name in REQUESTS and isinstance(item, (str, list)):
             return False
+        if name in JSON_TEXTS and item and isinstance(item, str):
+            return False
         inside = item.items() if isinstance(item, dict) and item is not carried else ()
         if any(key in _DEEP and inner is not carried and inner for key, inner in inside):
             return False
@@ -150,7 +154,7 @@ def _is_told_by_shape(value: dict[str, Any], carried: object) -> bool:
 
 def _marked(item: Any, carried: object, path: Path, places: dict[object, Path]) -> Any:
     """The value with another one in place of each scalar that says something; containers are known by identity."""
-    if item is carried or not item or isinstance(item, bool):
+    if item is carried or not item:
         return item
     if isinstance(item, dict) and len(path) == 1:
         item = {name: _marked(inner, carried, (*path, name), places) for name, inner in item.items()}
@@ -166,7 +170,7 @@ def marked(item: Any, path: Path, places: dict[object, Path]) -> Any:
         places[id(item)] = path
         return item
     number = 1_000_000_003 + len(places)
-    mark = f"mark {number}" if isinstance(item, str) else type(item)(number)
+    mark = f"mark {number}" if isinstance(item, str) else number if isinstance(item, bool) else type(item)(number)
     places[mark] = path
     return mark
 
