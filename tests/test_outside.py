@@ -62,6 +62,7 @@ AROUND = (
     "trace_id", "run_type", "prompt", "input", "messages", "model_parameters", "model", "litellm_call_id", "call_type",
     "timing", "error_information", "request.body", "chunks", "sse", "stream", "data", "st\\u0061tus", "timestamp",
     "request_time", "time", "temperature", "raw_response", "res", "message", "log", "t", "outputs", "url", "",
+    "cache_hit", "request_tags", "properties", "completionStartTime", "endTime",
 )  # fmt: skip
 INSIDE = ("status_code", "request_id", "status", "headers", "timestamp", "response_time", "error", "text", "x", "body")
 ANSWER_FIELDS = (
@@ -159,7 +160,15 @@ CONTAINERS: dict[str, dict[str, Any]] = {
               "error": None},
     "litellm": {"litellm_call_id": "x", "trace_id": "t", "model": "g", "messages": REQUEST["messages"],
                 "response": ..., "model_parameters": {"seed": 1}, "metadata": {"a": {"b": 1}}, "error_str": None},
+    "litellm with notes": {"litellm_call_id": "x", "model": "g", "messages": REQUEST["messages"], "response": ...,
+                           "model_parameters": {"metadata": {"u": 1}}, "stream": True, "cache_hit": True,
+                           "response_cost": 0.5, "metadata": {"a": 1}, "endTime": 1700000002.5, "request_tags": ["a"],
+                           "completionStartTime": 1700000001.5},
+    "litellm without a stream": {"litellm_call_id": "x", "messages": REQUEST["messages"], "response": ...,
+                                 "model_parameters": {"seed": 1}, "stream": False, "cache_hit": False,
+                                 "response_cost": 0.0, "endTime": 1700000002.5, "completionStartTime": 1700000002.5},
     "helicone": {"request_body": REQUEST, "response_body": ..., "delay_ms": 5, "provider": "OPENAI"},
+    "helicone with properties": {"request_body": REQUEST, "response_body": ..., "properties": {"e": 1}, "costUSD": 0.5},
     "portkey": {"request": {"url": "u", "headers": {"authorization": "s"}, "body": REQUEST},
                 "response": {"status": 200, "headers": {"x-request-id": "q"}, "body": ..., "response_time": 5}},
     "openpipe": {"input": REQUEST, "output": ..., "tags": {"a": "b"}},

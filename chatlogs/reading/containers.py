@@ -16,6 +16,7 @@ from chatlogs.reading.decoding import Decoded, decode_text
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
+from chatlogs.reading.kept import parsed
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMENTS, WRAPPERS, Wrapper, candidates
 
@@ -145,6 +146,8 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     parts: list[Part] = []
     transcript = False
     answer: object = None
+    if any(isinstance(value.get(name), str) for name in wrapper.texts):
+        value = {**value, **{name: parsed(value.get(name)) for name in wrapper.texts}}
     for path in wrapper.response:
         found = at(value, path)
         answer = answer or found
@@ -154,6 +157,7 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
         if parts:
             break
     request = next((found for path in wrapper.request if (found := _object(at(value, path))) is not None), None)
+    transcript |= wrapper.whole and any(shapes.kind(part.value) == shapes.CHUNK for part in parts)
     envelope = Envelope(parts, transcript, request)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
     envelope.flags |= wrapper.flags
@@ -182,6 +186,8 @@ def payload(value: object) -> tuple[list[Part], bool]:
         parts = [part for item in value if (part := _part(item)) is not None]
         return parts, bool(parts)
     if isinstance(value, dict):
+        if isinstance(streamed := value.get("streamed_data"), (list, str)) and (parts := payload(streamed)[0]):
+            return parts + _usage_beside(value, parts), True
         if shapes.kind(value) is not None:
             return [Part(value)], False
         for name in _INNER:
@@ -189,6 +195,14 @@ def payload(value: object) -> tuple[list[Part], bool]:
             if parts:
                 return parts, transcript
     return [], False
+
+
+def _usage_beside(value: dict[str, Any], parts: list[Part]) -> list[Part]:
+    """The usage that Helicone counted for a stream that tells none, as the chunk that brings it elsewhere."""
+    usage = value.get("usage")
+    if not isinstance(usage, dict) or any(part.value.get("usage") for part in parts):
+        return []
+    return [Part({"object": "chat.completion.chunk", "choices": [], "usage": usage})]
 
 
 def _payload_of_text(text: str) -> tuple[list[Part], bool]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chatlogs.reading.envelopes import at, reachable
+from chatlogs.reading.hosted import OF_HELICONE
 
 Paths = tuple[str, ...]
 
@@ -94,37 +95,55 @@ _PARAMETERS = (
 _FLAT: Mapping[str, Paths] = {"messages": ("messages", "prompt"), **{name: (name,) for name in _PARAMETERS}}
 """What home-made logs write of a request beside the answer, without an object around."""
 
+
+def _noted(*names: str) -> Mapping[str, Paths]:
+    """What a tool notes of a call beside its metadata, as facts that go there."""
+    return {f"metadata.{name}": (name,) for name in names}
+
+
+_LITELLM: Mapping[str, Paths] = {
+    **_TIMES, **_CALL, "status_code": ("error_information.error_code", "metadata.error_information.error_code"),
+    "request_id": ("request_id", "id"), "stream": ("stream",),
+    **_noted("cache_hit", "response_cost", "spend", "end_user", "request_tags"),
+}  # fmt: skip
+_LITELLM_ERRORS = ("error_information", "metadata.error_information", "error_str")
+_PORTKEY: Mapping[str, Paths] = {
+    **_FACTS, "metadata_names": ("metadata.key",), "metadata_values": ("metadata.value",),
+    **_noted("cost", "cost_currency", "cache_status"),
+}  # fmt: skip
+
 WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper(
         "batch", ("custom_id", "response"), ("response.body", "response"), error=("error",),
         facts={**_CALL, "metadata": ()},
     ),
-    Wrapper(
-        "litellm", ("litellm_call_id", "response"), ("response",), error=("error_information", "error_str"),
-        facts={**_TIMES, **_CALL, "status_code": ("error_information.error_code",), "request_id": ("id",)},
-        merged_request={"": ("model_parameters",), "messages": ("messages",), "model": ("model",)},
-        flags=frozenset({"assembled_by_proxy"}),
+    *(
+        Wrapper(
+            "litellm", when, ("response",), request, _LITELLM_ERRORS, facts=_LITELLM,
+            merged_request={"": ("model_parameters",), "messages": ("messages",), "model": ("model",)},
+            flags=frozenset({"assembled_by_proxy"}), texts=("metadata",),
+        )
+        for when, request in (
+            (("response", "proxy_server_request"), ("proxy_server_request",)),
+            (("litellm_call_id", "response"), ()),
+            (("call_type", "response", "startTime"), ()),
+        )
     ),
     Wrapper(
-        "litellm", ("call_type", "response", "startTime"), ("response",),
-        error=("error_information", "error_str"),
-        facts={**_TIMES, **_CALL, "status_code": ("error_information.error_code",), "request_id": ("id",)},
-        merged_request={"": ("model_parameters",), "messages": ("messages",), "model": ("model",)},
-        flags=frozenset({"assembled_by_proxy"}),
-    ),
-    Wrapper(
-        "litellm", ("response", "proxy_server_request"), ("response",), ("proxy_server_request",), facts=_FACTS,
-        merged_request={"messages": ("messages",)}, flags=frozenset({"assembled_by_proxy"}),
-    ),
-    Wrapper(
-        "helicone", ("request_body", "response_body"), ("response_body",), ("request_body",),
-        facts={**_FACTS, "first_chunk_ms": ("time_to_first_token",)},
+        "helicone", ("request_body", "response_body"), ("response_body",), ("request_body",), whole=True,
+        facts={**_FACTS, "first_chunk_ms": ("time_to_first_token",),
+               "duration_ms": (*_TIMES["duration_ms"], "metadata.latencyMs"),
+               "metadata": ("properties", "request_properties", "metadata"), **_noted(*OF_HELICONE)},
     ),
     Wrapper(
         "helicone", ("providerRequest", "providerResponse"), ("providerResponse.json", "providerResponse.body"),
-        ("providerRequest.json",),
+        ("providerRequest.json",), whole=True,
         facts={"started_at": ("timing.startTime",), "ended_at": ("timing.endTime",),
                "status_code": ("providerResponse.status",)},
+    ),
+    Wrapper(
+        "weave", ("op_name", "inputs.messages", "output"), ("output",), ("inputs",), error=("exception",),
+        facts={**_TIMES, "metadata": ("attributes",), "request_id": ("id",)},
     ),
     Wrapper("openpipe", ("input", "output"), ("output",), ("input",), error=("errorMessage",),
             facts={**_FACTS, "metadata": ("tags", "metadata")}),
@@ -132,7 +151,11 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "har", ("request", "response.content"), ("response.content.text",), ("request.postData.text",),
         facts={"started_at": ("startedDateTime",), "duration_ms": ("time",), "status_code": ("response.status",)},
     ),
-    Wrapper("portkey", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_FACTS),
+    *(
+        Wrapper("portkey", ("request.body", "response.body", told), ("response.body",), ("request.body",),
+                facts={**_PORTKEY, "duration_ms": ("response_time", *_TIMES["duration_ms"])})
+        for told in ("ai_org", "ai_model", "is_success", "cache_status", "total_units", "metadata.key")
+    ),
     *(
         Wrapper(
             "vcr", ("request", body),
@@ -142,6 +165,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         )
         for body in ("response.body", "response.parsed_body")
     ),
+    Wrapper("portkey", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_PORTKEY),
     Wrapper(
         "exchange", ("request",),
         ("response", "sse", "response_text", "response_body", "response_json", "completion", "chunks", "stream",
