@@ -8,7 +8,7 @@ import pytest
 
 from chatlogs.normalizing.records.requests import messages_of, metadata_of, status_of, time_of
 from chatlogs.reading import langchain
-from chatlogs.reading.containers import unwrap
+from chatlogs.reading.containers import unbase64, unwrap
 from chatlogs.reading.kept import tokens
 
 PROMPT, COMPLETION, TOTAL = "prompt_tokens", "completion_tokens", "total_tokens"
@@ -138,3 +138,9 @@ def test_what_http_says_in_words() -> None:
     assert [status_of(value) for value in ("200 OK", "429", "20 OK", "okay x", 200.0)] == [200, 429, None, None, 200]
     assert time_of("Tue, 01 Nov 2022 04:58:44 GMT") == 1_667_278_724_000_000
     assert (time_of("yesterday GMT"), time_of("Tue, 99 Nov 2022 04:58:44 GMT")) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["Too many requests", "H4sI AAAA", "\n", "", "SGk"])
+def test_what_is_no_base64_gives_no_answer(text: str) -> None:
+    assert not (unbase64(text) or "").startswith("{")
+    assert unbase64("SG\nk=\n") == "Hi"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from chatlogs.reading import shapes, sse
-from chatlogs.reading.decoding import Decoded, decode_text
+from chatlogs.reading.decoding import SIZE_LIMIT, Decoded, decode_text
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
@@ -23,6 +24,7 @@ from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMEN
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
 _SECRET = ("headers", "cookies")
 _ONLY_LOOKING = ("GET", "HEAD", "OPTIONS")
+_BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
 
 
@@ -321,6 +323,8 @@ def _object(value: object) -> dict[str, Any] | None:
     """A request body: an object, its JSON text, or one of these under `body`."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
+    if isinstance(value, str) and value.lstrip()[:1] != "{":
+        value = unbase64(value)
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         decoded = decode_text(value)
         value = decoded.value if isinstance(decoded, Decoded) else None
@@ -329,14 +333,17 @@ def _object(value: object) -> dict[str, Any] | None:
     for name in ("body", "json", "parsed_body", "postData", "text", "string"):
         if "messages" not in value and (inner := _object(value.get(name))) is not None:
             return inner
-    return value
+    return None if value.keys() <= _BODY_HOLDER else value
 
 
 def unbase64(value: object) -> str | None:
-    """The text that base64 holds; None when it holds none."""
+    """The text that base64 holds, over one line or many, as it is or as gzip; None when it holds none."""
     if not isinstance(value, str) or value[:1] in ("", "{", "[", "<", " "):
         return None
     try:
-        return base64.b64decode(value, validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
+        data = base64.b64decode("".join(value.split()), validate=True)
+        if data.startswith(b"\x1f\x8b"):
+            data = zlib.decompressobj(wbits=31).decompress(data, SIZE_LIMIT)
+    except (binascii.Error, ValueError, zlib.error):
         return None
+    return data.decode("utf-8", "replace")

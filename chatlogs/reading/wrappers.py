@@ -80,7 +80,7 @@ _CALL: Mapping[str, Paths] = {
     ),
     "request_id": (
         "response.request_id", "request_id", "requestId", "headers.x-request-id", "response.headers.x-request-id",
-        "x_request_id",
+        "response.headers.X-Request-Id", "response.headers.X-Request-ID", "x_request_id",
     ),
     "custom_id": ("custom_id",),
     "provider": ("provider", "custom_llm_provider", "ai_org"),
@@ -160,7 +160,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         Wrapper(
             "vcr", ("request", body),
             ("response.parsed_body", "response.body.string", "response.body.base64_string"),
-            ("request.parsed_body", "request.body.string", "request.body"),
+            ("request.parsed_body", "request.body.string", "request.body.base64_string", "request.body"),
             facts={**_FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
         )
         for body in ("response.body", "response.parsed_body")
