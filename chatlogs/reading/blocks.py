@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import re
 from collections.abc import Callable, Iterable
 
 from chatlogs.errors import SourceError
@@ -21,6 +22,8 @@ _MB = LONGEST_BYTES // 1_000_000
 _PIPE_BYTES = 1 << 20
 _NEARBY = 1 << 16  # bytes before the last line end, in which an event of an SSE body is looked for that ends
 _OF_EVENTS = (b"data:", b"event:", b"id:")
+_CONTINUING = (b" ", b"\t", b"}", b"]")
+_LINE_BEGIN = re.compile(rb"(?<=\n)[^\s}\]]")
 _BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
@@ -119,7 +122,16 @@ def _border(buffer: mmap.mmap, filled: int) -> int:
     end = buffer.rfind(b"\n", 0, filled) + 1
     last = buffer.rfind(b"\n", 0, max(0, end - 1)) + 1
     if not buffer[last : last + 8].startswith(_OF_EVENTS):
-        return end
+        return _before_laid_out(buffer, end, filled)
     near = memoryview(buffer)[:end][-_NEARBY:].tobytes()
     behind = max((near.rfind(blank) + len(blank) for blank in _BLANK_LINES if blank in near), default=len(near))
     return end - len(near) + behind
+
+
+def _before_laid_out(buffer: mmap.mmap, end: int, filled: int) -> int:
+    """The same border, or one nearby where it would part a text that is laid out, as what follows is indented."""
+    if end == filled or buffer[end : end + 1] not in _CONTINUING:
+        return end
+    near = memoryview(buffer)[:end][-_NEARBY:].tobytes()
+    begins = [found.start() for found in _LINE_BEGIN.finditer(near)]
+    return end - len(near) + begins[-1] if begins else end
