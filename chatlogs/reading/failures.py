@@ -60,7 +60,8 @@ def asks_for_chat(value: Mapping[str, Any], request: Mapping[str, Any] | None) -
         address = line[2] if line is not None else found if path != "request" else None
         if isinstance(address, str) and (place := _place(address)):
             method = line[1] if line is not None else first_of(value, _METHODS)
-            return "chat" in place and (method is None or str(method).upper() == "POST")
+            is_post = method is None or str(method).upper() == "POST"
+            return "chat" in place if is_post else "chat/completions" in place  # also of stored ones
     return False if request is not None and not _OF_OTHERS.isdisjoint(request) else None
 
 
