@@ -64,7 +64,7 @@ def tables() -> Iterator[str]:
     yield "`completion_key` joins the tables; `id` does not, as servers reuse ids:\n"
     yield f"```sql\n{CHOICES}\n```\n"
     yield "This is exact whenever no ingest is running. null means that the log does not say; it is never written as 0."
-    yield "Times are UTC. `json` is text that holds JSON. `chatlogs schema` prints what stands here.\n"
+    yield "Times are UTC. `json` is text that holds JSON. `chatlogs schema TABLE` prints its columns.\n"
     for table in TABLES.values():
         yield f"## {table.name}\n"
         yield f"{table.doc}\n"
@@ -101,7 +101,8 @@ def page(name: str) -> Iterator[str]:
     measures = COLUMNS if report is DIFF else report.measures
     if measures:
         yield "## Columns\n"
-        yield "The keys of `--by` come first, then:\n"
+        if any(param.name == "by" for param in command.params):
+            yield "The keys of `--by` come first, then:\n"
         yield "| column | unit | what it is |\n| --- | --- | --- |"
         yield from (f"| `{m.name}` | {m.unit} | {_escaped(m.doc)} |" for m in measures)
         yield ""

@@ -265,8 +265,8 @@ def test_debug_shows_the_traceback_and_changes_no_code(store: str) -> None:
 
 
 def test_a_reader_that_leaves_ends_us_quietly(store: str) -> None:
-    query = "select range from range(200000)"
-    script = f'"{sys.executable}" -m chatlogs sql "{query}" {store} --jsonl | head -1; exit $PIPESTATUS'
+    command = f'"{sys.executable}" -m chatlogs sql "select range from range(200000)" {store} --jsonl'
+    script = f"{command} | head -1; exit $PIPESTATUS"
     told = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert told.stdout == '{"range": 0}\n'
     assert (told.stderr, told.returncode) == ("", 141)

@@ -83,6 +83,20 @@ def test_what_cannot_be_asked_is_told_in_one_sentence(run: Run, store: str, word
     assert len(result.err.splitlines()) == 1
 
 
+def test_prices_that_fit_nothing_are_told(run: Run, store: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    entry = '[[price]]\nmodel = "{}"\nprompt = 1\ncompletion = 2\n'
+    path.write_text(entry.format("gpt-9*") + entry.format("gpt-4o*") + 'tier = "bacth"\n')
+    err = run("cost", store, "--prices", str(path)).err
+    assert "2 of 2 prices fit no response: gpt-9*, gpt-4o* (tier bacth; did you mean 'batch'?)" in err
+    assert "US dollars by genai-prices" in err
+    path.write_text(entry.format("gpt-9*") + entry.format("gpt-4o*"))
+    err = run("cost", store, "--prices", str(path)).err
+    assert "1 of 2 prices fit no response: gpt-9*\n" in err and f"US dollars by {path}, then genai" in err
+    path.write_text(entry.format("gpt-4o*").replace("model", "modle"))
+    assert "unknown 'modle'. Did you mean 'model'?" in run("cost", store, "--prices", str(path)).err
+
+
 @pytest.mark.parametrize("words", [["cost", "--prices"], ["reconcile", "--bill"]])
 def test_a_file_that_is_not_there_is_told_as_a_missing_log_is(run: Run, store: str, words: list[str]) -> None:
     result = run(words[0], store, words[1], "nowhere.toml")

@@ -19,6 +19,7 @@ from commands import Run
 import chatlogs
 from chatlogs import cli
 from chatlogs.asking import counting
+from chatlogs.asking.differences import MEASURES
 from chatlogs.asking.reports import REPORTS
 from chatlogs.errors import QueryError
 from chatlogs.telling import report
@@ -164,7 +165,7 @@ def test_the_examples_of_the_help_do_what_they_say(sample: str, tmp_path: Path, 
     """Asked of the sample logs: each runs, and names nothing that is not there."""
     (tmp_path / "store").symlink_to(sample)
     (tmp_path / "query.sql").write_text("select 1 as one")
-    (tmp_path / "teams.csv").write_text("model,team\no1,red\n")
+    (tmp_path / "t.csv").write_text("model,team\no1,red\n")
     (tmp_path / "contract.toml").write_text('[[price]]\nmodel = "gpt*"\nprompt = 1\ncompletion = 2\n')
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "chatlogs").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m chatlogs "$@"\n')
@@ -257,19 +258,41 @@ def test_the_schema_explains_reports(run: Run) -> None:
     assert all(name in run("schema", "reports").out for name in REPORTS)
     assert "longest_gap" in run("schema", "metrics").out
     assert "duplicates" in run("schema", "rules").out
+    assert "p_adjusted" in run("schema", "diff").out and "bill_usd" in run("schema", "reconcile").out
+    assert "first_seen" in run("schema", "summary").out
+    assert run("schema", "flags").out.split("\n")[0].split() == ["name", "doc"]
+    assert set(re.findall(r"^\w+", run("schema", "measures").out, re.MULTILINE)) == {"name", *MEASURES}
     assert "Did you mean 'backends'" in run("schema", "backend").err
 
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("chatlogs back", "backends"),
-        ("chatlogs usage x --by model,system_f", "model,system_fingerprint"),
-        ("chatlogs latency x --sort p9", "p90"),
-        ("chatlogs tools x --by na", "name"),
-        ("chatlogs schema met", "metrics"),
-        ("chatlogs usage x --form", "--format"),
-        ("chatlogs usage x --format j", "jsonl"),
+        ("chatlogs back", "plain,backends"),
+        ("chatlogs usage x --by model,system_f", "plain,model,system_fingerprint"),
+        ("chatlogs latency x --sort p9", "plain,p90"),
+        ("chatlogs tools x --by na", "plain,name"),
+        ("chatlogs schema met", "plain,metrics"),
+        ("chatlogs usage x --form", "plain,--format"),
+        ("chatlogs usage x --format j", "plain,jsonl"),
+        ("chatlogs diff x --fail-on status,ref", "plain,status,refusal"),
+        ("chatlogs usage x --container lit", "plain,litellm"),
+        ("chatlogs ingest x --content h", "plain,hash"),
+        *(
+            (f"chatlogs {words} log", "file,log")
+            for words in (
+                "usage",
+                "sql x",
+                "show x",
+                "verify",
+                "ingest",
+                "ingest x -o",
+                "usage x -o",
+                "cost x --prices",
+                "reconcile x --bill",
+                "sql -f",
+            )
+        ),
     ],
 )
 def test_the_shell_completes(typed: str, offered: str) -> None:
@@ -278,7 +301,7 @@ def test_the_shell_completes(typed: str, offered: str) -> None:
         "_CHATLOGS_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)
     }  # fmt: skip
     told = subprocess.run([sys.executable, "-m", "chatlogs"], env=environment, capture_output=True, text=True)
-    assert f"plain,{offered}" in told.stdout.splitlines(), told
+    assert offered in told.stdout.splitlines(), told
 
 
 @pytest.mark.parametrize("more", [{}, {"NO_COLOR": "1", "COLUMNS": "20"}])

@@ -55,6 +55,11 @@ def test_tables_hold_the_rows(logs: Logs) -> None:
     assert logs.choices.filter(pl.col("finish_reason") == "length").collect()["content"].to_list() == ["two"]
 
 
+def test_a_filter_there_is_not_is_named(logs: Logs) -> None:
+    with pytest.raises(TypeError, match=r"no filter 'modl'\. Did you mean 'model'"):
+        logs.usage(modl="x")  # type: ignore[call-arg]
+
+
 def test_unknown_tables_are_told(logs: Logs) -> None:
     with pytest.raises(QueryError, match="unknown table 'usage'"):
         logs.table("usage")
@@ -186,18 +191,17 @@ class TestSql:
         assert time.monotonic() - started < 5
         assert logs.sql("select 1 as x", timeout=5).item() == 1
 
-    def test_errors_are_one_sentence_and_exit_with_1(self, logs: Logs) -> None:
-        for query in (
-            "selec 1",
-            "select wek from completions",
-            "select 1 + 'a'::int",
-            "select $x",
-            "select interval '1d'",
+    def test_errors_are_one_sentence_and_tell_what_is_written_wrongly_from_what_fails(self, logs: Logs) -> None:
+        for query, code in (
+            ("selec 1", 2),
+            ("select wek from completions", 2),
+            ("select * from nowhere", 2),
+            ("select model::int from completions", 1),
         ):
             with pytest.raises(QueryError) as caught:
                 logs.sql(query)
             assert "\n" not in str(caught.value)
-            assert caught.value.exit_code == 1
+            assert caught.value.exit_code == code
 
 
 class TestShow:

@@ -5,6 +5,7 @@ The rule: what a method counts is told by its report's declaration; here stand o
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -48,59 +49,59 @@ class Answers:
 
     def usage(self, by: Keys = "model", **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Tokens used, cached and reasoning shares; a sum nobody reported is null."""
-        return self.ask("usage", Filters(by, **filters))
+        return self.ask("usage", _filters(by, filters))
 
     def finish_reasons(self, by: Keys = "model", **filters: Unpack[Filtered]) -> pl.DataFrame:
         """How often choices stop for which reason, with each reason's share of its group.
 
         Keys may be columns of choices too. A null reason: the stream was cut off.
         """
-        return self.ask("finish", Filters(by, **filters))
+        return self.ask("finish", _filters(by, filters))
 
     def limits(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Choices that stopped for length, against the max_tokens they were asked for with."""
-        return self.ask("limits", Filters(by, **filters))
+        return self.ask("limits", _filters(by, filters))
 
     def backends(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Which backends answered, when, and how they took turns; by=['day', 'model'] for shares of days."""
-        return self.ask("backends", Filters(by, **filters))
+        return self.ask("backends", _filters(by, filters))
 
     def repeats(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """How often equal requests with a seed got equal answers, within a backend and across."""
-        return self.ask("repeats", Filters(by, **filters))
+        return self.ask("repeats", _filters(by, filters))
 
     def latency(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Times by the logger's clock and the server's: percentiles of each metric."""
-        return self.ask("latency", Filters(by, **filters))
+        return self.ask("latency", _filters(by, filters))
 
     def errors(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Errors by HTTP status, type and code, with their share of all responses."""
-        return self.ask("errors", Filters(by, **filters))
+        return self.ask("errors", _filters(by, filters))
 
     def tools(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Calls of each tool, with the share of valid arguments and of parallel calls."""
-        return self.ask("tools", Filters(by, **filters))
+        return self.ask("tools", _filters(by, filters))
 
     def confidence(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """Mean log probabilities and perplexity, where they were logged."""
-        return self.ask("logprobs", Filters(by, **filters))
+        return self.ask("logprobs", _filters(by, filters))
 
     def cache(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """How much of the prompts came from the cache, and how that is spread."""
-        return self.ask("cache", Filters(by, **filters))
+        return self.ask("cache", _filters(by, filters))
 
     def audit(self, by: Keys = None, *, count_tokens: bool = False, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """The numbers' own lint: each rule with what it found.
 
         `count_tokens` counts the answers without usage by a tokenizer, offline (pip install 'chatlogs[tokens]').
         """
-        asked = Filters(by, **filters)
+        asked = _filters(by, filters)
         audit = self.ask("audit", asked)
         return self.with_counts(audit, asked) if count_tokens else audit
 
     def flags(self, by: Keys = None, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """How many responses carry which flag."""
-        return self.ask("flags", Filters(by, **filters))
+        return self.ask("flags", _filters(by, filters))
 
     def cost(
         self,
@@ -114,13 +115,13 @@ class Answers:
 
         `prices` is a file of one's own rates. With `what_if`, what the same tokens cost with that model.
         """
-        return self.ask("what_if" if what_if else "cost", Filters(by, **filters, prices=prices, what_if=what_if))
+        return self.ask("what_if" if what_if else "cost", _filters(by, filters, prices=prices, what_if=what_if))
 
     def reconcile(
         self, bill: str, by: Keys = ("day", "model"), *, prices: str | None = None, **filters: Unpack[Filtered]
     ) -> pl.DataFrame:
         """The logs beside a provider's exported bill or usage (JSON or CSV), by day and model."""
-        return self.ask("reconcile", Filters(by, **filters, prices=prices, bill=bill))
+        return self.ask("reconcile", _filters(by, filters, prices=prices, bill=bill))
 
     def diff(
         self,
@@ -140,9 +141,20 @@ class Answers:
         """
         from chatlogs.asking import comparing
 
-        asked = Filters(by, **filters, prices=prices, before=before, after=after)
+        asked = _filters(by, filters, prices=prices, before=before, after=after)
         return comparing.compare(self.ask, asked, alpha=alpha)
 
     def summary(self, **filters: Unpack[Filtered]) -> pl.DataFrame:
         """One row that says what is here."""
-        return self.ask("summary", Filters(**filters))
+        return self.ask("summary", _filters(None, filters))
+
+
+def _filters(by: Keys, given: Filtered, **more: str | None) -> Filters:
+    """All that is asked in one value; TypeError names a filter there is not."""
+    for name in given:
+        if name not in Filtered.__annotations__:
+            known = ", ".join(Filtered.__annotations__)
+            near = difflib.get_close_matches(name, Filtered.__annotations__, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise TypeError(f"there is no filter '{name}'.{hint} Known: {known}.")
+    return Filters(by, **given, **more)  # type: ignore[arg-type]

@@ -128,7 +128,7 @@ def sentence(row: Comparison, p: float | None) -> str:
 
 
 def told(value: float | None, measure: str, sign: str = "") -> str | None:
-    """A share, or a size of this measure, as people read it; `sign` "+" for differences: of shares, in points."""
+    """A share, or a size of this measure, as people read it; `sign` "+" for differences, of shares in points."""
     if value is None:
         return None
     if measure in SHARES:

@@ -29,9 +29,9 @@ COST = Report(
     help="""
     \b
       chatlogs cost store --by day,model --since 7d
-      chatlogs cost store --by price_status,model            which prices are missing, and why
-      chatlogs cost store --prices contract.toml             your own rates
-      chatlogs cost store --what-if gpt-4.1-mini             the same tokens, another model
+      chatlogs cost store --by price_status,model   which prices are missing
+      chatlogs cost store --prices contract.toml    your own rates
+      chatlogs cost store --what-if gpt-4.1-mini    the same tokens, another model
 
     Rates come from genai-prices, offline, by the day, tier and length of prompt of each response. What has no
     price is counted and named, never 0. A price file holds [[price]] tables, the last that fits wins: model (may be

@@ -39,6 +39,6 @@ RULES: Mapping[str, str] = {
     "truncated_stream": "A stream ended before each choice had a finish_reason.",
     "no_finish_reason": "A stored completion has a choice without finish_reason.",
     "missing_usage": "No usage was logged; its tokens are in no sum, only in the estimates here.",
-    "no_time": "It has neither created nor a time by the logger: no day has it, and --since and --until leave it out.",
+    "no_time": "The response has no time, by server or logger: it is in no day and outside of --since and --until.",
 }
 """What `chatlogs audit` checks."""

@@ -7,6 +7,7 @@ mistake in the file is told by its place in it; nothing there is skipped.
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import fnmatch
 import json
 import tomllib
@@ -19,6 +20,7 @@ from typing import Any
 from chatlogs.asking.tariffs import RATES, STANDARD_TIERS, Asked, Quote, Step
 from chatlogs.errors import FileError, QueryError
 
+_TIERS = ("standard", "batch", "flex", "priority", "scale")  # Well-known ones; providers have more.
 _OTHER_KEYS = ("model", "provider", "tier", "since", "prompt_over")
 
 
@@ -32,6 +34,12 @@ class Entry:
     since: dt.date | None
     over: int
     rates: Mapping[str, Decimal]
+
+    def __str__(self) -> str:
+        near = difflib.get_close_matches(self.tier or "", _TIERS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near and self.tier not in _TIERS else ""
+        special = [f"provider {self.provider}"] * bool(self.provider) + [f"tier {self.tier}{hint}"] * bool(self.tier)
+        return f"{self.model} ({', '.join(special)})" if special else self.model
 
     def fits(self, asked: Asked) -> bool:
         """Whether this is a price of that, on some day."""
@@ -116,11 +124,15 @@ def _kind(entry: Entry) -> tuple[Any, ...]:
 
 
 def _entry(item: Any, place: str) -> Entry:
-    if not isinstance(item, Mapping) or not isinstance(item.get("model"), str):
+    if not isinstance(item, Mapping):
         raise QueryError(f"{place}: it names no model.")
     unknown = sorted(item.keys() - {*RATES, *_OTHER_KEYS})
     if unknown:
-        raise QueryError(f"{place}: unknown '{unknown[0]}'. Known: {', '.join((*_OTHER_KEYS, *RATES))}.")
+        near = difflib.get_close_matches(unknown[0], (*_OTHER_KEYS, *RATES), n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise QueryError(f"{place}: unknown '{unknown[0]}'.{hint} Known: {', '.join((*_OTHER_KEYS, *RATES))}.")
+    if not isinstance(item.get("model"), str):
+        raise QueryError(f"{place}: it names no model.")
     rates = {name: _rate(item[name], f"{place}, {name}") for name in RATES if name in item}
     if not rates.keys() & {"prompt", "completion", "request"}:
         raise QueryError(f"{place}: it has no rates; give prompt and completion, in US dollars for a million tokens.")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from chatlogs.asking.costs import COST, RECONCILE, WHAT_IF
 from chatlogs.asking.differences import DIFF
 from chatlogs.asking.measures import COUNT, REAL, SHARE, TOKENS, Measure, Report
+from chatlogs.asking.overview import SUMMARY
 from chatlogs.schema import INT, REJECTS, TEXT, TIME
 
 USAGE = Report(
@@ -87,8 +88,6 @@ REJECTED = Report(
     tuple(Measure(c.name, c.type, c.doc) for c in REJECTS.columns if c.name != "byte_offset"),
     sort=("source:asc", "line_number:asc"),
 )
-
-SUMMARY = Report("summary", "What is in these logs, on one screen.", ("completions",), (), twin="summary()")
 
 LIMITS = Report(
     "limits",

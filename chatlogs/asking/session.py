@@ -35,7 +35,7 @@ _DAMAGE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.Serializatio
 
 
 class SqlError(QueryError):
-    """DuckDB refused or failed a query; the message is DuckDB's. Only what cannot be asked is a wrong use."""
+    """DuckDB refused or failed a query; the message is DuckDB's. What fails as it runs exits with 1."""
 
     def __init__(self, message: str, cause: BaseException | None = None) -> None:
         super().__init__(message)

@@ -14,14 +14,32 @@ import click
 
 from chatlogs.cli.formats import FORMATS
 from chatlogs.cli.inputs import is_store, opened
-from chatlogs.cli.options import Command, Option, Output, common_options, output_options, paths_argument, setting, tell
-from chatlogs.errors import FileError
+from chatlogs.cli.options import (
+    Command,
+    Option,
+    Output,
+    common_options,
+    container_option,
+    output_options,
+    paths_argument,
+    setting,
+    tell,
+)
+from chatlogs.errors import FileError, QueryError
 
 
 @click.command(cls=Command, name="sql", epilog="Python: chatlogs.open(STORE).sql('select …', name=value)")
-@click.argument("words", metavar="QUERY PATH...", nargs=-1, required=True)
+@click.argument("words", metavar="QUERY PATH...", nargs=-1, required=True, type=click.Path())
+@container_option
 @click.option(
-    "-f", "-F", "--file", "file", cls=Option, metavar="FILE", help="Read the query from a file; then give PATHs only."
+    "-f",
+    "-F",
+    "--file",
+    "file",
+    cls=Option,
+    metavar="FILE",
+    type=click.Path(),
+    help="Read the query from a file; then give PATHs only.",
 )
 @click.option("-p", "--param", "params", cls=Option, multiple=True, metavar="NAME=VALUE", help="A value for $NAME.")
 @click.option(
@@ -32,6 +50,7 @@ from chatlogs.errors import FileError
     cls=Option,
     multiple=True,
     metavar="PATH",
+    type=click.Path(),
     help="A file or folder the query may read too; may be repeated.",
 )
 @functools.partial(output_options, short=False)
@@ -48,10 +67,10 @@ def sql(
 
     \b
       chatlogs sql "select model, count(*) n from completions group by all" store
-      chatlogs sql "from choices where finish_reason = \\$r limit 5" store -p r=length
+      chatlogs sql "from choices where finish_reason = \\$r" store -p r=length
       chatlogs sql -f query.sql logs/*.jsonl --json
       chatlogs sql - store < query.sql
-      chatlogs sql "from usage join 'teams.csv' using (model)" store --allow teams.csv
+      chatlogs sql "from usage join 't.csv' using (model)" store --allow t.csv
 
     Reports stand there by their names too, as they answer without filters: usage, finish, backends and so on.
     It is DuckDB's SQL and can only read, and no other files but those allowed. A VALUE that is a JSON number, true,
@@ -109,7 +128,7 @@ def _query_text(query: str | None, file: str | None) -> str:
     except (OSError, UnicodeDecodeError) as error:
         hint = f" For a format: --format {file}." if file in FORMATS else ""
         why = getattr(error, "strerror", None) or error
-        raise FileError(f"cannot read {file or 'stdin'}: {why}.{hint}") from error
+        raise (QueryError if hint else FileError)(f"cannot read {file or 'stdin'}: {why}.{hint}") from error
 
 
 def _check(query: str) -> None:

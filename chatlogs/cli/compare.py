@@ -17,6 +17,7 @@ from chatlogs.cli.options import (
     Output,
     common_options,
     filter_options,
+    last_of,
     output_options,
     paths_argument,
     setting,
@@ -43,6 +44,7 @@ _ANY = "any"
     "--fail-on",
     cls=Option,
     metavar="MEASURE,...",
+    shell_complete=lambda _ctx, _param, typed: last_of(typed, [_ANY, *MEASURES]),
     help="Exit with 4 when one of these changed, with 1 when it cannot be told; 'any' is all.",
 )
 @click.option(
@@ -55,7 +57,7 @@ _ANY = "any"
     help="How often, at most, two equal sides may seem to differ.",
 )
 @click.option("--all", "everything", cls=Option, is_flag=True, help="Show what did not change as well.")
-@click.option("--prices", cls=Option, metavar="FILE", help="Prices of your own, as for cost.")
+@click.option("--prices", cls=Option, metavar="FILE", type=click.Path(), help="Prices of your own, as for cost.")
 @filter_options(keys=True)
 @output_options
 @common_options
@@ -73,7 +75,7 @@ def diff(
     \b
       chatlogs diff store --before 2026-10-01..2026-10-17 --after 2026-10-18..
       chatlogs diff store --before fp_560af6e559 --after fp_7fcd609668
-      chatlogs diff store --before 'gpt-4o-2*' --after 'gpt-4.1*' --fail-on refusal,finish_reason
+      chatlogs diff store --before 'gpt-4o-2*' --after 'gpt-4.1*' --fail-on refusal
       chatlogs diff store --before "temperature = 0" --after "temperature > 0"
 
     A SIDE is a period (A..B, A.., ..B, a day or a month), a model (may be a glob), a system_fingerprint, or a

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from chatlogs.asking.queries import Filters
 
 prices_option = click.option(
-    "--prices", cls=Option, metavar="FILE", help="Prices of your own, TOML or JSON; they win over the list."
+    "--prices",
+    cls=Option,
+    metavar="FILE",
+    type=click.Path(),
+    help="Prices of your own, TOML or JSON; they win over the list.",
 )
 
 
@@ -50,7 +54,9 @@ def cost(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Outpu
 
 @click.command(cls=Command, name="reconcile", epilog=f"Python: chatlogs.open(STORE).{RECONCILE.twin}")
 @paths_argument()
-@click.option("--bill", cls=Option, required=True, metavar="FILE", help="The exported bill: JSON or CSV.")
+@click.option(
+    "--bill", cls=Option, required=True, metavar="FILE", type=click.Path(), help="The exported bill: JSON or CSV."
+)
 @prices_option
 @filter_options(keys=True)
 @output_options

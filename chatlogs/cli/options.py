@@ -112,16 +112,27 @@ RAW = "Raw logs: files, globs, folders, - for stdin."
 
 def paths_argument(help: str = f"A store, or {RAW[0].lower()}{RAW[1:]}") -> Callable[[Function], Function]:
     """PATH...: a store or raw logs, and --container for the latter (see `setting`)."""
-    argument = click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=help)
-    container = click.option(
+    argument = click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=help, type=click.Path())
+    return lambda function: argument(container_option(function))
+
+
+def container_option(function: Function) -> Function:
+    """--container; see `setting`."""
+    return click.option(
         "--container",
         cls=Option,
         metavar="NAME",
         expose_value=False,
         callback=_container,
+        shell_complete=_complete_containers,
         help="How raw logs are framed, when their shape does not tell: jsonl, har, litellm ...",
-    )
-    return lambda function: argument(container(function))
+    )(function)
+
+
+def _complete_containers(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    from chatlogs.reading.asked import CONTAINERS
+
+    return [name for name in CONTAINERS if name.startswith(typed)]
 
 
 def _container(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -142,9 +153,8 @@ def output_options(function: Function, *, short: bool = True) -> Function:
 
     option = functools.partial(click.option, cls=Option, section="Output")
     wrapped: Function = wrapper
-    wrapped = option("-o", "--output", "path", metavar="FILE", help="Write to a file; its suffix names the format.")(
-        wrapped
-    )
+    help = "Write to a file; its suffix names the format."
+    wrapped = option("-o", "--output", "path", metavar="FILE", type=click.Path(), help=help)(wrapped)
     for flag, format in reversed(SHORT.items()):
         wrapped = option(f"--{flag}", "format", flag_value=format, help=f"The same as --format {format}.")(wrapped)
     names = ("-f", "--format") if short else ("--format",)
@@ -223,16 +233,17 @@ def _complete_keys(ctx: click.Context, _: click.Parameter, typed: str) -> list[s
     from chatlogs.asking.queries import known_keys
     from chatlogs.asking.reports import ALL
 
-    return _last_of(typed, known_keys(ALL[str(ctx.info_name)]))
+    return last_of(typed, known_keys(ALL[str(ctx.info_name)]))
 
 
 def _complete_measures(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
     from chatlogs.asking.reports import ALL
 
-    return _last_of(typed, [measure.name for measure in ALL[str(ctx.info_name)].measures])
+    return last_of(typed, [measure.name for measure in ALL[str(ctx.info_name)].measures])
 
 
-def _last_of(typed: str, names: Sequence[str]) -> list[str]:
+def last_of(typed: str, names: Sequence[str]) -> list[str]:
+    """What a list with commas may go on with."""
     before, comma, last = typed.rpartition(",")
     return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
 

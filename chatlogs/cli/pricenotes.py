@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chatlogs import sql
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -54,12 +56,13 @@ def _cost(asked: Asked) -> list[str]:
     from chatlogs.telling.tables import counted
 
     frame, filters = asked.frame, asked.filters
-    source = f"{filters.prices}, then " if filters.prices else ""
+    idle, used = _own(asked)
+    source = f"{filters.prices}, then " if used else ""
     sources = f"US dollars by {source}{pricelist.source()}; a provider's bill may differ"
     if "approximate" in frame.columns and not filters.limit:
         gaps = frame.filter((frame["unpriced"] > 0) | (frame["approximate"] > 0))
         if gaps.is_empty():
-            return [sources]
+            return [*idle, sources]
     by_status = asked.beside if asked.beside is not None else asked.again("cost", by=["price_status", "model"])
     by_status = by_status.sort("responses", "model", descending=[True, False], nulls_last=True)
     notes = []
@@ -71,7 +74,23 @@ def _cost(asked: Asked) -> list[str]:
         more = f" and {rows.height - _NAMED} more" if rows.height > _NAMED else ""
         models = f" ({', '.join(named)}{more})" if named else ""
         notes.append(f"{counted(int(rows['responses'].sum()), 'responses')}{models}: {meaning[0].lower()}{meaning[1:]}")
-    return [*notes, sources]
+    return [*notes, *idle, sources]
+
+
+def _own(asked: Asked) -> tuple[list[str], bool]:
+    """Which of one's own prices fit nothing in these logs, and whether any fits."""
+    from chatlogs.asking import pricefile, tariffs
+
+    if not asked.filters.prices:
+        return [], False
+    entries = pricefile.read(asked.filters.prices).entries
+    priced = [tariffs.Asked(*row[:4]) for row in asked.logs.sql(sql.text("spans")).rows()]
+    if asked.filters.what_if:
+        priced += [dataclasses.replace(one, model=asked.filters.what_if, provider=None) for one in priced]
+    idle = [str(entry) for entry in entries if not any(entry.fits(one) for one in priced)]
+    named = ", ".join(idle[:_NAMED]) + (f" and {len(idle) - _NAMED} more" if len(idle) > _NAMED else "")
+    told = [f"{len(idle)} of {len(entries)} prices fit no response: {named}"] if idle else []
+    return told, len(idle) < len(entries)
 
 
 def _reconcile(asked: Asked) -> list[str]:

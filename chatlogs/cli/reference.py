@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from chatlogs.asking.differences import MEASURES
+from chatlogs.asking.differences import COLUMNS, DIFF, MEASURES
 from chatlogs.asking.glossary import METRICS, RULES
-from chatlogs.asking.reports import REPORTS
+from chatlogs.asking.reports import ALL, REPORTS
 from chatlogs.asking.tariffs import PRICE_STATUS
 from chatlogs.cli.options import Command, Output, common_options, output_options, setting
 from chatlogs.errors import REJECT_REASONS, QueryError
@@ -21,9 +21,11 @@ KINDS: Mapping[str, str] = {
     "reasons": "reject_reason",
     "rules": "rule",
     "metrics": "metric",
-    "measures": "measure",
+    "measures": "diff_measure",
     "prices": "price_status",
 }
+_REPORTS = {**REPORTS, **{name: ALL[name] for name in ("what_if", "reconcile", "diff")}}
+_LISTED = [*TABLES, *_REPORTS]
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
@@ -44,8 +46,9 @@ def schema(name: str | None, output: Output) -> None:
       chatlogs schema completions     its columns
       chatlogs schema reports         the reports, and the question each answers
       chatlogs schema backends        its columns
-      chatlogs schema flags           what flags mean; also reasons, rules (of audit), metrics (of latency),
-                                      measures (of diff), prices (of cost)
+      chatlogs schema flags           what flags mean; also reasons, rules (of audit),
+                                      metrics (of latency), measures (of diff),
+                                      prices (of cost)
       chatlogs schema --json          all of it
     """
     import polars as pl
@@ -61,7 +64,7 @@ def schema(name: str | None, output: Output) -> None:
         raise QueryError(f"no table '{name}'.{hint} Known: {', '.join(known)}.")
     rows = [row for row in declared() if _wanted(row, name, whole=not output.for_people)]
     columns = ["kind", "table", "name", "type", "doc"]
-    hidden = {"kind", "table"} | (set() if name in TABLES or name in REPORTS else {"type"})
+    hidden = {"kind", "table"} | (set() if name in _LISTED and name not in KINDS else {"type"})
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
     output.write(
         frame, Look(hidden=frozenset(hidden), folded=frozenset({"doc"}), color=str(setting("color") or "auto"))
@@ -100,19 +103,20 @@ def declared() -> Iterator[dict[str, str | None]]:
     for table in TABLES.values():
         yield row("table", table.name, table.name, None, table.doc)
         yield from (row("column", table.name, column.name, column.type, column.doc) for column in table.columns)
-    for report in REPORTS.values():
+    for report in _REPORTS.values():
         yield row("report", report.name, report.name, None, report.question)
-        yield from (row("measure", report.name, m.name, m.unit, m.doc) for m in report.measures)
+        measures = COLUMNS if report is DIFF else report.measures
+        yield from (row("measure", report.name, m.name, m.unit, m.doc) for m in measures)
     yield from (row("flag", "completions", name, None, doc) for name, doc in FLAGS.items())
     yield from (row("reject_reason", "rejects", name, None, doc) for name, doc in REJECT_REASONS.items())
     yield from (row("rule", "audit", name, None, doc) for name, doc in RULES.items())
     yield from (row("metric", "latency", name, None, doc) for name, doc in METRICS.items())
-    yield from (row("measure", "diff", name, None, doc) for name, doc in MEASURES.items())
+    yield from (row("diff_measure", "diff", name, None, doc) for name, doc in MEASURES.items())
     yield from (row("price_status", "cost", name, None, doc) for name, doc in PRICE_STATUS.items())
 
 
 def _names() -> list[str]:
-    return list(dict.fromkeys([*KINDS, *TABLES, *REPORTS]))
+    return list(dict.fromkeys([*KINDS, *_LISTED]))
 
 
 def _wanted(row: Mapping[str, str | None], name: str | None, *, whole: bool) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from chatlogs.asking.measures import HOUR, Report
-from chatlogs.asking.reports import ALL, AUDIT, REPORTS, SUMMARY
+from chatlogs.asking.overview import SUMMARY
+from chatlogs.asking.reports import ALL, AUDIT, REPORTS
 from chatlogs.cli import notes
 from chatlogs.cli.inputs import opened
 from chatlogs.cli.options import (

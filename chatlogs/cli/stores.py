@@ -24,7 +24,14 @@ _SPEED_TOLD_FROM = 50  # MB; with less, the seconds are those of making tables, 
 @click.command(cls=Command, name="ingest", epilog="Python: chatlogs.ingest(paths, STORE)")
 @paths_argument(RAW)
 @click.option(
-    "-o", "--output", "store", cls=Option, required=True, metavar="STORE", help="The store's folder; made if new."
+    "-o",
+    "--output",
+    "store",
+    cls=Option,
+    required=True,
+    metavar="STORE",
+    type=click.Path(),
+    help="The store's folder; made if new.",
 )
 @click.option("--strict", cls=Option, is_flag=True, help="Exit with 3 when a line was rejected; the store is written.")
 @click.option(
@@ -33,6 +40,7 @@ _SPEED_TOLD_FROM = 50  # MB; with less, the seconds are those of making tables, 
     default="keep",
     show_default=True,
     metavar="keep|hash|none",
+    shell_complete=lambda _ctx, _param, typed: [name for name in ("keep", "hash", "none") if name.startswith(typed)],
     help="Keep texts, their hashes, or neither; counts, lengths and verdicts stay.",
 )
 @click.option("--chunks", cls=Option, is_flag=True, help="Keep a row for every chunk; reads chunk logs more slowly.")
@@ -66,7 +74,7 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
 
 
 @click.command(cls=Command, name="verify")
-@click.argument("store", metavar="STORE")
+@click.argument("store", metavar="STORE", type=click.Path())
 @common_options
 def verify(store: str) -> int:
     """Check a store: every file, every count, every key. Exit with 1 when anything is wrong."""
@@ -82,7 +90,7 @@ def verify(store: str) -> int:
 
 
 @click.command(cls=Command, name="compact")
-@click.argument("store", metavar="STORE")
+@click.argument("store", metavar="STORE", type=click.Path())
 @common_options
 def compact(store: str) -> None:
     """Fold a store's many small files into few sorted ones; its tables stay the same."""
