@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from typing import TypeVar
 
 import duckdb
 
+from chatlogs import engine
 from chatlogs.errors import EXIT_FAILED, EXIT_USAGE, QueryError
 from chatlogs.keeping.deltas import SCHEMA_FILE
 
@@ -47,7 +47,7 @@ def connect(files: Files, *, timeout: float | None = None, allow: Sequence[str] 
 
     A query that runs longer than `timeout` seconds is stopped. `allow` names files and folders it may read besides.
     """
-    connection = duckdb.connect()
+    connection = engine.connect()
     try:
         for table in files:
             with suppress(duckdb.Error):  # A damaged table: the others can be asked all the same. See `damaged`.
@@ -59,9 +59,6 @@ def connect(files: Files, *, timeout: float | None = None, allow: Sequence[str] 
         folders = sorted(names | {glob.escape(name) for name in names})
         connection.execute(f"set allowed_paths = {_texts([path for path in wanted if not os.path.isdir(path)])}")
         connection.execute(f"set allowed_directories = {_texts(folders)}")
-        connection.execute(
-            f"set temp_directory = {_text(os.path.join(tempfile.gettempdir(), f'chatlogs-{os.getpid()}'))}"
-        )
         connection.execute("set global TimeZone = 'UTC'")
         if timeout:
             connection.execute(f"set global max_execution_time = {max(1, round(timeout * 1000))}")

@@ -133,11 +133,10 @@ def _query_text(query: str | None, file: str | None) -> str:
 
 def _check(query: str) -> None:
     """Say of a query that cannot be run at all so before hours of reading."""
-    import duckdb
-
+    from chatlogs import engine
     from chatlogs.asking import session
 
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         session.check_reading(connection, query)
 
 

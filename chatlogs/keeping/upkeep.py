@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import glob
-import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chatlogs import engine
 from chatlogs.errors import StoreError
 from chatlogs.keeping import parquet
 from chatlogs.keeping.staging import StagedFile, Staging, reason
@@ -147,9 +147,7 @@ def _without(path: str, table: str, keys: pa.Array, column: str, staging: Stagin
 
 def _sorted(table: str, paths: Sequence[str], spill: str) -> Iterator[pa.RecordBatch]:
     """The rows of many files in the table's order; DuckDB sorts what does not fit in memory on disk."""
-    import duckdb
-
-    with duckdb.connect(config={"temp_directory": os.path.join(spill, "spill")}) as connection:
+    with engine.connect(spill) as connection:
         connection.execute("set TimeZone = 'UTC'")
         rows = connection.read_parquet([glob.escape(path) for path in paths], union_by_name=True)
         yield from rows.order(", ".join(parquet.ORDER[table])).to_arrow_reader(_BATCH_ROWS)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from chatlogs import engine
 from chatlogs.errors import StoreError
 from chatlogs.keeping import recovery
 from chatlogs.schema import TABLES
@@ -79,7 +80,7 @@ def _of_file(table: str, path: str, rows: int, size: int) -> Iterator[str]:
 def _of_rows(snapshot: Snapshot) -> Iterator[str]:
     import duckdb
 
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         for table in TABLES:
             paths = [glob.escape(path) for path in snapshot.files(table)]
             connection.read_parquet(paths).create_view(table)

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs import sql
+from chatlogs import engine, sql
 from chatlogs.keeping import upkeep
 from chatlogs.keeping.snapshot import Snapshot
 from chatlogs.keeping.staging import StagedFile, Staging
@@ -97,7 +97,7 @@ def resolve(
     nothing_stored = len(snapshot.files("completions")) == 1  # the file without rows
     if not staged["completions"] or (ids_differ and nothing_stored):
         return changes
-    con = duckdb.connect()
+    con = engine.connect(staging.folder)
     try:
         rows.prepare(con)
         con.execute(_HASH_OF)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs import sql
+from chatlogs import engine, sql
 from chatlogs.normalizing.folding import chunkrows, chunks, plain, projection, runs
 from chatlogs.normalizing.folding import cuts as cutting
 from chatlogs.normalizing.folding.chunkrows import Kept
@@ -86,7 +86,7 @@ def _engine(process: int) -> duckdb.DuckDBPyConnection:
     """The engine that all workers of the process share, as one takes some time to start."""
     with _starting:
         if process not in _engines:
-            _engines[process] = duckdb.connect()
+            _engines[process] = engine.connect()
             _engines[process].execute(_SETTINGS)
         return _engines[process]
 
