@@ -108,7 +108,12 @@ def key_of(head_hash: str, taken: Collection[int]) -> int:
 
 def head_hash(source: Source) -> str:
     """The hash of the source's first decompressed bytes."""
-    return xxhash.xxh3_128_hexdigest(head_of(source, HEAD_BYTES))
+    return hash_of(head_of(source, HEAD_BYTES))
+
+
+def hash_of(head: bytes) -> str:
+    """The hash of a log's first bytes, as the ledger has it."""
+    return xxhash.xxh3_128_hexdigest(head)
 
 
 def look_up(source: Source, head: str, logs: KnownLogs) -> tuple[Known | None, bool]:

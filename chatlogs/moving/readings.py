@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import xxhash
+
+from chatlogs.errors import SourceError
 from chatlogs.moving import ledger
 from chatlogs.moving.ledger import Known, Row
 from chatlogs.reading.blocks import Reader
@@ -45,6 +48,7 @@ class Reading:
     responses: int = 0
     duplicates: int = 0
     is_known: bool = False
+    _begin: xxhash.xxh3_128 = field(default_factory=xxhash.xxh3_128)
 
     @property
     def name(self) -> str:
@@ -60,6 +64,8 @@ class Reading:
         self.reader = Reader(self.opened, block_bytes=block_bytes, buffers=buffers)
         self.start = self.end = self.known.resume_offset if self.known else 0
         self.reader.skip(self.start)
+        self._begin = self.opened.digests.content.copy()
+        self._check(self.reader.position, at_end=False)
         self.line_base = self.reader.lines_skipped
         return self.reader
 
@@ -68,6 +74,9 @@ class Reading:
         if self.known is not None and block.offset == self.start:
             unfinished = memoryview(block.data)[: self.known.size - self.start]
             self.again = ledger.read_again(bytes(unfinished))
+        if self.known is not None and block.offset < self.known.size:
+            self._begin.update(memoryview(block.data)[: min(block.size, self.known.size - block.offset)])
+            self._check(block.offset + block.size, at_end=block.last)
         if block.last:
             self.unfinished = partials.unfinished
         if partials.counts.records:
@@ -76,12 +85,24 @@ class Reading:
         self.line_base += partials.physical_lines
         self.end = block.offset + block.size
 
+    def _check(self, position: int, *, at_end: bool) -> None:
+        """SourceError when the log, read to this position, no longer begins as it did when it was looked up."""
+        if self.known is None or (self.start <= position < self.known.size and not at_end):
+            return
+        if self._begin.hexdigest() != self.known.content_hash:
+            raise SourceError(f"{self.source.name} was changed while it was read; ingest it again")
+
     def known_now(self) -> Known:
         """What is known of the log once all of it was read."""
         assert self.opened is not None and self.reader is not None
         digest = self.opened.digests.content.hexdigest()
         size = self.reader.position
-        return Known(self.name, self.source_key, size, size, digest, self.head_hash)
+        return Known(self.name, self.source_key, size, size, digest, self._head_hash())
+
+    def _head_hash(self) -> str:
+        """The hash of the first bytes that were read: since the log was looked up, it may have got more of them."""
+        assert self.reader is not None
+        return ledger.hash_of(self.reader.head)
 
     def ledger_row(self, old: Row | None, ingest_id: str, now: datetime) -> Row:
         """The log's row of `sources`; old: the one that it replaces."""
@@ -94,7 +115,7 @@ class Reading:
             "resume_offset": self.end if self.unfinished is None else self.unfinished,
             "content_hash": digests.content.hexdigest(),
             "stored_hash": digests.stored.hexdigest(),
-            "head_hash": self.head_hash,
+            "head_hash": self._head_hash(),
             "compression": self.opened.compression,
             "container": self.container,
             **vars(self.counts),

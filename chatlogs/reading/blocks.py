@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from chatlogs.errors import SourceError
 from chatlogs.reading.lines import PADDING, Block
 from chatlogs.reading.opening import Opened
+from chatlogs.reading.sources import HEAD_BYTES
 
 BLOCK_BYTES = 24 << 20
 WIDE_BLOCK_BYTES = 48 << 20  # for logs that fold to little, where a block's fixed costs weigh more than its memory
@@ -38,6 +39,7 @@ class Reader:
         self._free = buffers if buffers is not None else []
         self.position = 0
         self.lines_skipped = 0
+        self.head = b""  # the first bytes that were read, by which the ledger knows a log
 
     def skip(self, count: int) -> bool:
         """Read past the first `count` bytes, counting their lines; False when the source is shorter."""
@@ -103,6 +105,8 @@ class Reader:
         except OSError as error:
             raise SourceError(f"{self._opened.source.name} cannot be read: {error.strerror or error}") from None
         self._opened.digests.content.update(view[:got])
+        if len(self.head) < HEAD_BYTES:
+            self.head += bytes(view[: min(got, HEAD_BYTES - len(self.head))])
         return got
 
 
