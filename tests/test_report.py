@@ -6,6 +6,9 @@ import csv
 import datetime as dt
 import io
 import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -191,6 +194,28 @@ def test_markdown_escapes_what_would_be_markup() -> None:
     shown = rendered(pl.DataFrame({"a": ["x|y", "<b>", "*z*", "`c`", "gpt_4o"]}), "markdown")
     assert [line.count("|") - line.count("\\|") for line in shown.splitlines()] == [2] * 7
     assert "\\<b\\>" in shown and "\\*z\\*" in shown and "gpt_4o" in shown
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
+    """Half an answer never takes the place of a whole one; rights and links stay."""
+    good, link = tmp_path / "good.csv", tmp_path / "link.csv"
+    good.write_text("good")
+    good.chmod(0o640)
+    link.symlink_to(good)
+    with pytest.raises(QueryError, match="cannot print nothing"):
+        report.save(FRAME, str(good), "nothing")
+    assert good.read_text() == "good" and sorted(os.listdir(tmp_path)) == ["good.csv", "link.csv"]
+    report.save(FRAME, str(link), "csv")
+    assert link.is_symlink() and good.read_text().startswith(FRAME.columns[0])
+    assert stat.S_IMODE(good.stat().st_mode) == 0o640 and sorted(os.listdir(tmp_path)) == ["good.csv", "link.csv"]
+
+
+def test_an_answer_goes_into_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with ThreadPoolExecutor(1) as beside:
+        said = beside.submit((tmp_path / "pipe.csv").read_text)
+        report.save(FRAME, str(tmp_path / "pipe.csv"), "csv")
+        assert said.result(10).startswith(FRAME.columns[0])
 
 
 def test_files_of_every_format(tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ only ever added. null is null, times are ISO 8601 in UTC, and no number is round
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
+import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from chatlogs.errors import ChatlogsError, QueryError
@@ -42,15 +46,41 @@ def render(frame: pl.DataFrame, format: str, out: IO[str], look: Look | None = N
 
 
 def save(frame: pl.DataFrame, path: str, format: str, look: Look | None = None) -> None:
-    """Write the frame to a file in any format; what was there is replaced."""
+    """Write the frame to a file in any format; what was there is replaced once all of it is written."""
     try:
-        if format == "parquet":
-            frame.write_parquet(path)
-            return
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            render(frame, format, file, look)
+        with _replacing(path) as written:
+            if format == "parquet":
+                frame.write_parquet(written)
+                return
+            with open(written, "w", encoding="utf-8", newline="") as file:
+                render(frame, format, file, look)
     except OSError as error:
         raise ChatlogsError(f"cannot write {path}: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _replacing(path: str) -> Iterator[str]:
+    """A file beside `path` that takes its place when it is written; the path itself where that cannot be.
+
+    A device or a pipe is written to, and so is a file in a folder that takes no others.
+    """
+    target = os.path.realpath(path)
+    is_there = os.path.exists(target)
+    folder, name = os.path.split(target)
+    if (is_there and not os.path.isfile(target)) or not os.access(folder, os.W_OK):
+        yield path
+        return
+    if is_there and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    temporary = os.path.join(folder, f".{name[:100]}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        if is_there:
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
 
 
 def plain(value: Any) -> Any:
