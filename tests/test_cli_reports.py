@@ -310,3 +310,17 @@ def test_pipes_get_whole_lines_without_colour(store: str, more: dict[str, str]) 
     out = subprocess.run(command, capture_output=True, text=True, env=os.environ | more, check=True).stdout
     assert "\x1b" not in out and "…" not in out and "█" in out
     assert len(out.splitlines()) == 10
+
+
+def test_names_from_logs_reach_no_terminal_as_they_are(run: Run, tmp_path: Path) -> None:
+    """What a terminal would obey is shown in notes and errors too."""
+    evil = "gpt\x1b]0;pwned\x07\x9b"
+    choice = {"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}
+    answer = {"id": f"c{evil}", "object": "chat.completion", "created": 1, "model": evil, "choices": [choice]}
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(answer | {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}))
+    shown = "gpt\\x1b]0;pwned\\x07\\x9b"
+    for words in (["usage", str(path), "-m", "x"], ["cost", str(path)], ["show", "cgpt", str(path)]):
+        told = run(*words)
+        assert shown in told.err
+        assert not any(mark in told.err + told.out for mark in evil if mark < " " or mark > "~")

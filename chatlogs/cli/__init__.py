@@ -197,7 +197,9 @@ def _run(arguments: list[str], debug: bool) -> int:
             return EXIT_INTERRUPTED
         if debug:
             traceback.print_exc()
-        click.echo(f"Error: {_told(error)}", err=True)
+        from chatlogs.telling.tables import inert
+
+        click.echo(f"Error: {inert(_told(error), lines=True)}", err=True)
         return error.exit_code if isinstance(error, ChatlogsError) else EXIT_FAILED
 
 

@@ -87,4 +87,4 @@ def _place(folder: str | None) -> Iterator[Path]:
 
 
 def _step(text: str) -> None:
-    tell(click.style(f"\n$ {text}" if text != "next" else "\nnext:", bold=True))
+    tell(f"\n$ {text}" if text != "next" else "\nnext:", bold=True)

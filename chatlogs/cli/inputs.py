@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from chatlogs.cli.options import setting, tell
 from chatlogs.errors import OptionError, SourceError
 
@@ -41,7 +39,7 @@ def opened(paths: Sequence[str], **options: Any) -> Iterator[Logs]:
         logs = Logs.read(list(paths), progress=step, container=container, **options)
     with logs:
         if logs.ingest_report is not None:
-            tell(_told(logs.ingest_report, paths))
+            tell(_told(logs.ingest_report, paths), dim=True)
             for note in logs.ingest_report.notes:
                 tell(note)
         yield logs
@@ -77,7 +75,7 @@ def _told(report: IngestReport, paths: Sequence[str]) -> str:
     line = f"read {files}, {size:,.1f} MB, {lines} in {report.seconds:.1f} s"
     if report.rejects:
         line += f" · {counted(report.rejects, 'lines')} could not be read: {command('rejects', *paths)}"
-    return click.style(line, dim=True)
+    return line
 
 
 def command(*words: str) -> str:

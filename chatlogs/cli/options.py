@@ -261,7 +261,10 @@ def setting(name: str) -> Any:
     return click.get_current_context().meta.get(f"chatlogs.{name}")
 
 
-def tell(text: str) -> None:
-    """A line for people, on stderr, unless they asked for quiet."""
+def tell(text: str, **style: bool) -> None:
+    """A line for people, on stderr, unless they asked for quiet; style: bold or dim."""
     if not setting("quiet"):
-        click.echo(text, err=True)
+        from chatlogs.telling.tables import inert
+
+        text = inert(text, lines=True)
+        click.echo(click.style(text, **style) if style else text, err=True)

@@ -80,11 +80,11 @@ def verify(store: str) -> int:
     """Check a store: every file, every count, every key. Exit with 1 when anything is wrong."""
     from chatlogs.keeping.store import Store
     from chatlogs.keeping.verify import problems
-    from chatlogs.telling.tables import counted
+    from chatlogs.telling.tables import counted, inert
 
     found = problems(Store.open(store))
     for problem in found:
-        click.echo(problem)
+        click.echo(inert(problem))
     tell(counted(len(found), "problems") if found else f"{store} is whole")
     return EXIT_FAILED if found else EXIT_DONE
 
