@@ -6,12 +6,20 @@ is killed lets go at once and nothing has to be cleaned up by hand.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from chatlogs.errors import StoreError
+
+try:
+    import fcntl
+except ImportError:
+    raise StoreError(
+        "a store is held by locks that Windows does not have: run chatlogs under Linux, macOS or WSL."
+    ) from None
 
 _PAUSE = 0.02
 
@@ -58,7 +66,7 @@ class FileLock:
     def holder(self) -> str:
         """The process id that took the lock last, as text; empty when unknown."""
         try:
-            with open(self.path) as file:
+            with open(self.path, encoding="utf-8", errors="replace") as file:
                 return file.read(20).strip()
         except OSError:
             return ""
