@@ -53,5 +53,4 @@ REJECT_REASONS: dict[str, str] = {
     "truncated_line": "The last line of the source has no line end and stops in the middle of a record.",
     "too_deep": "The line nests deeper than any API object does.",
     "too_large": "The line is longer than the limit for one record.",
-    "corrupt_source": "The compressed source ends or breaks here; what came before is kept.",
 }

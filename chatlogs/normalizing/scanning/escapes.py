@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chatlogs.normalizing.scanning.words import Bools, Words, ranges
+from chatlogs.normalizing.scanning.words import Words, ranges
 from chatlogs.reading.lines import WINDOW, Ints
 
 _BACKSLASH, _U = 0x5C, 0x75
@@ -20,7 +20,6 @@ _DIGITS = np.zeros(256, np.uint64)
 for _value, _pair in enumerate(("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "aA", "bB", "cC", "dD", "eE", "fF")):
     _DIGITS[[ord(digit) for digit in _pair]] = _value
 _LEADS = np.array([0, 0, 0xC0, 0xE0, 0xF0], np.uint64)
-_Bytes = npt.NDArray[np.uint8]
 
 
 class Escapes:
@@ -34,10 +33,6 @@ class Escapes:
             window = data[offset : min(offset + WINDOW, size)]
             found.append(np.equal(window, _BACKSLASH, out=is_one[: len(window)]).nonzero()[0] + offset)
         self.place = np.concatenate(found)
-
-    def within(self, start: Ints, end: Ints) -> Bools:
-        """Which strings have an escape."""
-        return np.searchsorted(self.place, start) < np.searchsorted(self.place, end)
 
     def texts(self, start: Ints, end: Ints) -> pa.StringArray:
         """What the strings from start to end, given in the order of the block, say."""

@@ -15,14 +15,12 @@ import pyarrow as pa
 from chatlogs.normalizing.records.piece import Choice, ChunkRow, Piece
 from chatlogs.normalizing.records.toolcalls import ToolRuns, ToolSlot
 from chatlogs.normalizing.tables.partials import PIECES, no_pieces
-from chatlogs.schema import TIME
 from chatlogs.texts import whole
 from chatlogs.values import as_json, is_sound
 
 _LOGPROB_FLOOR = -1e4  # below: sentinels such as -9999.0 and the least float, no probabilities
 _SENTINEL = -9999.0
 _OWN = ("flags", "extra")
-_TIMES = tuple(c.name for c in PIECES["completions"].columns if c.type == TIME)
 
 Rows = dict[str, list[dict[str, Any]]]
 
