@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chatlogs.normalizing.records.piece import is_placeholder
+
 
 @dataclass
 class Response:
@@ -81,10 +83,12 @@ def decide(responses: Sequence[Response]) -> Outcome:
     """
     outcome = Outcome()
     for response in responses:
-        if _dropped(response, outcome):
-            continue
         chain = _chain_before(response, outcome.kept) if response.is_new else None
-        if chain is not None:
+        if chain is not None and _is_open(chain) and not response.has_role:
+            chain.append(response)  # all that its head lacks may make it equal to a twin already
+        elif _dropped(response, outcome):
+            continue
+        elif chain is not None:
             chain.append(response)
         else:
             outcome.kept.append([response])
@@ -112,7 +116,7 @@ def _dropped(response: Response, outcome: Outcome) -> bool:
         return False
     twin = chain[0]
     stays, goes = (response, twin) if _is_fuller(response, twin) else (twin, response)
-    stays.duplicates += goes.duplicates + 1
+    stays.duplicates += goes.duplicates + (not _is_usage_of(goes, stays))
     stays.metadata = twin.metadata if response.metadata is None else response.metadata
     chain[0] = stays
     outcome.dropped.append(goes)
@@ -127,7 +131,20 @@ def _same(response: Response, other: Response) -> bool:
         return False  # two calls with one answer, as a cache gives them
     if other.form == response.form:
         return other.body == response.body and other.system_fingerprint == response.system_fingerprint
+    if _is_usage_of(other, response) or _is_usage_of(response, other):
+        return True
     return other.folded == response.folded and other.folded is not None and _agree(other, response)
+
+
+def _is_usage_of(a: Response, b: Response) -> bool:
+    """Whether a is the last chunk of the stream that was logged as b too: its other chunks came before, and are gone."""
+    is_usage = a.form == "stream" and a.usage is not None and not a.indexes
+    return is_usage and b.form == "completion" and a.counts == b.counts != (None, None, None)
+
+
+def _is_open(chain: Sequence[Response]) -> bool:
+    """Whether a choice of the stream has not ended."""
+    return not {index for part in chain for index in part.indexes} <= {i for part in chain for i in part.ended}
 
 
 def _call(response: Response) -> tuple[object, ...]:
@@ -182,6 +199,8 @@ def continues(chain: Sequence[Response], later: Response) -> bool:
     if (again and created_differs) or (later.has_role and (again or ended.intersection(later.indexes))):
         return False
     known = {index for part in chain for index in part.indexes}
+    if not known and later.has_role and any(part.usage and not is_placeholder(part.usage) for part in chain):
+        return False  # that was the usage of a stream that ended before
     if ended and ended == known and not again:
         return not (later.speaking and created_differs)
     return not (later.has_role and spoken.intersection(later.indexes) and created_differs)

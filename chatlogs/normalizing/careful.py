@@ -6,7 +6,6 @@ judgement. It fills the same columns; that both paths agree is a law of the test
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from chatlogs.normalizing.folding.fold import Careful
+from chatlogs.normalizing.padded import has_padding, logged_once
 from chatlogs.normalizing.records.fragments import fragments
 from chatlogs.normalizing.records.oddlines import PLAINLY, Ignorable, read_line, records
 from chatlogs.normalizing.records.oddlines import Found as Record
@@ -25,9 +25,6 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.decoding import Decoded, Reject
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
 from chatlogs.values import text as known_text
-
-_PADDED = re.compile(rb'"obfuscation":\s*"[^"\\]{4,}"')
-
 
 _Span = tuple[str, int, int, list[int]]
 """The stream of a record, its first and its last line, and all of its lines."""
@@ -43,7 +40,7 @@ class Placed:
     """A piece and the body it stands in, or NO_TRANSCRIPT. closed: whole by itself, so nothing continues it.
 
     exact: the piece before it was finished, where its columns lack what a later merge needs. ahead: the id in the
-    next record, where that one begins the answer that this piece opens.
+    next record, where that one begins the answer that this piece opens. padded: its line, if that is padded.
     """
 
     piece: Piece
@@ -52,6 +49,7 @@ class Placed:
     run: Careful | None = None
     exact: Piece | None = None
     ahead: str | None = None
+    padded: bytes | None = None
 
     @property
     def stream(self) -> str:
@@ -89,7 +87,6 @@ class Found:
     lines: int = 0
     ignorable_more: int = 0
     open: int | None = None
-    padded: set[tuple[int, bytes]] = field(default_factory=set)
     arrivals: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -205,22 +202,12 @@ def _read_stretch(lines: Lines, text: bytes, stretch: list[int], found: Found) -
     return True
 
 
-def is_padded(text: bytes) -> bool:
-    """Whether random padding tells the line from one that says the same."""
-    return _PADDED.search(text) is not None
-
-
 def read_one(lines: Lines, line: int, found: Found) -> None:
     """Read one line into pieces, a reject, or the ignorable ones."""
     text = lines.text(line)
     if text == b"\0":
         lines.kind[line] = BLANK  # what is left of the last line end of a log in UTF-16
         return
-    if is_padded(text):
-        said = int(lines.transcript[line]), text
-        if said in found.padded:
-            return  # random padding tells a line logged twice from two equal fragments
-        found.padded.add(said)
     result, repaired = read_text(text, line, _offset(lines, line), found)
     if isinstance(result, Reject):
         found.rejects[line] = result
@@ -236,7 +223,8 @@ def add(lines: Lines, line: int, record: Record, repaired: bool, found: Found) -
     found.repaired += repaired
     transcript = int(lines.transcript[line])
     closed = not record.loose and (transcript == NO_TRANSCRIPT or record.wrapped)
-    found.pieces += [Placed(piece, transcript, closed) for piece in record.pieces]
+    padded = text if has_padding(text := lines.text(line)) else None
+    found.pieces += [Placed(piece, transcript, closed, padded=padded) for piece in record.pieces]
     if record.loose and transcript == NO_TRANSCRIPT and is_opening(record.pieces[0]):
         found.pieces[-1].ahead = _id_ahead(lines, line)
 
@@ -274,7 +262,7 @@ def _offset(lines: Lines, line: int) -> int:
 
 def folded(lines: Lines, placed: list[Placed]) -> Iterator[Placed]:
     """The responses of these pieces, finished: bodies and bare lines each by their own rule."""
-    placed = sorted(placed, key=lambda p: (p.piece.line_number, p.piece.part))
+    placed = logged_once(sorted(placed, key=lambda p: (p.piece.line_number, p.piece.part)))
     bare = [p for p in placed if p.closed or (p.transcript == NO_TRANSCRIPT and p.piece.form != STREAM)]
     yield from (Placed(finished(p.piece), closed=True) for p in bare)
     streamed = [p for p in placed if not p.closed and (p.transcript != NO_TRANSCRIPT or p.piece.form == STREAM)]

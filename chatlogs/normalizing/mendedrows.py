@@ -13,11 +13,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from chatlogs.normalizing.careful import is_padded
 from chatlogs.normalizing.folding import chunks, plain
 from chatlogs.normalizing.folding.matching import Matched, Matcher
 from chatlogs.normalizing.folding.projection import CHUNK
 from chatlogs.normalizing.folding.strings import decoded
+from chatlogs.normalizing.padded import is_padded
 from chatlogs.reading.decoding import repair
 from chatlogs.reading.lines import Block, Lines, scan
 from chatlogs.values import as_json

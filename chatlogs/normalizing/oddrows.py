@@ -19,6 +19,7 @@ from chatlogs.normalizing.careful import Placed
 from chatlogs.normalizing.folding import chunks
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.folding.unknown import unlisted
+from chatlogs.normalizing.padded import repeated
 from chatlogs.normalizing.records.finishing import is_plain
 from chatlogs.normalizing.records.piece import ONE_VALUE, STREAM, Choice, Piece, is_placeholder, merge_facts, says_only
 from chatlogs.normalizing.tables import columns
@@ -45,8 +46,10 @@ def rows_of(placed: Sequence[Placed]) -> tuple[pa.Table, dict[int, Placed]]:
     """The chunks that a row can hold, as the table of chunks.py; and these by their lines, one in each."""
     rows, taken = [], {}
     in_line = Counter(one.piece.line_number for one in placed)
+    twice = repeated(placed)
     for one in placed:
         is_alone = in_line[one.piece.line_number] == 1 and not one.closed and one.ahead is None
+        is_alone &= not twice or (one.transcript, one.padded) not in twice
         row = _row(one.piece, one.transcript) if is_alone else None
         if row is not None:
             rows.append(row)

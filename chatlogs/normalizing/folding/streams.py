@@ -105,6 +105,8 @@ class Streams:
     def _have_one_of_all(self) -> Bools:
         by_stream, codes = self._by_stream, self.chunks.codes
         ok = by_stream.least(codes["id"].code) >= 0
+        line, index = self.chunks.numbers["line"], self.chunks.numbers["choice_index"]
+        ok &= by_stream.least(line, (index < 0) & (codes["usage"].code >= 0)) >= by_stream.least(line, index >= 0)
         for name in _ONE_A_STREAM:
             ok &= by_stream.agree(codes[name].code)
         ok &= by_stream.most(np.sum(self._said, axis=0)) <= 1

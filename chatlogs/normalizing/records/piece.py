@@ -49,6 +49,7 @@ class Choice:
     finish_reason: str | None = None
     calls: ToolRuns = field(default_factory=ToolRuns)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
+    measured: tuple[int, float | None] = (0, None)  # tokens whose rows were not kept, and the sum of their logprobs
     content_filter: str | None = None  # JSON text
     annotations: list[Any] = field(default_factory=list)
     audio: dict[str, Any] | None = None
@@ -239,6 +240,7 @@ def _merge_choice(a: Choice, b: Choice) -> None:
         a.text_late = b.text_late or said_late
         a.content, a.reasoning, a.refusal, a.calls = b.content, b.reasoning, b.refusal, b.calls
         a.logprobs, a.annotations, a.audio, a.growth = b.logprobs, b.annotations, b.audio, b.growth
+        a.measured = b.measured
         a.whole, a.tail = True, b.tail
     else:
         if a.role is None:
@@ -249,6 +251,7 @@ def _merge_choice(a: Choice, b: Choice) -> None:
         a.refusal = joined(a.refusal, b.refusal)
         a.calls.extend(b.calls)
         a.logprobs.extend(b.logprobs)
+        a.measured = _both_measured(a.measured, b.measured)
         a.annotations.extend(b.annotations)
         a.audio = _merge_audio(a.audio, b.audio)
         a.growth = _merge_growth(a.growth, b.growth)
@@ -259,6 +262,11 @@ def _merge_choice(a: Choice, b: Choice) -> None:
     a.finish_reason = b.finish_reason or a.finish_reason
     a.content_filter = worst(a.content_filter, b.content_filter)
     merge_lists(a.extra, b.extra)
+
+
+def _both_measured(a: tuple[int, float | None], b: tuple[int, float | None]) -> tuple[int, float | None]:
+    sums = [total for _, total in (a, b) if total is not None]
+    return a[0] + b[0], sum(sums) if sums else None
 
 
 def _merge_audio(a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from chatlogs.normalizing.records.finishing import finished, settle
-from chatlogs.normalizing.records.piece import COMPLETION, STREAM, Choice, Piece, merge
+from chatlogs.normalizing.records.piece import COMPLETION, STREAM, Choice, Piece, is_placeholder, merge
 from chatlogs.normalizing.records.records import piece_of_chunk, piece_of_completion, piece_of_error
 from chatlogs.normalizing.records.toolcalls import CUSTOM, FUNCTION_CALL, ToolSlot
 
@@ -69,6 +69,8 @@ def _speaks_again(a: Piece, b: Piece) -> bool:
 
 
 def _continues_line(a: Piece, b: Piece) -> bool:
+    if _is_usage(a) and any(choice.role for choice in b.choices.values()):
+        return False
     created_differs = a.created is not None and b.created is not None and a.created != b.created
     bringing = [choice for choice in b.choices.values() if choice.says or (b.opens and choice.role)]
     taken = [choice for choice in bringing if choice.index in a.choices]
@@ -80,6 +82,11 @@ def _continues_line(a: Piece, b: Piece) -> bool:
     if a.choices and not taken and all(choice.finish_reason for choice in a.choices.values()):
         return False
     return not (b.opens and any(a.choices[choice.index].says for choice in taken) and not a.role_repeats)
+
+
+def _is_usage(piece: Piece) -> bool:
+    """Whether it is the last chunk of a stream, of which the others came before a border."""
+    return not piece.choices and piece.usage is not None and not is_placeholder(piece.usage)
 
 
 def _continues_stored(a: Piece, b: Piece) -> bool:

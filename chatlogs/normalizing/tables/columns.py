@@ -56,6 +56,9 @@ def _response(piece: Piece, number: int, transcript: int | None) -> dict[str, An
 
 def _choice(choice: Choice, number: int) -> dict[str, Any]:
     counted = [value for entry in choice.logprobs if (value := _counts(entry)) is not None]
+    tokens, total = choice.measured
+    if counted:
+        total = (total or 0.0) + sum(counted) / len(counted) * len(choice.logprobs)
     return {
         "piece": number,
         "choice_index": choice.index,
@@ -64,8 +67,8 @@ def _choice(choice: Choice, number: int) -> dict[str, Any]:
         "reasoning": whole(choice.reasoning),
         "refusal": whole(choice.refusal),
         "finish_reason": choice.finish_reason,
-        "token_count": len(choice.logprobs) or None,
-        "logprob_sum": sum(counted) / len(counted) * len(choice.logprobs) if counted else None,
+        "token_count": len(choice.logprobs) + tokens or None,
+        "logprob_sum": total,
         "content_filter": choice.content_filter,
         "annotations": as_json(choice.annotations) if choice.annotations else None,
         "audio": as_json(choice.audio) if choice.audio else None,
@@ -117,6 +120,10 @@ def pieces(found: Mapping[str, pa.Table]) -> list[Piece]:
         calls = result[row["piece"]].choices[row["choice_index"]].calls
         calls.runs.append(ToolSlot(row["tool_call_index"], row["call_id"], row["kind"], row["name"], row["arguments"]))
         calls.newest = len(calls.runs) - 1
+    listed = set(zip(*(found["logprobs"][name].to_pylist() for name in ("piece", "choice_index")), strict=True))
+    for row in found["choices"].to_pylist():
+        if row["token_count"] and (row["piece"], row["choice_index"]) not in listed:
+            result[row["piece"]].choices[row["choice_index"]].measured = row["token_count"], row["logprob_sum"]
     for row in found["logprobs"].sort_by("position").to_pylist():
         entry = {name: row[name] for name in ("token", "logprob")}
         entry |= {name: msgspec.json.decode(row[name]) for name in ("bytes", "top_logprobs") if row[name] is not None}

@@ -31,6 +31,7 @@ _LATER = ("last_line", "last_offset")
 _LEAST = ("started_at", "first_chunk_at")
 _MOST = ("last_chunk_at", "ended_at")
 _TEXTS = ("content", "reasoning", "refusal")
+_LAST = ("content_filter",)
 _ONE_SIDED = ("annotations", "audio", "extra", "text_digest")
 _UNJOINED = ("messages", "logprobs")  # tables
 
@@ -176,6 +177,11 @@ def _drop_odd_choices(pairs: _Pairs, rows: _Rows) -> None:
     for table, pair in ((rows.a, rows.pair_a), (rows.b, rows.pair_b)):
         for name in ("role", "finish_reason"):
             bad[pair[_mask(pc.fill_null(pc.equal(table[name], ""), False))]] = True
+    # Usage alone at the head of what came before is not of a stream that begins behind the border.
+    begins, speaks = np.zeros(size, bool), np.zeros(size, bool)
+    begins[rows.pair_b[_mask(pc.is_valid(rows.b["role"]))]] = True
+    speaks[rows.pair_a] = True
+    bad |= _mask(pc.is_valid(pairs.a["usage"])) & ~speaks & begins
     for name in _ONE_SIDED:
         bad[rows.shared(rows.both_have(name))] = True
     late = pc.and_(pc.is_null(rows.left("role")), pc.is_valid(rows.right("role")))
@@ -239,7 +245,8 @@ def _children(name: str, pairs: _Pairs, rows: _Rows, texts: Sequence[str]) -> pa
     columns = []
     for column in one.schema.names:
         a, b = one[column], other[column]
-        columns.append(a if column == "piece" else _appended(a, b) if column in texts else pc.coalesce(a, b))
+        first, then = (b, a) if column in _LAST else (a, b)
+        columns.append(a if column == "piece" else _appended(a, b) if column in texts else pc.coalesce(first, then))
     schema = PIECES[name].arrow()
     return pa.concat_tables([rows.a.filter(pa.array(alone_a)), later, pa.table(columns, schema=schema)])
 

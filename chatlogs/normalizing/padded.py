@@ -1,0 +1,67 @@
+"""Padded lines that were logged twice, told from fragments that are equal by chance.
+
+A line that comes again with the same random padding is a copy of the first one. A stream that comes again from its
+first line on is a copy of a response, and is counted as such, not taken apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chatlogs.normalizing.careful import Placed
+
+_PADDED = re.compile(rb'"obfuscation":\s*"([^"\\]+)"')
+_LONG = 4  # so much random padding does not come twice by chance
+
+
+def has_padding(text: bytes) -> bool:
+    """Whether the line holds any random padding."""
+    return _PADDED.search(text) is not None
+
+
+def is_padded(text: bytes) -> bool:
+    """Whether random padding tells the line from one that says the same."""
+    padding = _PADDED.search(text)
+    return padding is not None and len(padding[1]) >= _LONG
+
+
+def repeated(placed: Iterable[Placed]) -> set[tuple[int, bytes]]:
+    """The padded lines that stand twice in their body, or outside of all."""
+    lines = {(p.transcript, p.padded, p.piece.line_number) for p in placed if p.padded is not None}
+    times = Counter((transcript, text) for transcript, text, _ in lines)
+    return {said for said, count in times.items() if count > 1}
+
+
+def logged_once(placed: list[Placed]) -> list[Placed]:
+    """The pieces without those of lines that were logged twice: random padding tells such from equal fragments.
+
+    A stream that has ended may have been logged a second time as a whole, from its first line on. That is a copy of a
+    response, and all its lines are left in.
+    """
+    twice = repeated(placed)
+    if not twice:
+        return placed
+    kept: list[Placed] = []
+    first: dict[str, bytes] = {}
+    seen: dict[str, dict[bytes, int]] = {}
+    ended: set[str] = set()
+    for p in placed:
+        stream, line = p.stream, p.piece.line_number
+        texts = seen.setdefault(stream, {})
+        if p.padded is not None and (p.transcript, p.padded) in twice:
+            if stream in ended and first[stream] == p.padded and texts[p.padded] != line:
+                texts.clear()
+                ended.discard(stream)
+            elif texts.setdefault(p.padded, line) != line and is_padded(p.padded):
+                continue
+            texts[p.padded] = line
+        if p.padded is not None:
+            first.setdefault(stream, p.padded)
+        if any(choice.finish_reason for choice in p.piece.choices.values()):
+            ended.add(stream)
+        kept.append(p)
+    return kept
