@@ -133,7 +133,10 @@ def sweep(store: str, keep: str | None = None) -> None:
         for entry in list(os.scandir(folder)):
             if not entry.is_dir(follow_symlinks=False) or entry.name == keep:
                 continue
-            handle = locks.claim(os.path.join(entry.path, _ALIVE))
+            try:
+                handle = locks.claim(os.path.join(entry.path, _ALIVE))
+            except FileNotFoundError:
+                continue  # Its owner was just leaving, and removed it.
             if handle is not None:
                 shutil.rmtree(entry.path, ignore_errors=True)
                 os.close(handle)

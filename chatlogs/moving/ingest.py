@@ -30,7 +30,7 @@ from chatlogs.moving.readings import Reading
 from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
 from chatlogs.reading.blocks import BLOCK_BYTES, WIDE_BLOCK_BYTES
 from chatlogs.reading.lines import Block
-from chatlogs.reading.sources import HEAD_BYTES, Source, find, spooled
+from chatlogs.reading.sources import Source, find, spooled
 from chatlogs.tally import IngestReport
 
 if TYPE_CHECKING:
@@ -185,14 +185,15 @@ class _Run:
         known = KnownLogs(ledger.known(row) for row in self.seen.values())
         now = KnownLogs()  # read in this run
         buffers: list[mmap.mmap] = []
-        heads = [ledger.head_hash(source) for source in self.sources]
+        starts = [ledger.head(source) for source in self.sources]
+        heads = [ledger.hash_of(start) for start in starts]
         looked_up = [ledger.look_up(source, head, known) for source, head in zip(self.sources, heads, strict=True)]
         places = {
             match.source_key: source.path
             for source, (match, _) in zip(self.sources, looked_up, strict=True)
             if match is not None and source.path is not None
         }
-        for source, head, (match, is_known) in zip(self.sources, heads, looked_up, strict=True):
+        for source, start, head, (match, is_known) in zip(self.sources, starts, heads, looked_up, strict=True):
             later, is_same = ledger.look_up(source, head, now)
             before: Reading | None = None
             if later is not None and (match is None or later.size > match.size):
@@ -208,7 +209,7 @@ class _Run:
                 is_known = match is not None
             key = match.source_key if match else ledger.key_of(head, known.keys)
             known.keys.add(key)
-            reading = Reading(source, match, key, head)
+            reading = Reading(source, match, key, start)
             self.readings.append(reading)
             if is_known:
                 reading.is_known = True
@@ -288,12 +289,11 @@ class _Run:
         return True
 
     def _overtaken(self, ledger_now: Mapping[int, Row], fresh: Sequence[Reading]) -> bool:
-        """Whether another ingest has meanwhile read a log that one of ours might be, or begin with."""
-        heads = {reading.head_hash for reading in fresh}
+        """Whether another ingest has meanwhile read a log that one of ours is, or begins with, or is begun by."""
         keys = {reading.source_key for reading in fresh}
         changed = [row for key, row in ledger_now.items() if self.seen.get(key) != row]
         return any(
-            row["head_hash"] in heads or row["source_key"] in keys or row["size"] < HEAD_BYTES for row in changed
+            row["source_key"] in keys or any(ledger.is_about(row, r.source, r.head) for r in fresh) for row in changed
         )
 
     def report(self, seconds: float) -> IngestReport:

@@ -106,9 +106,14 @@ def key_of(head_hash: str, taken: Collection[int]) -> int:
         salt += 1
 
 
+def head(source: Source) -> bytes:
+    """The source's first decompressed bytes."""
+    return head_of(source, HEAD_BYTES)
+
+
 def head_hash(source: Source) -> str:
     """The hash of the source's first decompressed bytes."""
-    return hash_of(head_of(source, HEAD_BYTES))
+    return hash_of(head(source))
 
 
 def hash_of(head: bytes) -> str:
@@ -159,6 +164,19 @@ def is_begin_of(source: Source, head: str, logs: KnownLogs, places: Mapping[int,
         except SourceError:
             continue
     return None
+
+
+def is_about(row: Row, source: Source, head: bytes) -> bool:
+    """Whether the log of this row is the source, what it begins with, or what begins with it, as look_up and
+    is_begin_of would find: what was read of the one then tells what there is to read of the other."""
+    size = row["size"]
+    if row["head_hash"] == hash_of(head):
+        return True
+    if not size:
+        return bool(row["source"] == source.name)
+    if size <= len(head):
+        return bool(row["content_hash"] == hash_of(head[:size]))
+    return len(head) < HEAD_BYTES and is_begin_of(source, hash_of(head), KnownLogs([known(row)]), {}) is not None
 
 
 def _digest(source: Source, size: int = 1 << 62) -> tuple[int, str]:

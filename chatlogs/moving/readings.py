@@ -34,7 +34,7 @@ class Reading:
     source: Source
     known: Known | None
     source_key: int
-    head_hash: str
+    head: bytes
     opened: Opened | None = None
     reader: Reader | None = None
     assembler: Assembler | None = None
