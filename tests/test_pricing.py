@@ -230,6 +230,7 @@ def test_grouping_loses_no_cent(logs: Logs, by: str) -> None:
 def test_the_printed_query_runs_in_plain_duckdb(logs: Logs, tmp_path: Path, name: str, asked: dict[str, Any]) -> None:
     bill = tmp_path / "bill.csv"
     bill.write_text("date,model,cost\n2026-11-01,gpt-4o-2024-08-06,1.5\n2026-11-02,other,2\n")
+    asked = asked | ({"tz": "UTC"} if name == "reconcile" else {})  # A bill has no other days.
     filters = Filters(**asked, what_if="o3" if name == "what_if" else None, bill=str(bill))
     plain = duckdb.connect()
     plain.execute("set TimeZone = 'UTC'")
@@ -368,3 +369,16 @@ def test_the_price_file_of_the_reference_is_one(tmp_path: Path) -> None:
     azure = CHAT | {"model": "gpt-4.1", "provider": "azure", "prompt_tokens": 1_000_000, "completion_tokens": 0}
     with logs_of(tmp_path / "store", [azure, azure | {"prompt_tokens": 100_000}]) as logs:
         assert [row["cost_usd"] for row in prices(logs, prices=str(path))] == [3.6, 0.18]
+
+
+def test_the_last_day_there_is_has_a_price_and_a_day_on_every_clock(tmp_path: Path) -> None:
+    """Some loggers write it for `never`; east of Greenwich its evening is in a year no program can hold."""
+    last = [dt.datetime(9999, 12, 31, hour, 59, 59, tzinfo=dt.UTC) for hour in (0, 23)]
+    with logs_of(tmp_path / "store", [CHAT | {"created": created} for created in last]) as logs:
+        assert [row["price_status"] for row in prices(logs)] == ["exact", "exact"]
+        assert logs.cost(by=[], what_if="gpt-4.1")["compared"].to_list() == [2]
+        for by in ("hour", "day", "week", "month"):
+            for tz in ("Pacific/Kiritimati", "America/New_York", "UTC"):
+                answer = logs.usage(by=by, tz=tz)
+                assert answer["responses"].sum() == 2
+                assert {when.year for when in answer[by].to_list()} == {9999}

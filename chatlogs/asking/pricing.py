@@ -145,7 +145,7 @@ def _of_span(span: Span, asked: Asked, prices: Sequence[PriceFile], *, what_if: 
     seconds = [0, *sorted({second for offer in offers for second in offer.seconds} - {0}), _DAY]
     if span.first is not None and span.last is not None:
         first, last = span.first.astimezone(dt.UTC).date(), span.last.astimezone(dt.UTC).date()
-        seen = [(begin, end) for begin, end in pairwise(days) if begin <= last and first < end]
+        seen = [(begin, end) for begin, end in pairwise(days) if begin <= last and (first < end or end == _END)]
         yield from _steps(span, what_if, _merged(seen, seconds, quote))
     if span.timeless:
         always = [quote(day, second) for day in days[:-1] for second in seconds[:-1]]
@@ -167,7 +167,7 @@ def _merged(days: Sequence[tuple[dt.date, dt.date]], seconds: Sequence[int], quo
             begin = spans.pop()[0]
         spans.append((begin, end, parts))
     return [
-        ((f"{begin} 00:00:00+00", f"{end} 00:00:00+00"), (start, stop), found)
+        ((f"{begin} 00:00:00+00", "infinity" if end == _END else f"{end} 00:00:00+00"), (start, stop), found)
         for begin, end, parts in spans
         for start, stop, found in parts
     ]

@@ -26,11 +26,15 @@ GROUPING = "grouped_otherwise"
 
 _FEW = 20  # Names worth listing in an error.
 
+# After this, no clock east of UTC has a date that a program could hold: there the time is taken for the last one.
+_LAST = "timestamptz '9999-12-31 09:00:00+00'"
+_CLOCK_TIME = f"if({sql.TIME} > {_LAST}, {_LAST}, {sql.TIME})"
+
 _TIME_KEYS: Mapping[str, str] = {
-    "hour": f"time_bucket(interval '1 hour', {sql.TIME}, {{tz}})",
-    "day": f"cast({sql.TIME} at time zone {{tz}} as date)",
-    "week": f"cast(date_trunc('week', {sql.TIME} at time zone {{tz}}) as date)",
-    "month": f"cast(date_trunc('month', {sql.TIME} at time zone {{tz}}) as date)",
+    "hour": f"time_bucket(interval '1 hour', {_CLOCK_TIME}, {{tz}})",
+    "day": f"cast({_CLOCK_TIME} at time zone {{tz}} as date)",
+    "week": f"cast(date_trunc('week', {_CLOCK_TIME} at time zone {{tz}}) as date)",
+    "month": f"cast(date_trunc('month', {_CLOCK_TIME} at time zone {{tz}}) as date)",
 }
 
 # The same in UTC, by plain arithmetic: looking up a time zone costs more than all else in a query.

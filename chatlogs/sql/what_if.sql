@@ -15,7 +15,7 @@ summed as (
         round(sum(other_microusd) filter (where is_priced and other_is_priced) / 1e6, 12) as what_if_usd
     from priced
     left join other using (completion_key)
-    where not what_if
+    where not coalesce(what_if, false)
       and {where}
     group by all
 )
