@@ -137,7 +137,7 @@ def _same(response: Response, other: Response) -> bool:
 
 
 def _is_usage_of(a: Response, b: Response) -> bool:
-    """Whether a is the last chunk of a stream that was logged as b too: its other chunks are gone."""
+    """Whether a is the last chunk of a stream, of which all others were found to be what b is."""
     is_usage = a.form == "stream" and a.usage is not None and not a.indexes
     return is_usage and b.form == "completion" and a.counts == b.counts != (None, None, None)
 

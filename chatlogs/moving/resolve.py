@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,6 +28,7 @@ from chatlogs.normalizing.records.pieces import finished, merge
 from chatlogs.normalizing.tables import columns, rows
 from chatlogs.normalizing.tables.partials import PIECES
 from chatlogs.schema import TABLES
+from chatlogs.texts import whole
 
 _HASH_OF = """create temp macro hash_of(text) as
     if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))"""
@@ -264,20 +266,36 @@ def _merged_rows(
 
 
 def _continue_calls(earlier: Piece, later: Piece) -> None:
-    """Number the tool calls of the later part as they go on with the earlier one's: rows count from 0 in each.
+    """Number the tool calls of the later part as they go on with the earlier one's.
 
-    A fragment with neither id nor name belongs to a call that was open: the last ones, in their order.
+    A fragment with neither id nor name belongs to the call of its number, if that was open; else to one of those that
+    were open last, in their order.
     """
     for choice in later.choices.values():
         before = earlier.choices[choice.index].tool_calls if choice.index in earlier.choices else []
+        said: dict[int, str] = {}
+        for call in before:
+            said[call.index or 0] = said.get(call.index or 0, "") + (whole(call.arguments) or "")
         nameless = [call for call in choice.tool_calls if call.call_id is None and call.name is None]
-        open_calls = iter(before[-len(nameless) :] if nameless else ())
+        open_calls = {index for index, text in said.items() if not _is_json(text)}
+        by_number = all(call.index in open_calls for call in nameless)
+        last = iter(list(said)[-len(nameless) :] if nameless else ())
         taken = {call.call_id: call.index for call in before}
-        fresh = itertools.count(max((call.index or 0 for call in before), default=-1) + 1)
+        fresh = itertools.count(max(said, default=-1) + 1)
         for call in choice.tool_calls:
-            known = next(open_calls, None) if call.call_id is None and call.name is None else None
-            call.index = known.index if known else taken.get(call.call_id) if call.call_id else None
+            if call.call_id is not None or call.name is not None:
+                call.index = taken.get(call.call_id) if call.call_id else None
+            elif not by_number:
+                call.index = next(last, None)
             call.index = next(fresh) if call.index is None else call.index
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError):
+        return False
+    return True
 
 
 def _rows_of(

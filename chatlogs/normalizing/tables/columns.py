@@ -6,7 +6,7 @@ Going there and back changes nothing that a later merge could see.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -33,7 +33,8 @@ def tables(pieces: Iterable[Piece], *, first: int, transcripts: Mapping[int, int
         rows["completions"].append(_response(piece, number, (transcripts or {}).get(position)))
         for choice in piece.choices.values():
             rows["choices"].append(_choice(choice, number))
-            rows["tool_calls"] += [_call(call, choice, place, number) for place, call in enumerate(choice.tool_calls)]
+            calls = zip(_numbers(choice.tool_calls), choice.tool_calls, strict=True)
+            rows["tool_calls"] += [_call(call, choice, place, number) for place, call in calls]
             rows["logprobs"] += [_logprob(entry, choice, place, number) for place, entry in enumerate(choice.logprobs)]
         rows["messages"] += [
             {**message, "piece": number, "message_index": place} for place, message in enumerate(piece.messages)
@@ -82,6 +83,14 @@ def _counts(entry: dict[str, Any]) -> float | None:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     return float(value) if value > _LOGPROB_FLOOR and value != _SENTINEL else None
+
+
+def _numbers(calls: Sequence[ToolSlot]) -> Sequence[int]:
+    """The numbers of calls: in order, but as they were sent where the begin of one is in an earlier log."""
+    sent = [call.index for call in calls]
+    if all(call.call_id or call.name for call in calls) or None in sent or len(set(sent)) < len(sent):
+        return range(len(calls))
+    return [index for index in sent if index is not None]
 
 
 def _call(call: ToolSlot, choice: Choice, place: int, number: int) -> dict[str, Any]:
