@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 from commands import Run, runner
+from hypothesis import settings
 
 from chatlogs.keeping.store import Store
+
+# A test that fails fails again, and none because the machine was busy.
+settings.register_profile("chatlogs", deadline=None, derandomize=True)
+settings.load_profile("chatlogs")
 
 
 @pytest.fixture(scope="session")

@@ -360,7 +360,7 @@ def test_an_event_that_is_no_record_is_kept() -> None:
     assert piece.extra["unread_events"] == ["{broken"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from(["data: ", "data:", "{", "}", '{"choices":[]}', "\n", "\r", "event: error", ":", "[DONE]", "x"])
@@ -381,7 +381,7 @@ value_texts = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(value_texts, max_size=4), st.sampled_from(["", "\n", ",\n", "\n\n", " "]), st.sampled_from([None, 2]))
 def test_documents_are_found_in_any_layout(values: list[Any], between: str, indent: int | None) -> None:
     """However values are laid out, each comes out with its place; nothing else does."""

@@ -15,7 +15,7 @@ from chatlogs.normalizing.records.oddlines import Decoded, Found, Ignorable, Rej
 from chatlogs.normalizing.records.pieces import Piece, finished
 from chatlogs.reading.decoding import DEPTH_LIMIT
 
-FEW = settings(max_examples=200, deadline=None)
+FEW = settings(max_examples=200)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

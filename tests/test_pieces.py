@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import time
 from typing import Any
@@ -23,7 +24,12 @@ from chatlogs.normalizing.records.pieces import (
     piece_of_error,
 )
 
-FEW = settings(max_examples=150, deadline=None)
+FEW = settings(max_examples=150)
+
+
+def shown(piece: Piece) -> str:
+    """All of the piece, in which NaN is what it is."""
+    return repr(dataclasses.replace(piece, flags=sorted(piece.flags)))  # type: ignore[arg-type]
 
 
 def chunk(
@@ -153,7 +159,7 @@ def test_finishing_twice_changes_nothing(chunks: list[dict[str, Any]], transcrip
 def test_any_object_gives_a_piece(obj: dict[str, Any]) -> None:
     for read in (piece_of_chunk, piece_of_completion, piece_of_error):
         piece = finished(merge(read(copy.deepcopy(obj)), read(copy.deepcopy(obj))))
-        assert repr(finished(copy.deepcopy(piece))) == repr(piece)
+        assert shown(finished(copy.deepcopy(piece))) == shown(piece)
     assert len(merge_chunks([obj])) <= 1
 
 
@@ -187,7 +193,7 @@ def test_any_choice_gives_a_piece(entry: dict[str, Any], name: str, value: Any) 
             ]
         }
         piece = finished(merge(piece_of_chunk(copy.deepcopy(odd)), piece_of_completion(copy.deepcopy(odd))))
-        assert repr(finished(copy.deepcopy(piece))) == repr(piece)
+        assert shown(finished(copy.deepcopy(piece))) == shown(piece)
 
 
 @FEW
