@@ -29,7 +29,7 @@ from chatlogs.errors import FileError, QueryError
 
 
 @click.command(cls=Command, name="sql", epilog="Python: chatlogs.open(STORE).sql('select …', name=value)")
-@click.argument("words", metavar="QUERY PATH...", nargs=-1, required=True, type=click.Path())
+@click.argument("words", metavar="QUERY PATH...", nargs=-1, required=True, type=click.Path(readable=False))
 @container_option
 @click.option(
     "-f",
@@ -38,7 +38,7 @@ from chatlogs.errors import FileError, QueryError
     "file",
     cls=Option,
     metavar="FILE",
-    type=click.Path(),
+    type=click.Path(readable=False),
     help="Read the query from a file; then give PATHs only.",
 )
 @click.option("-p", "--param", "params", cls=Option, multiple=True, metavar="NAME=VALUE", help="A value for $NAME.")
@@ -50,7 +50,7 @@ from chatlogs.errors import FileError, QueryError
     cls=Option,
     multiple=True,
     metavar="PATH",
-    type=click.Path(),
+    type=click.Path(readable=False),
     help="A file or folder the query may read too; may be repeated.",
 )
 @functools.partial(output_options, short=False)

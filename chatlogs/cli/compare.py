@@ -57,7 +57,9 @@ _ANY = "any"
     help="How often, at most, two equal sides may seem to differ.",
 )
 @click.option("--all", "everything", cls=Option, is_flag=True, help="Show what did not change as well.")
-@click.option("--prices", cls=Option, metavar="FILE", type=click.Path(), help="Prices of your own, as for cost.")
+@click.option(
+    "--prices", cls=Option, metavar="FILE", type=click.Path(readable=False), help="Prices of your own, as for cost."
+)
 @filter_options(keys=True)
 @output_options
 @common_options

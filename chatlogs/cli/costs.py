@@ -28,7 +28,7 @@ prices_option = click.option(
     "--prices",
     cls=Option,
     metavar="FILE",
-    type=click.Path(),
+    type=click.Path(readable=False),
     help="Prices of your own, TOML or JSON; they win over the list.",
 )
 
@@ -55,7 +55,12 @@ def cost(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Outpu
 @click.command(cls=Command, name="reconcile", epilog=f"Python: chatlogs.open(STORE).{RECONCILE.twin}")
 @paths_argument()
 @click.option(
-    "--bill", cls=Option, required=True, metavar="FILE", type=click.Path(), help="The exported bill: JSON or CSV."
+    "--bill",
+    cls=Option,
+    required=True,
+    metavar="FILE",
+    type=click.Path(readable=False),
+    help="The exported bill: JSON or CSV.",
 )
 @prices_option
 @filter_options(keys=True)

@@ -112,7 +112,9 @@ RAW = "Raw logs: files, globs, folders, - for stdin."
 
 def paths_argument(help: str = f"A store, or {RAW[0].lower()}{RAW[1:]}") -> Callable[[Function], Function]:
     """PATH...: a store or raw logs, and --container for the latter (see `setting`)."""
-    argument = click.argument("paths", metavar="PATH...", nargs=-1, required=True, help=help, type=click.Path())
+    argument = click.argument(
+        "paths", metavar="PATH...", nargs=-1, required=True, help=help, type=click.Path(readable=False)
+    )
     return lambda function: argument(container_option(function))
 
 
@@ -154,7 +156,7 @@ def output_options(function: Function, *, short: bool = True) -> Function:
     option = functools.partial(click.option, cls=Option, section="Output")
     wrapped: Function = wrapper
     help = "Write to a file; its suffix names the format."
-    wrapped = option("-o", "--output", "path", metavar="FILE", type=click.Path(), help=help)(wrapped)
+    wrapped = option("-o", "--output", "path", metavar="FILE", type=click.Path(readable=False), help=help)(wrapped)
     for flag, format in reversed(SHORT.items()):
         wrapped = option(f"--{flag}", "format", flag_value=format, help=f"The same as --format {format}.")(wrapped)
     names = ("-f", "--format") if short else ("--format",)

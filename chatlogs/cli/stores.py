@@ -30,7 +30,7 @@ _SPEED_TOLD_FROM = 50  # MB; with less, the seconds are those of making tables, 
     cls=Option,
     required=True,
     metavar="STORE",
-    type=click.Path(),
+    type=click.Path(readable=False),
     help="The store's folder; made if new.",
 )
 @click.option("--strict", cls=Option, is_flag=True, help="Exit with 3 when a line was rejected; the store is written.")
@@ -74,7 +74,7 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
 
 
 @click.command(cls=Command, name="verify")
-@click.argument("store", metavar="STORE", type=click.Path())
+@click.argument("store", metavar="STORE", type=click.Path(readable=False))
 @common_options
 def verify(store: str) -> int:
     """Check a store: every file, every count, every key. Exit with 1 when anything is wrong."""
@@ -90,7 +90,7 @@ def verify(store: str) -> int:
 
 
 @click.command(cls=Command, name="compact")
-@click.argument("store", metavar="STORE", type=click.Path())
+@click.argument("store", metavar="STORE", type=click.Path(readable=False))
 @common_options
 def compact(store: str) -> None:
     """Fold a store's many small files into few sorted ones; its tables stay the same."""
