@@ -37,7 +37,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class SourceCount:
-    """One log of an ingest. known: it held nothing new. The counts are of what was new in it."""
+    """One log of an ingest. known: it held nothing new. The counts are of what was new in it.
+
+    known_rejects: the lines of it that were rejected when it was read before.
+    """
 
     source: str
     known: bool
@@ -53,6 +56,7 @@ class SourceCount:
     repaired: int
     responses: int
     duplicates: int
+    known_rejects: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -96,6 +100,11 @@ class IngestReport:
     def rejects(self) -> int:
         """Lines that could not be read; they are kept in the table `rejects`."""
         return sum(source.rejects for source in self.sources)
+
+    @property
+    def known_rejects(self) -> int:
+        """Lines of these logs that could not be read when an earlier ingest read them."""
+        return sum(source.known_rejects for source in self.sources)
 
     @property
     def repaired(self) -> int:

@@ -333,6 +333,14 @@ class TestIngest:
         store = str(tmp_path / "store")
         assert run("ingest", log, "-o", store, "--strict", "-q") == Result(3, "", "")
         assert json.loads(run("summary", store, "--json").out)[0]["responses"] == 1
+        assert run("ingest", log, "-o", store, "--strict", "-q") == Result(3, "", ""), "the log holds it still"
+
+    def test_what_is_asked_of_a_known_log_and_not_done_is_said(self, run: Run, log: str, tmp_path: Path) -> None:
+        store = str(tmp_path / "store")
+        run("ingest", log, "-o", store)
+        assert "stays as it was" not in run("ingest", log, "-o", store).err
+        told = run("ingest", log, "-o", store, "--content", "none", "--chunks").err
+        assert "for --content none and --chunks, read them into a new store" in told
 
     def test_raw_logs_answer_as_a_store_does(self, run: Run, log: str, tmp_path: Path) -> None:
         store = str(tmp_path / "store")

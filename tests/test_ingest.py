@@ -170,6 +170,18 @@ def test_an_older_copy_of_a_known_log_holds_nothing_new(new_store: NewStore, tmp
         assert contents(stored(store)) == {"c1": "abcdefgh", "c2": "yes"}
 
 
+def test_the_report_of_a_known_log_says_what_it_is(new_store: NewStore, tmp_path: Path) -> None:
+    body = b"".join(b"data: " + line + b"\n" for line in stream("c1", "a"))
+    (tmp_path / "a.sse").write_bytes(body + b"data: {oops\n\n")
+    (tmp_path / "b.gz").write_bytes(gzip.compress((tmp_path / "a.sse").read_bytes()))
+    store = new_store()
+    for known in (False, True):
+        told = read(store, tmp_path).sources
+        assert [(log.container, log.compression) for log in told] == [("sse", "none"), ("sse", "gzip")]
+        assert (told[0].known, told[1].known) == (known, True)
+        assert (told[0].rejects, told[0].known_rejects) == ((0, 1) if known else (1, 0))
+
+
 def test_an_empty_log_is_not_the_beginning_of_every_other(new_store: NewStore, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").touch()
     (tmp_path / "b.jsonl").write_bytes(stored_answer("c1", "yes"))

@@ -33,7 +33,9 @@ _SPEED_TOLD_FROM = 50  # MB; with less, the seconds are those of making tables, 
     type=click.Path(readable=False),
     help="The store's folder; made if new.",
 )
-@click.option("--strict", cls=Option, is_flag=True, help="Exit with 3 when a line was rejected; the store is written.")
+@click.option(
+    "--strict", cls=Option, is_flag=True, help="Exit with 3 when a line of these logs was rejected, now or before."
+)
 @click.option(
     "--content",
     cls=Option,
@@ -67,10 +69,11 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
     tell_report(report)
     for note in report.notes:
         tell(note)
-    if report.rejects:
+    rejects = report.rejects + report.known_rejects
+    if rejects:
         tell(f"why lines were rejected: {command('rejects', store)}")
     tell(f"next: {command('summary', store)}")
-    return EXIT_REJECTS if strict and report.rejects else EXIT_DONE
+    return EXIT_REJECTS if strict and rejects else EXIT_DONE
 
 
 @click.command(cls=Command, name="verify")
@@ -105,8 +108,8 @@ COMMANDS: Mapping[str, click.Command] = {"ingest": ingest, "verify": verify, "co
 
 def as_dict(report: IngestReport) -> dict[str, Any]:
     """The report as one JSON object: totals first, then a list of sources."""
-    totals = ("store", "ingest_id", "lines", "blank", "ignorable", "records", "rejects", "repaired", "duplicates")
-    told = {name: getattr(report, name) for name in (*totals, "responses", "balanced", "seconds")}
+    totals = ("store", "ingest_id", "lines", "blank", "ignorable", "records", "rejects", "known_rejects", "repaired")
+    told = {name: getattr(report, name) for name in (*totals, "duplicates", "responses", "balanced", "seconds")}
     return told | {"sources": [dataclasses.asdict(source) for source in report.sources]}
 
 

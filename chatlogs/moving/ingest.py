@@ -131,6 +131,11 @@ class _Options:
     threads: int
     progress: Progress | None
 
+    def asked_of_rows(self) -> list[str]:
+        """The options by which a log gives other rows, as they are spelled on the command line."""
+        content = [f"--content {self.content}"] if self.content != "keep" else []
+        return content + ["--chunks"] * self.asked.chunks + ["--logprobs"] * self.logprobs
+
 
 class _Run:
     """One attempt: read everything that is new into staging, then commit under the lock."""
@@ -297,6 +302,21 @@ class _Run:
         )
 
     def report(self, seconds: float) -> IngestReport:
-        counts = [reading.count() for reading in self.readings]
+        read = {reading.source_key: reading.container for reading in self.readings if not reading.is_known}
+        containers = {key: row["container"] for key, row in self.seen.items()} | read
+        counts = [
+            reading.count(self.seen.get(reading.source_key), containers[reading.source_key])
+            for reading in self.readings
+        ]
         ingest_id = self.staging.ingest_id if self.committed else None
-        return IngestReport(self.target.store.path, ingest_id, counts, seconds, self.questions.notes)
+        notes = [*self.questions.notes, *self._left_as_they_are()]
+        return IngestReport(self.target.store.path, ingest_id, counts, seconds, notes)
+
+    def _left_as_they_are(self) -> Iterator[str]:
+        """What was asked for and is not done to logs that the store has already."""
+        asked = self.options.asked_of_rows()
+        if asked and any(reading.known for reading in self.readings):
+            yield (
+                f"what the store has of these logs already stays as it was read then: for {' and '.join(asked)}, "
+                "read them into a new store"
+            )

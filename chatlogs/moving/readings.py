@@ -14,7 +14,7 @@ from chatlogs.moving import ledger
 from chatlogs.moving.ledger import Known, Row
 from chatlogs.reading.blocks import Reader
 from chatlogs.reading.lines import Block
-from chatlogs.reading.opening import Opened, open_source
+from chatlogs.reading.opening import Opened, compression_of, open_source
 from chatlogs.reading.sources import Source
 from chatlogs.tally import Counts, SourceCount
 
@@ -126,15 +126,16 @@ class Reading:
         }
         return ledger.grown(old, row, self.again) if old is not None else row
 
-    def count(self) -> SourceCount:
-        """What the report says of it."""
+    def count(self, before: Row | None, container: str) -> SourceCount:
+        """What the report says of it. before: its row of `sources` as it was; container: that of the log it is."""
         return SourceCount(
             source=self.source.name,
             size=self.end if not self.is_known or self.known is None else self.known.size,
             new_bytes=self.end - self.start,
-            container=self.container,
-            compression=self.opened.compression if self.opened else "none",
+            container=container,
+            compression=self.opened.compression if self.opened else compression_of(self.source),
             known=self.is_known,
+            known_rejects=before["rejects"] - self.again.rejects if before else 0,
             duplicates=self.duplicates,
             responses=self.responses,
             **vars(self.counts),

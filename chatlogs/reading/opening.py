@@ -186,6 +186,13 @@ def _opened(source: Source, raw: IO[bytes], head: bytes) -> Opened:
     return Opened(_Hashing(raw, None, head), Digests(digests.content, digests.content), "none", source)
 
 
+def compression_of(source: Source) -> str:
+    """How the source's bytes are stored: "none", "gzip" or "zstd"."""
+    opened = open_source(source)
+    opened.close()
+    return opened.compression
+
+
 def head_of(source: Source, size: int) -> bytes:
     """The source's first decompressed bytes, at most so many. Raises SourceError when it cannot be opened."""
     opened = open_source(source)
