@@ -166,6 +166,31 @@ def test_a_padded_stream_that_is_logged_again_is_a_copy(fast: bool, times: int) 
     assert found == [("Hello", 5, {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}, [])] * 2 * times
 
 
+@pytest.mark.parametrize("at", [2, 4, 5])
+def test_fragments_of_parallel_calls_go_to_their_own_calls(new_store: NewStore, tmp_path: Path, at: int) -> None:
+    def call(index: int, arguments: str, **head: Any) -> Obj:
+        function = obj(arguments=arguments) if not head else obj(name=f"f{index}", arguments=arguments)
+        return chunk(obj(tool_calls=[obj(index=index, **head, function=function)]))
+
+    said = [call(0, "", id="x"), call(1, "", id="y"), call(0, '{"a":'), call(1, '{"b":'), call(0, "1}"), call(1, "2}")]
+    lines = [dumps(each) for each in [*said, chunk(obj(), finish="tool_calls")]]
+    store = new_store()
+    read(store, tmp_path, [lines[:at], lines[at:]], "one after the other")
+    calls = [(row["call_id"], row["arguments"]) for row in stored(store)["tool_calls"]]
+    assert sorted(calls) == [("x", '{"a":1}'), ("y", '{"b":2}')]
+
+
+def test_a_stream_with_logprobs_is_measured_across_runs(new_store: NewStore, tmp_path: Path) -> None:
+    """Also without rows for its tokens; and a copy of it is one."""
+    lines = stream()
+    for place, logprob in ((1, -0.5), (2, -1.5)):
+        lines[place] = lines[place][:-3] + b',"logprobs":{"content":[{"token":"a","logprob":%f}]}}]}' % logprob
+    store = new_store()
+    read(store, tmp_path, [lines[:2], [*lines[2:], *lines]], "one after the other")
+    (choice,) = stored(store)["choices"]
+    assert (choice["token_count"], choice["mean_logprob"]) == (2, -1.0)
+
+
 # --- one rule, of pieces and of rows --------------------------------------------------------------------------------
 
 heads = st.lists(

@@ -115,6 +115,34 @@ def test_a_stream_and_its_stored_twin_are_one_row(
     assert (row["form"], row["total_tokens"], row["duplicates"]) == ("completion", 3, 1)
 
 
+EXCHANGE = obj(
+    request=obj(model="m", max_tokens=16, messages=[obj(role="user", content="q")]), response=completion(),
+    started_at=1790000000, ended_at=1790000002,
+)  # fmt: skip
+BATCH = obj(
+    id="b1", custom_id="r1", response=obj(status_code=200, request_id="q1", body=completion()), error=None
+)  # fmt: skip
+
+
+@both
+@pytest.mark.parametrize("swapped", [False, True], ids=["bare first", "bare last"])
+@pytest.mark.parametrize("fuller", [EXCHANGE, BATCH], ids=["exchange", "batch"])
+def test_of_equal_answers_the_one_that_tells_its_request_stays(
+    new_store: NewStore, tmp_path: Path, fuller: Obj, swapped: bool, one_run: bool
+) -> None:
+    logs = [[completion()], [fuller]]
+    (row,) = rows_of(new_store, tmp_path, *(reversed(logs) if swapped else logs), one_run=one_run)
+    assert (row["max_tokens"], row["custom_id"]) == ((16, None) if fuller is EXCHANGE else (None, "r1"))
+    assert (row["started_at"] is not None, row["duplicates"]) == (fuller is EXCHANGE, 1)
+
+
+def test_one_answer_to_two_questions_is_two_calls(new_store: NewStore, tmp_path: Path) -> None:
+    """As a cache that goes by meaning answers."""
+    asked = [obj(request=obj(model="m", messages=[obj(role="user", content=q)]), response=completion()) for q in "pq"]
+    rows = rows_of(new_store, tmp_path, asked[:1], asked[1:])
+    assert [row["flags"] for row in rows] == [["id_collision"]] * 2
+
+
 def test_twins_that_contradict_each_other_are_two_rows(new_store: NewStore, tmp_path: Path) -> None:
     rows = rows_of(new_store, tmp_path, stream("hi"), [completion("ho")])
     assert [row["flags"] for row in rows] == [["id_collision", "twin_differs"]] * 2

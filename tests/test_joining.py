@@ -102,6 +102,10 @@ PLAIN = {
     "a role said again": [chunk(obj(role="assistant", content="a")), chunk(obj(role="assistant", content="b"))],
     "a model that comes late": [chunk(obj(content="a"), model=None), chunk(obj(content="b"))],
     "arguments that go on": [chunk(CALL), chunk(call(function=obj(arguments="}")))],
+    "a filter result again": [
+        dumps(obj(id="c1", created=1700000000, model="m", choices=[obj(index=0, delta=obj(content=text), **of)]))
+        for text, of in (("a", {"content_filter_results": {"n": 1}}), ("b", {"content_filter_results": {"n": 2}}))
+    ],
     "a call after a text": [chunk(obj(content="a")), chunk(CALL)],
 }
 ODD = {
