@@ -359,6 +359,22 @@ def test_kept_tokens_tell_how_many_were_unlikely(log: str, tmp_path: Path) -> No
         assert (row["kept_tokens"], row["unlikely_share"]) == (2, 0.5)
 
 
+def test_sentinels_have_no_weight_in_a_mean_of_kept_tokens(tmp_path: Path) -> None:
+    """Three tokens are measured, -1, -2 and -3; three more carry what some servers write for `unknown`."""
+
+    def answer(number: int, *logprobs: float) -> str:
+        tokens = [{"token": "a", "logprob": logprob, "bytes": None, "top_logprobs": []} for logprob in logprobs]
+        return json.dumps(reported_log.completion(number, logprobs={"content": tokens}))
+
+    log = tmp_path / "log.jsonl"
+    log.write_text("\n".join([answer(1, -1.0, -9999.0, -9999.0, -9999.0), answer(2, -2.0, -3.0)]))
+    chatlogs.ingest(log, tmp_path / "store", logprobs=True)
+    with chatlogs.open(tmp_path / "store") as logs:
+        row = logs.confidence().row(0, named=True)
+    assert (row["tokens"], row["mean_logprob"]) == (6, pytest.approx(-2.0))
+    assert row["perplexity"] == pytest.approx(7.389056)
+
+
 @pytest.mark.parametrize("filters", [{}, {"by": ["model"]}, {"by": ["day"]}, {"where": "created is not null"}])
 def test_finish_joins_only_when_it_must_and_says_the_same(logs: Logs, filters: dict[str, Any]) -> None:
     """What is asked of choices alone needs no completions; forcing the join changes nothing."""
