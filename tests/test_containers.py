@@ -216,6 +216,26 @@ def test_credentials_are_never_kept(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "x-goog-api-key",
+        "openaiApiKey",
+        "azure_ad_token",
+        "aws_secret_access_key",
+        "auth",
+        "Set-Cookie",
+    ],
+)
+def test_a_credential_is_told_by_how_its_name_ends(name: str) -> None:
+    """Wherever it stands; and what only sounds like one is kept."""
+    kept = {"pad_token": 7, "prompt_cache_key": "k", "max_token": 1}
+    answer = ANSWER | {name: "SECRET", "_hidden": {name: "SECRET", **kept}}
+    (piece,) = pieces_of({"request": {"messages": [], "model": "m", name: "SECRET"}, "response": answer})
+    assert "SECRET" not in repr(piece) and piece.extra["_hidden"] == kept
+
+
+@pytest.mark.parametrize(
     "name", [name for name in WRAPPED if '"Hi"' in json.dumps(WRAPPED[name]) or "postData" in str(WRAPPED[name])]
 )
 def test_the_messages_asked_come_along(name: str) -> None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-_SECRETS = frozenset({
-    "authorization", "api_key", "apikey", "cookie", "cookies", "password", "secret", "access_token", "refresh_token",
-    "bearer", "bearer_token", "private_key", "x_amz_security_token", "ocp_apim_subscription_key",
-})  # fmt: skip
-_ENDINGS = ("headers", "authorization", "api_key", "apikey", "cookie", "password", "_secret", "_access_key")
+# Ends of names without their underlines, as gateways put whose key it is before it: azure_ad_token, openaiApiKey.
+_ENDINGS = (
+    "headers", "auth", "authorization", "apikey", "accesskey", "privatekey", "subscriptionkey", "secretkey", "secret", "cookie",
+    "cookies", "password", "passphrase", "bearer", "accesstoken", "refreshtoken", "authtoken", "bearertoken",
+    "sessiontoken", "securitytoken", "azureadtoken",
+)  # fmt: skip
 _LEFT_ALONE = frozenset({"properties", "messages"})
 
 
 @functools.lru_cache(maxsize=1 << 12)
 def is_secret(name: str) -> bool:
     """Whether a field of this name holds a credential, or headers, of which any may be one."""
-    name = name.lower().replace("-", "_")
-    return name in _SECRETS or name.endswith(_ENDINGS)
+    return name.lower().replace("-", "").replace("_", "").endswith(_ENDINGS)
 
 
 def without_secrets(value: Any) -> Any:
