@@ -10,8 +10,8 @@ from typing import Any
 
 # Ends of names without their underlines, as gateways put whose key it is before it: azure_ad_token, openaiApiKey.
 _ENDINGS = (
-    "headers", "auth", "authorization", "apikey", "accesskey", "privatekey", "subscriptionkey", "secretkey", "secret", "cookie",
-    "cookies", "password", "passphrase", "bearer", "accesstoken", "refreshtoken", "authtoken", "bearertoken",
+    "headers", "auth", "authorization", "apikey", "accesskey", "privatekey", "subscriptionkey", "secretkey", "secret",
+    "cookie", "cookies", "password", "passphrase", "bearer", "accesstoken", "refreshtoken", "authtoken", "bearertoken",
     "sessiontoken", "securitytoken", "azureadtoken",
 )  # fmt: skip
 _LEFT_ALONE = frozenset({"properties", "messages"})
