@@ -153,13 +153,15 @@ def _call(response: Response) -> tuple[object, ...]:
 
 
 def _chain_before(response: Response, kept: Sequence[list[Response]]) -> list[Response] | None:
-    """What the response goes on with: rather what was begun at the same time, or in the same log, than the latest."""
+    """What the response goes on with: of several rather what began at the same time and lacks its end, or its usage,
+    and what stands in the same log, than the latest."""
     found = [chain for chain in kept if continues(chain, response)]
 
-    def likeness(place: int) -> tuple[bool, bool, int]:
+    def likeness(place: int) -> tuple[bool, bool, bool, bool, int]:
         chain = found[place]
         same_time = response.created is None or chain[0].created in (None, response.created)
-        return same_time, chain[-1].source == response.source, place
+        lacks_usage = all(part.usage is None for part in chain)
+        return same_time, _is_open(chain), lacks_usage, chain[-1].source == response.source, place
 
     return found[max(range(len(found)), key=likeness)] if found else None
 
