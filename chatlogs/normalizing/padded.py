@@ -9,13 +9,26 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from chatlogs.normalizing.careful import Placed
+from chatlogs.normalizing.records.piece import Piece
 
 _PADDED = re.compile(rb'"obfuscation":\s*"([^"\\]+)"')
 _LONG = 4  # so much random padding does not come twice by chance
+
+
+class _Line(Protocol):
+    """A piece, the body it stands in, its stream, and its line if that is padded."""
+
+    piece: Piece
+    transcript: int
+    padded: bytes | None
+
+    @property
+    def stream(self) -> str: ...
+
+
+_Placed = TypeVar("_Placed", bound=_Line)
 
 
 def has_padding(text: bytes) -> bool:
@@ -29,14 +42,14 @@ def is_padded(text: bytes) -> bool:
     return padding is not None and len(padding[1]) >= _LONG
 
 
-def repeated(placed: Iterable[Placed]) -> set[tuple[int, bytes]]:
+def repeated(placed: Iterable[_Line]) -> set[tuple[int, bytes]]:
     """The padded lines that stand twice in their body, or outside of all."""
     lines = {(p.transcript, p.padded, p.piece.line_number) for p in placed if p.padded is not None}
     times = Counter((transcript, text) for transcript, text, _ in lines)
     return {said for said, count in times.items() if count > 1}
 
 
-def logged_once(placed: list[Placed]) -> list[Placed]:
+def logged_once(placed: list[_Placed]) -> list[_Placed]:
     """The pieces without those of lines that were logged twice: random padding tells such from equal fragments.
 
     A stream that has ended may have been logged a second time as a whole, from its first line on. That is a copy of a
@@ -45,7 +58,7 @@ def logged_once(placed: list[Placed]) -> list[Placed]:
     twice = repeated(placed)
     if not twice:
         return placed
-    kept: list[Placed] = []
+    kept: list[_Placed] = []
     first: dict[str, bytes] = {}
     seen: dict[str, dict[bytes, int]] = {}
     ended: set[str] = set()
