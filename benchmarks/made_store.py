@@ -62,7 +62,7 @@ def make(path: Path, rows: int) -> None:
                     "tool_calls": [
                         staging.write("tool_calls", _rows(connection, "tool_calls", CALLS, "where tool_call_count = 1"))
                     ],
-                    "sources": [staging.write("sources", _rows(connection, "sources", SOURCES, "group by source"))],
+                    "sources": [staging.write("sources", _rows(connection, "sources", SOURCES, "group by all"))],
                 }
                 store.commit(f"benchmark-{low}", add)
             print(f"{values['high']:,} rows", file=sys.stderr)
@@ -71,7 +71,7 @@ def make(path: Path, rows: int) -> None:
 CHOICES = "*, 0 as choice_index, 'assistant' as role, finish_reason as finish_class"
 CALLS = """*, 0 as choice_index, 0 as tool_call_index, 'function' as kind, 'look_up' as name,
     '{"number": ' || line_number || '}' as arguments, true as arguments_valid"""
-SOURCES = """source, min(hash(source) // 2) as source_key, count(*) as lines, 0 as blank, 0 as ignorable,
+SOURCES = """source, source_key, log_number, count(*) as lines, 0 as blank, 0 as ignorable,
     count(*) as records, 0 as rejects, 0 as repaired, 0 as duplicates, count(*) as responses"""
 
 

@@ -58,6 +58,8 @@ select
     []::varchar[] as flags,
     0 as duplicates,
     'logs/' || $low || '.jsonl.gz' as source,
+    (hash(source) // 2)::bigint as source_key,
+    $low // 1_000_000 + 1 as log_number,
     n - $low + 1 as line_number,
     (n - $low) * 700 as byte_offset,
     timestamptz '2026-10-01 00:00:00+00' as ingested_at,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 TEXT, JSON, INT, FLOAT, BOOL, TIME, TEXTS = "text", "json", "int", "float", "bool", "time", "texts"
 
@@ -98,6 +98,10 @@ KEYS = (
     ),
 )
 
+SOURCE_KEY = Column(
+    "source_key", INT, "That log's identity, as in `sources`; two logs may have had one name, as rotated ones do."
+)
+
 COMPLETIONS = Table(
     "completions",
     "One row per response: a stored completion, or a stream folded back into one.",
@@ -152,6 +156,7 @@ COMPLETIONS = Table(
             "extra", JSON, "Unknown top-level fields; in a stream each is the list of its values, a repeat kept once."
         ),
         Column("source", TEXT, "The log the response was first read from."),
+        SOURCE_KEY,
         Column("line_number", INT, "Line of its first record, counted from 1."),
         Column("byte_offset", INT, "Offset of its first record in the decompressed bytes, counted from 0."),
         Column("ingested_at", TIME, "When chatlogs read it."),
@@ -259,6 +264,7 @@ REJECTS = Table(
     "One row per line that could not be read, kept whole; also per text beside others on a line, and per item of a list.",
     (
         Column("source", TEXT, "The log the line stands in."),
+        SOURCE_KEY,
         Column("line_number", INT, "Its number, counted from 1."),
         Column("byte_offset", INT, "Its offset in the decompressed bytes, counted from 0."),
         Column("reason", TEXT, "Why, in one word for grouping."),
@@ -273,6 +279,9 @@ SOURCES = Table(
     (
         Column("source", TEXT, "The log's name when it was first read."),
         Column("source_key", INT, "The log's identity: from its first bytes, the same under any name or compression."),
+        Column(
+            "log_number", INT, "Its number in the store: logs are counted from 1 as they are first read, oldest first."
+        ),
         Column("size", INT, "Decompressed bytes read so far."),
         Column("resume_offset", INT, "Where reading goes on when the log has grown: before an unfinished last line."),
         Column("content_hash", TEXT, "xxh3-128 of the decompressed bytes read so far."),

@@ -58,6 +58,7 @@ def tables() -> dict[str, Any]:
             flags=flags,
             duplicates=[2] + [0] * 5,
             source=["logs/a.jsonl"] * 6,
+            source_key=[1] * 6,
             line_number=list(range(1, 7)),
             byte_offset=[100 * n for n in range(6)],
         ),
@@ -92,6 +93,7 @@ def tables() -> dict[str, Any]:
         "rejects": rows(
             "rejects",
             source=["logs/a.jsonl"] * 2,
+            source_key=[1] * 2,
             line_number=[7, 8],
             byte_offset=[600, 700],
             reason=["not_json", "unknown_shape"],

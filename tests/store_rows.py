@@ -50,6 +50,7 @@ def tables_of(log: int, times: int = 1, responses: int = RESPONSES) -> dict[str,
             duplicates=[times] * responses,
             flags=[["no_id"], []] * (responses // 2) + [None] * (responses % 2),
             source=source * responses,
+            source_key=[log] * responses,
         ),
         "choices": rows(
             "choices",
@@ -58,7 +59,9 @@ def tables_of(log: int, times: int = 1, responses: int = RESPONSES) -> dict[str,
             content=[f"{times}"] * responses,
             tool_call_count=[0] * responses,
         ),
-        "rejects": rows("rejects", source=source, line_number=[responses + 1], reason=["not_json"], raw=["{"]),
+        "rejects": rows(
+            "rejects", source=source, source_key=[log], line_number=[responses + 1], reason=["not_json"], raw=["{"]
+        ),
         "sources": rows(
             "sources",
             source=source,

@@ -23,7 +23,7 @@ NewStore = Callable[[], Path]
 
 USAGE = obj(prompt_tokens=1, completion_tokens=2, total_tokens=3)
 PLAIN = Response(
-    id="c1", completion_key=1, is_new=True, source="log", line_number=1, byte_offset=0, form="stream",
+    id="c1", completion_key=1, is_new=True, source_key=1, line_number=1, byte_offset=0, form="stream",
     status="complete", model="m", created=1, system_fingerprint="fp", usage=None, prompt_tokens=None,
     completion_tokens=None, total_tokens=None, metadata=None, custom_id=None, request_id=None,
     started_at=None, flags=[], duplicates=0, body="b",

@@ -23,7 +23,7 @@ from chatlogs.normalizing.unwrapping import wrapped
 from chatlogs.reading.lines import Block, scan
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
-PLACES = ("completion_key", "source", "line_number", "byte_offset")
+PLACES = ("completion_key", "source", "source_key", "line_number", "byte_offset")
 WORKING = ("opens", "role_repeats", "last_line", "last_offset")
 carefully = partial(normalize, fast=False)
 

@@ -97,7 +97,7 @@ def _made(store: str, name: str, versions: Mapping[str, int]) -> int:
 
 
 def open_ledger(store: str) -> DeltaTable:
-    """The ledger as of the last whole ingest; StoreError when this is no store or one of a newer format."""
+    """The ledger as of the last whole ingest; StoreError when this is no store or one of another format."""
     ledger = open_table(store, LEDGER) if _exists(store, LEDGER) else None
     if ledger is not None:
         written = ledger.metadata().configuration.get(_FORMAT) or ""
@@ -106,6 +106,11 @@ def open_ledger(store: str) -> DeltaTable:
         if int(written) > FORMAT_VERSION:
             raise StoreError(
                 f"{store} is format {written}; this chatlogs reads up to {FORMAT_VERSION}: upgrade chatlogs."
+            )
+        if int(written) < FORMAT_VERSION:
+            raise StoreError(
+                f"{store} is format {written}, of an older chatlogs; this one reads format {FORMAT_VERSION}: "
+                "ingest the logs into a new store."
             )
     if ledger is None or not is_in(ledger, _MADE):
         raise StoreError(

@@ -31,7 +31,7 @@ ORDER: Mapping[str, tuple[str, ...]] = {
     "messages": ("model", "system_fingerprint", "completion_key", "message_index"),
     "logprobs": ("model", "system_fingerprint", "completion_key", "choice_index", "position"),
     "chunks": ("model", "system_fingerprint", "completion_key", "chunk_index"),
-    "rejects": ("source", "line_number"),
+    "rejects": ("source", "source_key", "line_number"),
     "sources": ("source",),
 }
 

@@ -35,7 +35,7 @@ class Store:
 
     @classmethod
     def open(cls, path: str | Path, *, recover: bool = True) -> Store:
-        """The store at `path`; StoreError when there is none, or one of a newer format.
+        """The store at `path`; StoreError when there is none, or one of another format.
 
         What a killed ingest left is finished or undone first, unless a living one is committing just now.
         Where that fails (a read-only or full disk) the store can still be read; the next commit says why.

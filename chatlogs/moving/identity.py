@@ -19,7 +19,7 @@ class Response:
     id: str
     completion_key: int
     is_new: bool
-    source: str
+    source_key: int
     line_number: int
     byte_offset: int
     form: str
@@ -77,7 +77,8 @@ class Outcome:
 
 
 def decide(responses: Sequence[Response]) -> Outcome:
-    """Which responses of one id, in log order and stored ones first, are the same or go on with each other.
+    """Which responses of one id are the same or go on with each other: stored ones first, then new ones, each in
+    the order of the logs.
 
     Not yet what they are once they are put together: see `compared`.
     """
@@ -161,7 +162,7 @@ def _chain_before(response: Response, kept: Sequence[list[Response]]) -> list[Re
         chain = found[place]
         same_time = response.created is None or chain[0].created in (None, response.created)
         lacks_usage = all(part.usage is None for part in chain)
-        return same_time, _is_open(chain), lacks_usage, chain[-1].source == response.source, place
+        return same_time, _is_open(chain), lacks_usage, chain[-1].source_key == response.source_key, place
 
     return found[max(range(len(found)), key=likeness)] if found else None
 

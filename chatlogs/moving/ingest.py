@@ -235,7 +235,7 @@ class _Run:
         """Where to go on with a log that a log of this very run is the beginning of."""
         if before.unfinished is None:
             return match
-        self.writer.drop_reject(before.name, before.unfinished)
+        self.writer.drop_reject(before.source_key, before.unfinished)
         return dataclasses.replace(match, resume_offset=before.unfinished)
 
     def _take(self, reading: Reading, block: Block, future: Future[Partials]) -> None:
@@ -246,7 +246,7 @@ class _Run:
         settled = reading.assembler.add(partials, line_base=line_base, end=end, last=block.last)
         reading.responses += len(settled["completions"])
         self.writer.add(reading.name, reading.source_key, settled)
-        self.writer.add_rejects(reading.name, partials.rejects, line_base)
+        self.writer.add_rejects(reading.name, reading.source_key, partials.rejects, line_base)
         reading.take(block, partials, self.options.asked.container)
         self._progress(block.size)
         reading.reader.release(block)
@@ -272,20 +272,20 @@ class _Run:
             ledger_now = ledger.read_ledger(snapshot)
             if self._overtaken(ledger_now, fresh):
                 return False
-            order = list(dict.fromkeys(reading.name for reading in self.readings))
-            bodies = {row["source"] for row in ledger_now.values() if row["container"] == "sse"}
-            bodies |= {reading.name for reading in fresh if reading.container == "sse"}
+            numbers = ledger.numbers(ledger_now, [reading.source_key for reading in fresh])
+            bodies = {key for key, row in ledger_now.items() if row["container"] == "sse"}
+            bodies |= {reading.source_key for reading in fresh if reading.container == "sse"}
             differ = self.writer.ids_differ()
             changes = resolve.resolve(
-                snapshot, self.staging, self.staged, order=order, bodies=bodies, ids_differ=differ
+                snapshot, self.staging, self.staged, numbers=numbers, bodies=bodies, ids_differ=differ
             )
             for reading in fresh:
-                reading.duplicates = changes.duplicates.pop(reading.name, 0)
-                reading.responses -= changes.continued.pop(reading.name, 0)
+                reading.settle(changes.duplicates[reading.source_key], changes.continued[reading.source_key])
             rows = dict(ledger_now)
             for reading in fresh:
                 old = rows[reading.source_key] if reading.known else None
-                rows[reading.source_key] = reading.ledger_row(old, self.staging.ingest_id, self.now)
+                row = reading.ledger_row(old, self.staging.ingest_id, self.now)
+                rows[reading.source_key] = row | {"log_number": numbers[reading.source_key]}
             told = ledger.count_dropped(rows, changes.dropped)
             written = [rows[key] for key in dict.fromkeys([*(reading.source_key for reading in fresh), *told])]
             resolve.replace_ledger(snapshot, self.staging, changes, written)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +199,14 @@ def read_ledger(snapshot: Snapshot) -> dict[int, Row]:
     return {row["source_key"]: row for table in tables for row in table.to_pylist()}
 
 
+def numbers(rows: Mapping[int, Row], keys: Iterable[int]) -> dict[int, int]:
+    """The log_number of each log by its source_key: known logs have theirs, new ones among the keys follow in order."""
+    found: dict[int, int] = {key: row["log_number"] for key, row in rows.items()}
+    last = max(found.values(), default=0)
+    fresh = (key for key in dict.fromkeys(keys) if key not in rows)
+    return found | {key: last + place for place, key in enumerate(fresh, start=1)}
+
+
 def known(row: Row) -> Known:
     """What the ledger tells of how far a log was read."""
     return Known(**{name: row[name] for name in Known.__dataclass_fields__})
@@ -213,30 +222,10 @@ def grown(old: Row, new: Row, again: Counts) -> Row:
 
 def count_dropped(rows: dict[int, Row], dropped: Iterable[Response]) -> list[int]:
     """Let the logs tell of their stored responses that other rows stand for now; the source_key of each such log."""
-    found = []
-    for response in dropped:
-        key = _log_of(response, [row["source_key"] for row in rows.values() if row["source"] == response.source])
-        if key is not None:
-            rows[key] = rows[key] | {"duplicates": rows[key]["duplicates"] + 1}
-            found.append(key)
-    return found
-
-
-def _log_of(response: Response, keys: Sequence[int]) -> int | None:
-    """Which of the logs, which all had the name that the response tells, holds the response."""
-    if len(keys) < 2:
-        return keys[0] if keys else None
-    import numpy as np
-    import pyarrow as pa
-
-    from chatlogs.normalizing.tables.rows import completion_keys
-
-    parts = pa.chunked_array([pa.array(np.arange(1 << 16))])
-    places = pa.chunked_array([pa.array(np.full(1 << 16, response.byte_offset))])
-    for key in keys:
-        if np.any(completion_keys(key, places, parts) == response.completion_key):
-            return key
-    return keys[-1]
+    told = Counter(response.source_key for response in dropped)
+    for key, count in told.items():
+        rows[key] = rows[key] | {"duplicates": rows[key]["duplicates"] + count}
+    return list(told)
 
 
 def read_again(unfinished: bytes) -> Counts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -125,6 +126,15 @@ class Reading:
             "ingested_at": now,
         }
         return ledger.grown(old, row, self.again) if old is not None else row
+
+    def settle(self, duplicates: Sequence[int], continued: Sequence[int]) -> None:
+        """Count the responses that are no rows of their own: where in the log those begin that were kept already, and
+        those that only go on with another one. Some may stand in what another reading read of the log, which begins
+        with a last line of this one that was unfinished.
+        """
+        here = range(self.start, self.end if self.unfinished is None else self.unfinished)
+        self.duplicates = sum(offset in here for offset in duplicates)
+        self.responses -= sum(offset in here for offset in continued)
 
     def count(self, before: Row | None, container: str) -> SourceCount:
         """What the report says of it. before: its row of `sources` as it was; container: that of the log it is."""

@@ -7,7 +7,7 @@ only the files that hold a row that goes or changes.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -16,6 +16,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from chatlogs import engine, sql
 from chatlogs.keeping import upkeep
@@ -32,21 +33,31 @@ from chatlogs.texts import whole
 
 _HASH_OF = """create temp macro hash_of(text) as
     if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))"""
+_BATCH_ROWS = 10_000
 _CHILDREN = ("choices", "tool_calls", "messages", "logprobs", "chunks")
 
 
 @dataclass
 class Changes:
-    """What a commit adds and removes; per new source, its duplicates, and the streams it only continues.
+    """What a commit adds and removes; and, by source_key, where in each log those new responses begin that are
+    duplicates, and those that only continue a stream.
 
     dropped: the stored responses that another row stands for now.
     """
 
     add: dict[str, list[StagedFile]]
     remove: dict[str, list[str]] = field(default_factory=dict)
-    duplicates: Counter[str] = field(default_factory=Counter)
-    continued: Counter[str] = field(default_factory=Counter)
+    duplicates: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    continued: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     dropped: list[Response] = field(default_factory=list)
+
+    def tell(self, dropped: Sequence[Response], continuing: Sequence[Response]) -> None:
+        """Take note of those that another row stands for, and those that only continue a stream."""
+        self.dropped = [response for response in dropped if not response.is_new]
+        for responses, places in ((dropped, self.duplicates), (continuing, self.continued)):
+            for response in responses:
+                if response.is_new:
+                    places[response.source_key].append(response.byte_offset)
 
 
 def replace_ledger(snapshot: Snapshot, staging: Staging, changes: Changes, ledger_rows: Sequence[Row]) -> None:
@@ -58,7 +69,8 @@ def replace_ledger(snapshot: Snapshot, staging: Staging, changes: Changes, ledge
         adds, removes = upkeep.rewrite(snapshot, "sources", keys, staging=staging, column="source_key")
         changes.add["sources"] = adds
         changes.remove["sources"] = removes
-        _drop_void_rejects(snapshot, staging, changes, [old[key] for key in again])
+        grown = [old[row["source_key"]] for row in ledger_rows if row["size"] > old.get(row["source_key"], row)["size"]]
+        _drop_void_rejects(snapshot, staging, changes, grown)
     schema = TABLES["sources"].arrow()
     changes.add.setdefault("sources", []).append(
         staging.write("sources", pa.Table.from_pylist(list(ledger_rows), schema=schema))
@@ -66,18 +78,21 @@ def replace_ledger(snapshot: Snapshot, staging: Staging, changes: Changes, ledge
 
 
 def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, old: Sequence[Row]) -> None:
-    import pyarrow.parquet as pq
+    """Each of these logs may have had a last line without line end, which has been read again as it is now."""
+    unfinished = [row for row in old if row["resume_offset"] != row["size"]]
+    keys = pa.array([row["source_key"] for row in unfinished], pa.int64())
+    offsets = pa.array([row["resume_offset"] for row in unfinished], pa.int64())
 
-    for row in old:
-        if row["resume_offset"] == row["size"]:
-            continue
-        for path in snapshot.files("rejects"):
-            table = pq.ParquetFile(path).read()
-            is_ours = pc.equal(table["source"], row["source"])
-            void = pc.and_(is_ours, pc.equal(table["byte_offset"], row["resume_offset"]))
-            if pc.any(void).as_py() and path not in changes.remove.get("rejects", ()):
+    def is_void(rejects: pa.RecordBatch | pa.Table) -> pa.Array:
+        void = offsets.take(pc.index_in(rejects["source_key"], keys))
+        return pc.fill_null(pc.equal(rejects["byte_offset"], void), False)
+
+    for path in snapshot.files("rejects") if unfinished else ():
+        with pq.ParquetFile(path) as file:
+            if pc.any(is_void(file.read(["source_key", "byte_offset"]))).as_py():
+                kept = (batch.filter(pc.invert(is_void(batch))) for batch in file.iter_batches(_BATCH_ROWS))
+                changes.add.setdefault("rejects", []).extend(staging.write_batches("rejects", kept))
                 changes.remove.setdefault("rejects", []).append(path)
-                changes.add.setdefault("rejects", []).append(staging.write("rejects", table.filter(pc.invert(void))))
 
 
 def resolve(
@@ -85,15 +100,15 @@ def resolve(
     staging: Staging,
     staged: dict[str, list[StagedFile]],
     *,
-    order: Sequence[str],
-    bodies: Collection[str] = (),
+    numbers: Mapping[int, int],
+    bodies: Collection[int] = (),
     ids_differ: bool = False,
 ) -> Changes:
     """What to commit so that each response of the staged files and the store is one row.
 
-    order: the names of the new sources, in the order in which their responses follow each other. bodies: the names
-    of those, new or stored, that hold SSE bodies. ids_differ: it is known that no two of the new responses have the
-    same id, so that these need be compared with stored ones only.
+    numbers: the log_number of each log, new or stored, by source_key: the order in which their responses follow each
+    other. bodies: the keys of those that hold SSE bodies. ids_differ: it is known that no two of the new responses
+    have the same id, so that these need be compared with stored ones only.
     """
     changes = Changes(dict(staged))
     nothing_stored = len(snapshot.files("completions")) == 1  # the file without rows
@@ -104,7 +119,7 @@ def resolve(
         rows.prepare(con)
         con.execute(_HASH_OF)
         files = _files(snapshot, staged)
-        outcomes = _outcomes(con, files, order, bodies)
+        outcomes = _outcomes(con, files, numbers, bodies)
         merged = [chain for outcome in outcomes for chain in outcome.merged]
         whole = _merged_rows(con, files, merged)
         found = {r.completion_key: r for r in _digests(con, _tables(con, whole), bodies)} if merged else {}
@@ -114,9 +129,7 @@ def resolve(
         dropped = [r for outcome in outcomes for r in outcome.dropped]
         touched = [r for outcome in outcomes for r in outcome.touched if r.completion_key not in found]
         kept = [chain[0] for outcome in outcomes for chain in outcome.kept if chain[0].completion_key in found]
-        changes.duplicates.update(r.source for r in dropped if r.is_new)
-        changes.dropped = [r for r in dropped if not r.is_new]
-        changes.continued.update(r.source for chain in merged for r in chain[1:] if r.is_new)
+        changes.tell(dropped, [r for chain in merged for r in chain[1:]])
         parts = [r.completion_key for chain in merged for r in chain]
         gone = list(dict.fromkeys([*parts, *(r.completion_key for r in dropped)]))
         if gone or touched:
@@ -138,23 +151,22 @@ def _files(snapshot: Snapshot, staged: Mapping[str, Sequence[StagedFile]]) -> di
 
 
 def _outcomes(
-    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], order: Sequence[str], bodies: Collection[str]
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], numbers: Mapping[int, int], bodies: Collection[int]
 ) -> list[Outcome]:
     relations = _relations(files)
     con.execute(_with_relations("identity/suspects", relations))
     if not con.execute("select count(*) from suspects").fetchall()[0][0]:
         return []
     found = _digests(con, relations, bodies)
-    places = {source: place for place, source in enumerate(order)}
-    found.sort(key=lambda r: (r.id, r.is_new, places.get(r.source, -1) if r.is_new else 0, r.byte_offset))
+    found.sort(key=lambda r: (r.id, r.is_new, numbers.get(r.source_key, 0), r.byte_offset))
     return [decide(list(group)) for _, group in groupby(found, key=lambda r: r.id)]
 
 
-def _digests(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], bodies: Collection[str]) -> list[Response]:
+def _digests(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], bodies: Collection[int]) -> list[Response]:
     """The suspects among the responses, as they are compared."""
     found = [Response(*row) for row in con.execute(_with_relations("identity/digests", relations)).fetchall()]
     for response in found:
-        response.in_body |= response.source in bodies
+        response.in_body |= response.source_key in bodies
     return found
 
 
@@ -257,9 +269,9 @@ def _merged_rows(
     first_keys = pa.array([chain[0].completion_key for chain in merged], pa.int64()).to_numpy()
     derived = rows.rows(con, columns.tables(whole, first=0), keys=first_keys)
     first_rows = [old[chain[0].completion_key] for chain in merged]
+    kept = ("source", "source_key", "ingested_at")
     given = {
-        "source": pa.array([row["source"] for row in first_rows]),
-        "ingested_at": pa.array([row["ingested_at"] for row in first_rows]),
+        **{name: pa.array([row[name] for row in first_rows]) for name in kept},
         "duplicates": pa.array([sum(r.duplicates for r in chain) for chain in merged], pa.int64()),
     }
     return {name: [rows.conform(name, table, **given)] for name, table in derived.items()}

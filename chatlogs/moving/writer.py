@@ -61,22 +61,22 @@ class Writer:
         if self._bytes >= FILE_BYTES:
             self._flush()
 
-    def add_rejects(self, source: str, rejects: pa.Table, line_base: int) -> None:
+    def add_rejects(self, source: str, source_key: int, rejects: pa.Table, line_base: int) -> None:
         """Take the rejects of a block that begins at line `line_base`."""
         if len(rejects):
             line = rejects.schema.get_field_index("line_number")
             numbers = pa.array(np.asarray(rejects["line_number"]) + line_base + 1)
             rejects = rejects.set_column(line, rejects.schema.field(line), numbers)
             rejects = hidden_table("rejects", rejects, self._content) if self._content != "keep" else rejects
-            self._rejects.append(rows.conform("rejects", rejects, source=source))
+            self._rejects.append(rows.conform("rejects", rejects, source=source, source_key=source_key))
             self._reject_bytes += self._rejects[-1].nbytes
             if self._reject_bytes >= FILE_BYTES:
                 self._flush_rejects()
 
-    def drop_reject(self, source: str, byte_offset: int) -> None:
+    def drop_reject(self, source_key: int, byte_offset: int) -> None:
         """Forget the reject at this place, as the line was only unfinished."""
         for number, table in enumerate(self._rejects):
-            here = pc.and_(pc.equal(table["source"], source), pc.equal(table["byte_offset"], byte_offset))
+            here = pc.and_(pc.equal(table["source_key"], source_key), pc.equal(table["byte_offset"], byte_offset))
             self._rejects[number] = table.filter(pc.invert(here))
 
     def finish(self) -> dict[str, list[StagedFile]]:
@@ -129,10 +129,10 @@ class Writer:
 
     def _rows(self, gathered: list[tuple[str, int, Tables]]) -> Tables:
         """The rows of these responses as they are to be stored, by table."""
-        pieces, keys, sources = _joined(gathered)
+        pieces, keys, logs = _joined(gathered)
         self._note_ids(pieces["completions"]["id"])
         found = hidden(rows.rows(_connection(), pieces, keys=keys), self._content)
-        columns = {"source": sources, "ingested_at": self._now, "duplicates": 0}
+        columns = {**logs, "ingested_at": self._now, "duplicates": 0}
         return {name: rows.conform(name, found[name], **columns) for name in sorted(self._tables & found.keys())}
 
     def _staged(self, tables: Tables) -> list[StagedFile]:
@@ -145,20 +145,24 @@ class Writer:
                 self._ids = [*self._ids, hashes] if sum(map(len, self._ids)) + len(hashes) <= _MOST_IDS else None
 
 
-def _joined(gathered: Sequence[tuple[str, int, Tables]]) -> tuple[Tables, npt.NDArray[np.int64], pa.ChunkedArray]:
-    """The pieces of all sources as one, numbered apart; the key and the source of each response."""
-    parts, keys, sources, first = [], [], [], 0
+def _joined(
+    gathered: Sequence[tuple[str, int, Tables]],
+) -> tuple[Tables, npt.NDArray[np.int64], dict[str, pa.ChunkedArray]]:
+    """The pieces of all sources as one, numbered apart; the key of each response, and the columns that name its log."""
+    parts, keys, sources, source_keys, first = [], [], [], [], 0
     for source, source_key, pieces in gathered:
         responses = pieces["completions"]
         keys.append(rows.completion_keys(source_key, responses["byte_offset"], responses["part"]))
         sources.append(pa.repeat(pa.scalar(source), len(responses)))
+        source_keys.append(pa.repeat(pa.scalar(source_key, pa.int64()), len(responses)))
         parts.append({name: assemble.plus(table, "piece", first) for name, table in pieces.items()})
         first = pc.max(parts[-1]["completions"]["piece"]).as_py() + 1
-    joined, names = assemble.concat(parts), pa.chunked_array(sources)
+    joined = assemble.concat(parts)
+    logs = {"source": pa.chunked_array(sources), "source_key": pa.chunked_array(source_keys)}
     if len(parts) > _MANY_PARTS:
         joined = {name: table.combine_chunks() for name, table in joined.items()}
-        names = pa.chunked_array([names.combine_chunks()])
-    return joined, np.concatenate(keys), names
+        logs = {name: pa.chunked_array([column.combine_chunks()]) for name, column in logs.items()}
+    return joined, np.concatenate(keys), logs
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

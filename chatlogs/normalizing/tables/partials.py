@@ -36,6 +36,7 @@ DERIVED = frozenset(
         "usage_source",
         "duplicates",
         "source",
+        "source_key",
         "ingested_at",
         "finish_class",
         "tool_call_count",
@@ -72,7 +73,7 @@ PIECES: Mapping[str, Table] = {
     "chunks": Table("chunks", "Chunks of pieces.", _piece_columns(schema.CHUNKS, _PIECE)),
 }
 
-REJECTS = tuple(c for c in schema.REJECTS.columns if c.name != "source")
+REJECTS = tuple(c for c in schema.REJECTS.columns if c.name not in DERIVED)
 
 
 def no_pieces() -> dict[str, pa.Table]:

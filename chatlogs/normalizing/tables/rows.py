@@ -54,8 +54,8 @@ def rows(
 ) -> dict[str, pa.Table]:
     """The final rows of these pieces, by table, in their order; no text is copied.
 
-    `source`, `ingested_at` and `duplicates` are left to whoever stores them. Tables without rows are left out, but
-    for completions.
+    `source`, `source_key`, `ingested_at` and `duplicates` are left to whoever stores them. Tables without rows are left
+    out, but for completions.
     """
     responses = pieces["completions"].append_column("completion_key", pa.array(keys))
     place = {name: pc.index_in(table["piece"], responses["piece"]) for name, table in pieces.items()}

@@ -66,7 +66,7 @@ select
     i.id,
     i.completion_key,
     i.is_new,
-    i.source,
+    i.source_key,
     i.line_number,
     i.byte_offset,
     i.form,
