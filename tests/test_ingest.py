@@ -283,7 +283,7 @@ def test_two_ingests_at_once_are_exact(new_store: NewStore, tmp_path: Path, same
     for child in children:
         child.join(120)
     assert [child.exitcode for child in children] == [0, 0]
-    passing = ("ingest_id", "source", "line_number", "byte_offset", "completion_key", "duplicates")
+    passing = ("ingest_id", "source", "source_key", "line_number", "byte_offset", "completion_key", "duplicates")
     together, expected = stored(store, without=passing), stored(alone, without=passing)
     for table in ("completions", "choices", "rejects"):
         assert together[table] == expected[table]

@@ -128,33 +128,40 @@ def test_a_log_read_with_its_own_beginning_counts_each_part_by_itself(new_store:
     assert contents(store) == ["ab", "ab", "ab", "own"]
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(st.data())
+def written(folder: str, first: Sequence[int]) -> bytes:
+    """Two streams, of which `first` tells whose chunk is next; then a blank line, a bad one and an answer."""
+    streams = [stream(f"{folder}{n}", [f"{folder}{n}-{step} " for step in range(4)]) for n in range(2)]
+    return b"".join(streams[n].pop(0) for n in first) + b"\n....\n" + answer(f"{folder}-last")
+
+
+PARTS = st.lists(st.tuples(st.integers(1, 1800), st.booleans()), min_size=1, max_size=3)  # where to cut, and to rotate
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(*[st.permutations([0] * 4 + [1] * 4), PARTS] * 2)
 def test_logs_read_after_each_step_are_as_if_read_at_the_end(
-    new_store: NewStore, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    new_store: NewStore,
+    tmp_path_factory: pytest.TempPathFactory,
+    order_a: list[int],
+    cuts_a: list[tuple[int, bool]],
+    order_b: list[int],
+    cuts_b: list[tuple[int, bool]],
 ) -> None:
-    """Written, cut anywhere, rotated, written on, in two folders at once: the order of reading changes nothing."""
-    logs, rest = [], []
-    root = tmp_path_factory.mktemp("logs")
-    for folder in ("a", "b"):
-        lines = [stream(f"{folder}{n}", [f"{folder}{n}-{step} " for step in range(4)]) for n in range(2)]
-        mixed = data.draw(st.permutations([0] * 4 + [1] * 4))
-        logs.append(Log(root / folder))
-        rest.append(b"".join(lines[n].pop(0) for n in mixed) + b"\n....\n" + answer(f"{folder}-last"))
-    store = new_store()
-    while any(rest):
-        number = data.draw(st.sampled_from([n for n in range(2) if rest[n]]))
-        size = data.draw(st.integers(1, 1200))
-        logs[number].write(rest[number][:size])
-        rest[number] = rest[number][size:]
-        if rest[number] and data.draw(st.booleans()):
-            logs[number].rotate()
-            size = data.draw(st.integers(0, 200))
-            logs[number].write(rest[number][:size])
-            rest[number] = rest[number][size:]
-        logs[number].read(store)
-    fresh = new_store()
-    for log in logs:
+    """Written, cut anywhere, rotated, written on, in two folders at once: when they are read changes nothing."""
+    root, store, fresh = tmp_path_factory.mktemp("logs"), new_store(), new_store()
+    steps = []
+    for folder, order, cuts in (("a", order_a, cuts_a), ("b", order_b, cuts_b)):
+        log, data, begin = Log(root / folder), written(folder, order), 0
+        for end, rotates in [*sorted(cuts), (len(data), False)]:
+            steps.append((end, log, data[begin:end], rotates))
+            begin = end
+    for _, log, part, rotates in sorted(steps, key=lambda step: step[0]):
+        log.write(part)
+        if rotates:
+            log.rotate()
+            log.write(b"")
+        log.read(store)
+    for log in {id(log): log for _, log, _, _ in steps}.values():
         log.read(fresh)
     assert told(store) == told(fresh)
 
