@@ -358,7 +358,7 @@ def spoil_rows(store: Store, table: str, change: Callable[[pa.Table], pa.Table])
         ("rejects", lambda t: t.slice(1), "sources says 1 rejects for log-1, but rejects has 0 rows."),
         (
             "sources",
-            lambda t: t.set_column(9, t.schema.field(9), pa.array([99])),
+            lambda t: t.set_column(t.schema.get_field_index("lines"), t.schema.field("lines"), pa.array([99])),
             "The lines of log-1 do not add up: 99 lines, but 4 records + 0 blank + 0 ignorable + 1 rejects.",
         ),
         ("sources", lambda t: pa.concat_tables([t, t]), "sources has 2 rows with source_key 1; each log has one."),
