@@ -94,6 +94,13 @@ def test_a_newer_format_is_refused_and_left_alone(store: Store) -> None:
     assert sorted(Path(store.path).rglob("*")) == before
 
 
+def test_an_older_format_is_refused_in_one_sentence(store: Store) -> None:
+    DeltaTable(f"{store.path}/sources").alter.set_table_properties({"chatlogs.format": "1"}, raise_if_not_exists=False)
+    for opened in (Store.open, Store.create):
+        with pytest.raises(StoreError, match=r"is format 1, of an older chatlogs; .*: ingest the logs into a new store"):
+            opened(store.path)
+
+
 def test_a_commit_shows_in_all_tables_at_once(store: Store) -> None:
     before = store.snapshot()
     ingest(store, "one", 1)
@@ -362,6 +369,11 @@ def spoil_rows(store: Store, table: str, change: Callable[[pa.Table], pa.Table])
             "The lines of log-1 do not add up: 99 lines, but 4 records + 0 blank + 0 ignorable + 1 rejects.",
         ),
         ("sources", lambda t: pa.concat_tables([t, t]), "sources has 2 rows with source_key 1; each log has one."),
+        (
+            "rejects",
+            lambda t: t.set_column(t.schema.get_field_index("source_key"), t.schema.field("source_key"), pa.array([9])),
+            "rejects has 1 rows of log-1, but sources has no source_key 9.",
+        ),
     ],
 )
 def test_verify_tells_which_rows_break_a_law(

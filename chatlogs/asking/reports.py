@@ -85,7 +85,7 @@ REJECTED = Report(
     "rejects",
     "Lines that could not be read, each with its reason.",
     ("rejects",),
-    tuple(Measure(c.name, c.type, c.doc) for c in REJECTS.columns if c.name != "byte_offset"),
+    tuple(Measure(c.name, c.type, c.doc) for c in REJECTS.columns if c.name not in ("source_key", "byte_offset")),
     sort=("source:asc", "line_number:asc"),
 )
 
