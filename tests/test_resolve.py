@@ -185,6 +185,21 @@ def test_the_reject_of_another_log_of_the_same_name_stays(new_store: NewStore, t
     assert stored(store)["rejects"] == [] and contents(store) == ["xy", "xy"]
 
 
+def test_a_log_whose_answer_another_holds_in_full_keeps_its_reject(new_store: NewStore, tmp_path: Path) -> None:
+    """Its count of duplicates changes, but it was not read again."""
+    store = new_store()
+    (tmp_path / "cut").write_bytes(b"".join(stream("c1", ["x", "y"])) + stream("c2", ["z"])[0][:40])
+    read(store, tmp_path / "cut")
+    choice = obj(index=0, message=obj(role="assistant", content="xy"), finish_reason="stop")
+    whole = obj(id="c1", object="chat.completion", created=1700000000, model="m", choices=[choice])
+    (tmp_path / "whole").write_bytes(dumps(whole) + b"\n")
+    read(store, tmp_path / "whole")
+    assert contents(store) == ["xy"]
+    ledger = sorted((row["log_number"], row["rejects"], row["duplicates"]) for row in stored(store)["sources"])
+    assert ledger == [(1, 1, 1), (2, 0, 0)]
+    assert [row["reason"] for row in stored(store)["rejects"]] == ["truncated_line"]
+
+
 @pytest.mark.parametrize("one_run", [True, False], ids=["rejects in one file", "in files of their own"])
 def test_logs_completed_together_leave_no_reject(new_store: NewStore, tmp_path: Path, one_run: bool) -> None:
     """Three grow and a fourth stays as it is: its reject and those of whole lines stay with it."""
