@@ -202,7 +202,7 @@ def as_response(piece: Any, number: int) -> Response:
     """What resolve.py would know of a response that consists of the piece."""
     choices = piece.choices.values()
     return Response(
-        id="c1", completion_key=number, is_new=True, source="log", line_number=1, byte_offset=number, form="stream",
+        id="c1", completion_key=number, is_new=True, source_key=1, line_number=1, byte_offset=number, form="stream",
         status="complete", model="m", created=piece.created, system_fingerprint=None, usage=piece.usage,
         prompt_tokens=None, completion_tokens=None, total_tokens=None, metadata=None, custom_id=None, request_id=None,
         started_at=None, flags=sorted(piece.flags), duplicates=0, body="", folded=None,

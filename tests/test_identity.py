@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingested import stored
 from log_lines import Obj, dumps, obj
 
-from chatlogs.moving import writer
+from chatlogs.moving import identity, writer
 from chatlogs.moving.identity import Response, compared, continues, decide
 from chatlogs.moving.ingest import ingest
 
@@ -255,6 +255,18 @@ def test_each_response_ends_in_one_place(drawn: list[Response]) -> None:
     assert all(len(chain) > 1 for chain in outcome.merged)
     kept = [response for response in given_ if response.completion_key not in dropped]
     assert sum(response.duplicates for response in kept) == before + len(dropped)
+
+
+@pytest.mark.parametrize("form", ["completion", "stream"])
+def test_answers_of_one_id_are_not_all_compared(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that draw ids from a thousand numbers give each to many answers: few of them are asked for one."""
+    asked: list[int] = []
+    for name in ("_same", "continues"):
+        rule = getattr(identity, name)
+        monkeypatch.setattr(identity, name, lambda *given_, rule=rule: asked.append(1) or rule(*given_))
+    drawn = [replace(PLAIN, completion_key=n, form=form, created=n // 2, body=str(n), flags=[]) for n in range(400)]
+    outcome = compared(decide(drawn), {})
+    assert len(outcome.kept) == 400 and 0 < len(asked) <= 2 * 400
 
 
 def test_the_order_of_equal_answers_does_not_matter() -> None:

@@ -83,16 +83,17 @@ def decide(responses: Sequence[Response]) -> Outcome:
     Not yet what they are once they are put together: see `compared`.
     """
     outcome = Outcome()
+    chains = _Chains(outcome)
     for response in responses:
-        chain = _chain_before(response, outcome.kept) if response.is_new else None
+        chain = chains.before(response) if response.is_new else None
         if chain is not None and _is_open(chain) and not response.has_role:
-            chain.append(response)  # all that its head lacks may make it equal to a twin already
-        elif _dropped(response, outcome):
+            chains.append(chain, response)  # all that its head lacks may make it equal to a twin already
+        elif chains.dropped(response):
             continue
         elif chain is not None:
-            chain.append(response)
+            chains.append(chain, response)
         else:
-            outcome.kept.append([response])
+            chains.add(response)
     return outcome
 
 
@@ -101,28 +102,89 @@ def compared(outcome: Outcome, whole: Mapping[int, Response]) -> Outcome:
     compared like any other response: they may be what another log holds in one piece. Then all that is left is
     flagged, as if it had been read at once."""
     result = Outcome(dropped=outcome.dropped, changed=outcome.changed)
+    chains = _Chains(result)
     for chain in outcome.kept:
         response = whole.get(chain[0].completion_key, chain[0])
-        if not _dropped(response, result):
-            result.kept.append([response])
+        if not chains.dropped(response):
+            chains.add(response)
     _flag_collisions(result)
     return result
 
 
-def _dropped(response: Response, outcome: Outcome) -> bool:
-    """Whether the response is the same as one before it: the fuller of both stays in its place."""
-    alone = [chain for chain in outcome.kept if len(chain) == 1]
-    chain = next((chain for chain in alone if _same(response, chain[0])), None)
-    if chain is None:
-        return False
-    twin = chain[0]
-    stays, goes = (response, twin) if _is_fuller(response, twin) else (twin, response)
-    stays.duplicates += goes.duplicates + (not _is_usage_of(goes, stays))
-    stays.metadata = twin.metadata if response.metadata is None else response.metadata
-    chain[0] = stays
-    outcome.dropped.append(goes)
-    outcome.changed.add(stays.completion_key)
-    return True
+class _Chains:
+    """The chains of an outcome, found by what another response can be to them.
+
+    Some ids stand for thousands of responses, of which each must not be held against each: only those of one model
+    and time can be equal, and no stream that begins goes on with one whose choices have ended.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._alike: dict[tuple[str | None, int | None], list[list[Response]]] = {}
+        self._streams: dict[frozenset[int], dict[int, list[Response]]] = {}
+        self._places: dict[int, int] = {}
+
+    def add(self, response: Response) -> None:
+        """Begin a chain."""
+        chain = [response]
+        self._places[id(chain)] = len(self._outcome.kept)
+        self._outcome.kept.append(chain)
+        self._alike.setdefault((response.model, response.created), []).append(chain)
+        self._note(chain)
+
+    def append(self, chain: list[Response], response: Response) -> None:
+        """Let the response go on with the chain."""
+        self._streams[_ended(chain)].pop(self._places[id(chain)])
+        chain.append(response)
+        self._note(chain)
+
+    def _note(self, chain: list[Response]) -> None:
+        if chain[0].form == "stream":
+            self._streams.setdefault(_ended(chain), {})[self._places[id(chain)]] = chain
+
+    def before(self, response: Response) -> list[Response] | None:
+        """What the response goes on with: of several rather what began at the same time and lacks its end, or its
+        usage, and what stands in the same log, than the latest."""
+        if response.form != "stream":
+            return None
+        found: list[tuple[tuple[bool, ...], int, list[Response]]] = []
+        for ended, streams in self._streams.items():
+            if response.has_role and not ended.isdisjoint(response.indexes):
+                continue
+            found += [
+                (_likeness(chain, response), place, chain)
+                for place, chain in streams.items()
+                if continues(chain, response)
+            ]
+        return max(found, key=lambda one: one[:2])[2] if found else None
+
+    def dropped(self, response: Response) -> bool:
+        """Whether the response is the same as one before it: the fuller of both stays in its place."""
+        alike = self._alike.get((response.model, response.created), ())
+        chain = next((chain for chain in alike if len(chain) == 1 and _same(response, chain[0])), None)
+        if chain is None:
+            return False
+        twin = chain[0]
+        stays, goes = (response, twin) if _is_fuller(response, twin) else (twin, response)
+        stays.duplicates += goes.duplicates + (not _is_usage_of(goes, stays))
+        stays.metadata = twin.metadata if response.metadata is None else response.metadata
+        if twin.form == "stream":
+            self._streams[_ended(chain)].pop(self._places[id(chain)])
+        chain[0] = stays
+        self._note(chain)
+        self._outcome.dropped.append(goes)
+        self._outcome.changed.add(stays.completion_key)
+        return True
+
+
+def _ended(chain: Sequence[Response]) -> frozenset[int]:
+    return frozenset(index for part in chain for index in part.ended)
+
+
+def _likeness(chain: Sequence[Response], response: Response) -> tuple[bool, ...]:
+    same_time = response.created is None or chain[0].created in (None, response.created)
+    lacks_usage = all(part.usage is None for part in chain)
+    return same_time, _is_open(chain), lacks_usage, chain[-1].source_key == response.source_key
 
 
 def _same(response: Response, other: Response) -> bool:
@@ -151,20 +213,6 @@ def _is_open(chain: Sequence[Response]) -> bool:
 def _call(response: Response) -> tuple[object, ...]:
     """What tells the call that a response answers from others."""
     return response.custom_id, response.request_id, response.started_at, response.asked
-
-
-def _chain_before(response: Response, kept: Sequence[list[Response]]) -> list[Response] | None:
-    """What the response goes on with: of several rather what began at the same time and lacks its end, or its usage,
-    and what stands in the same log, than the latest."""
-    found = [chain for chain in kept if continues(chain, response)]
-
-    def likeness(place: int) -> tuple[bool, bool, bool, bool, int]:
-        chain = found[place]
-        same_time = response.created is None or chain[0].created in (None, response.created)
-        lacks_usage = all(part.usage is None for part in chain)
-        return same_time, _is_open(chain), lacks_usage, chain[-1].source_key == response.source_key, place
-
-    return found[max(range(len(found)), key=likeness)] if found else None
 
 
 def _agree(a: Response, b: Response) -> bool:
@@ -212,11 +260,14 @@ def continues(chain: Sequence[Response], later: Response) -> bool:
 def _flag_collisions(outcome: Outcome) -> None:
     """Flag what shares the id, and no longer what did so only as long as it was not all known."""
     rows = [chain[0] for chain in outcome.kept]
+    forms: dict[tuple[str | None, int | None], set[str]] = {}
+    for row in rows:
+        forms.setdefault((row.model, row.created), set()).add(row.form)
     for row in rows:
         flags = {*row.flags} - {"id_collision", "twin_differs"}
         if len(rows) > 1:
             flags.add("id_collision")
-        if any(other.form != row.form and (other.model, other.created) == (row.model, row.created) for other in rows):
+        if len(forms[row.model, row.created]) > 1:
             flags.add("twin_differs")
         if flags != set(row.flags):
             row.flags = sorted(flags)
