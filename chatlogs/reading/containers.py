@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chatlogs.reading import shapes, sse
+from chatlogs.reading.credentials import without_secrets
 from chatlogs.reading.decoding import SIZE_LIMIT, Decoded, decode_text
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
@@ -22,7 +23,6 @@ from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMENTS, WRAPPERS, Wrapper, candidates
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
-_SECRET = ("headers", "cookies")
 _ONLY_LOOKING = ("GET", "HEAD", "OPTIONS")
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
@@ -137,10 +137,8 @@ def _unread(value: object, place: str) -> Unread:
         return Unread(value, place)
     asked = value["request"]
     url = asked.get("url") or asked.get("uri")
-    sides = {side: value[side] for side in ("request", "response") if isinstance(value[side], dict)}
-    bare = {side: {name: said[name] for name in said if name not in _SECRET} for side, said in sides.items()}
     other = isinstance(url, str) and ("/chat/completions" not in url or asked.get("method") in _ONLY_LOOKING)
-    return Unread(value | bare, place, passed=other)
+    return Unread(without_secrets(value), place, passed=other)
 
 
 def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
@@ -273,10 +271,10 @@ def _part(value: object) -> Part | None:
 
 def _parsed(value: object) -> object:
     """The value of JSON text, which may be the data line of an SSE body; anything else as it is."""
-    if isinstance(value, str) and value[:1] in "{[d":
-        decoded = decode_text(value.removeprefix("data:").strip())
-        return decoded.value if isinstance(decoded, Decoded) else value
-    return value
+    if isinstance(value, str) and value.startswith("data:"):
+        found = parsed(value[5:].strip())
+        return value if isinstance(found, str) else found
+    return parsed(value)
 
 
 def _captured(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:

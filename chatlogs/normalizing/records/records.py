@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from chatlogs.normalizing.records.choices import as_list, read_choice
-from chatlogs.normalizing.records.credentials import without_secrets
 from chatlogs.normalizing.records.piece import (
     COMPLETION,
     STREAM,
@@ -21,6 +20,7 @@ from chatlogs.normalizing.records.piece import (
     counts,
     listed,
 )
+from chatlogs.reading.credentials import without_secrets
 from chatlogs.reading.shapes import is_failure
 from chatlogs.values import as_json, fits, integer, micros, number, text
 

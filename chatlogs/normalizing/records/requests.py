@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from chatlogs.normalizing.records.choices import part_texts
-from chatlogs.normalizing.records.credentials import is_secret, without_secrets
 from chatlogs.normalizing.records.piece import COMPLETION, Piece
 from chatlogs.normalizing.records.records import take_integer
 from chatlogs.reading.asked import Asked
+from chatlogs.reading.credentials import is_secret, without_secrets
 from chatlogs.reading.kept import parsed
 from chatlogs.values import LAST_MICROSECOND, as_json, integer, moment, number, text
 
