@@ -127,17 +127,18 @@ class IngestReport:
         return all(source.balanced for source in self.sources)
 
     def __str__(self) -> str:
-        logs = _counted(len(self.sources), "log")
+        logs = counted(len(self.sources), "logs")
         known = sum(source.known for source in self.sources)
         if known == len(self.sources):
             return f"nothing new in {logs}"
-        parts = [f"{_counted(self.responses, 'response')} from {_counted(self.lines, 'line')} of {logs}"]
+        parts = [f"{counted(self.responses, 'responses')} from {counted(self.lines, 'lines')} of {logs}"]
         parts += [f"{known:,} of them known already"] if known else []
-        parts += [f"{_counted(self.duplicates, 'duplicate')} left out"] if self.duplicates else []
+        parts += [f"{counted(self.duplicates, 'duplicates')} left out"] if self.duplicates else []
         parts += [f"{self.repaired:,} repaired"] if self.repaired else []
-        parts += [f"{_counted(self.rejects, 'line')} rejected"] if self.rejects else []
+        parts += [f"{counted(self.rejects, 'lines')} rejected"] if self.rejects else []
         return " · ".join(parts)
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 choice`, `2 choices`; `noun` is the plural, in -s."""
+    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"

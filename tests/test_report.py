@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from chatlogs.errors import ChatlogsError, QueryError
+from chatlogs.tally import counted
 from chatlogs.telling import report, tables
 from chatlogs.telling.tables import Look
 
@@ -234,7 +235,7 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_counted() -> None:
-    assert [tables.counted(n, "choices") for n in (0, 1, 1200)] == ["0 choices", "1 choice", "1,200 choices"]
+    assert [counted(n, "choices") for n in (0, 1, 1200)] == ["0 choices", "1 choice", "1,200 choices"]
 
 
 def _without_style(text: str) -> str:

@@ -68,7 +68,7 @@ def progress() -> Iterator[Callable[[int, int | None], None] | None]:
 
 def _told(report: IngestReport, paths: Sequence[str]) -> str:
     """One line: what was read, and where to look at what was not."""
-    from chatlogs.telling.tables import counted
+    from chatlogs.tally import counted
 
     size = sum(source.size for source in report.sources) / 1e6
     files, lines = counted(len(report.sources), "files"), counted(report.lines, "lines")

@@ -10,6 +10,7 @@ from chatlogs.asking.reports import ALL
 from chatlogs.cli import pricenotes
 from chatlogs.cli.pricenotes import Asked
 from chatlogs.sql import TIME
+from chatlogs.tally import counted
 
 _MODELS = 8  # Named where none fits.
 
@@ -42,9 +43,9 @@ def _missing_usage(asked: Asked) -> list[str]:
         return []
     total = int((asked.again("usage", by=[]) if asked.filters.limit else asked.frame)["responses"].sum())
     named = ((count, "errors" if status == "error" else str(status)) for status, count in rows if status != "complete")
-    known = ", ".join(_counted(count, status) for count, status in named)
+    known = ", ".join(counted(count, status) for count, status in named)
     why = f" ({known})" if known else ""
-    return [f"{missing:,} of {_counted(total, 'responses')} without usage{why}: the sums leave them out"]
+    return [f"{missing:,} of {counted(total, 'responses')} without usage{why}: the sums leave them out"]
 
 
 def _lacking(asked: Asked) -> list[str]:
@@ -52,7 +53,7 @@ def _lacking(asked: Asked) -> list[str]:
     if not asked.filters.limit and not asked.frame["part_usage"].sum():
         return []
     row = asked.again("lacking", by=[]).row(0, named=True)
-    told = [f"{_counted(count, 'responses')} with usage but without {name}" for name, count in row.items() if count]
+    told = [f"{counted(count, 'responses')} with usage but without {name}" for name, count in row.items() if count]
     return [f"{', '.join(told)}: that sum leaves them out"] if told else []
 
 
@@ -61,9 +62,9 @@ def _finish(asked: Asked) -> list[str]:
     unseen = int(frame.filter(frame["finish_reason"].is_null())["choices"].sum())
     stopped = int(frame.filter(frame["finish_class"] == "length")["choices"].sum())
     return [
-        *[f"{_counted(unseen, 'choices')} never got a finish_reason: the stream was cut off, or it failed"]
+        *[f"{counted(unseen, 'choices')} never got a finish_reason: the stream was cut off, or it failed"]
         * bool(unseen),
-        *[f"{_counted(stopped, 'choices')} stopped for length; chatlogs limits holds that against max_tokens"]
+        *[f"{counted(stopped, 'choices')} stopped for length; chatlogs limits holds that against max_tokens"]
         * bool(stopped),
     ]
 
@@ -73,13 +74,11 @@ def _backends(asked: Asked) -> list[str]:
     stands_in = (frame["told_by"] != "fingerprint") & frame["backend"].is_not_null()
     standing_in = int(frame.filter(stands_in)["responses"].sum())
     if standing_in:
-        notes.append(
-            f"{_counted(standing_in, 'responses')} without system_fingerprint: model and service tier stand in"
-        )
+        notes.append(f"{counted(standing_in, 'responses')} without system_fingerprint: model and service tier stand in")
     seeded = asked.count("responses", "seed is not null", report="usage")
     if seeded:
         notes.append(
-            f"{_counted(seeded, 'responses')} to requests with a seed; "
+            f"{counted(seeded, 'responses')} to requests with a seed; "
             "chatlogs repeats tells whether equal requests got equal answers"
         )
     return notes
@@ -87,7 +86,7 @@ def _backends(asked: Asked) -> list[str]:
 
 def _repeats(asked: Asked) -> list[str]:
     unkept = int(asked.again("unkept", by=[])["seeded"].sum())
-    who = _counted(unkept, "responses")
+    who = counted(unkept, "responses")
     notes = [f"{who} without texts (--content none): nobody can tell whether their requests were equal"]
     if unkept or asked.frame.height:
         return notes * bool(unkept)
@@ -129,11 +128,11 @@ def _audit(asked: Asked) -> list[str]:
     missing = asked.frame.filter(asked.frame["rule"] == "missing_usage")
     found, estimate = int(missing["found"].sum()), missing["estimated_completion_tokens"].sum()
     unkept = int(asked.again("unkept", by=[])["unmetered"].sum()) if found else 0
-    left_out = [f"{_counted(unkept, 'responses')} without usage and without texts (--content): no estimate has them"]
+    left_out = [f"{counted(unkept, 'responses')} without usage and without texts (--content): no estimate has them"]
     if not estimate:
         return left_out * bool(unkept)
     notes = [
-        f"{_counted(found, 'responses')} without usage: their answers have some {estimate:,} tokens, "
+        f"{counted(found, 'responses')} without usage: their answers have some {estimate:,} tokens, "
         "by the characters a token has in the other responses"
     ]
     if "counted_completion_tokens" not in asked.frame.columns:
@@ -175,7 +174,7 @@ def _filters(asked: Asked, *, explained: bool) -> list[str]:
         priced = "cost" if ALL[asked.name].added else "usage"
         timeless = asked.count(noun, f"{TIME} is null", report=asked.name if own else priced, ever=True)
         if timeless:
-            notes.append(f"{_counted(timeless, noun)} without a time: --since and --until leave them out")
+            notes.append(f"{counted(timeless, noun)} without a time: --since and --until leave them out")
     if asked.frame.height:
         return notes
     if unknown := _no_model(asked):
@@ -195,9 +194,3 @@ def _no_model(asked: Asked) -> str:
     more = f" and {len(models) - _MODELS} more" if len(models) > _MODELS else ""
     hint = f"; did you mean '{near}'?" if near else ""
     return f"no model matches; these logs hold: {', '.join(models[:_MODELS]) or 'none'}{more}{hint}"
-
-
-def _counted(count: int, noun: str) -> str:
-    from chatlogs.telling.tables import counted
-
-    return counted(count, noun)

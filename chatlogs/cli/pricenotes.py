@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chatlogs import sql
+from chatlogs.tally import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +54,6 @@ def _cost(asked: Asked) -> list[str]:
     """What the sums leave out, what in them is not exact, and where the prices come from."""
     from chatlogs.asking import pricelist
     from chatlogs.asking.tariffs import PRICE_STATUS
-    from chatlogs.telling.tables import counted
 
     frame, filters = asked.frame, asked.filters
     idle, used = _own(asked)
@@ -95,7 +95,6 @@ def _own(asked: Asked) -> tuple[list[str], bool]:
 
 def _reconcile(asked: Asked) -> list[str]:
     from chatlogs.asking import bills
-    from chatlogs.telling.tables import counted
 
     frame, filters = asked.frame, asked.filters
     days = [line.day for line in bills.read(str(filters.bill))]

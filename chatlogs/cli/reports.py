@@ -99,7 +99,7 @@ def answer(
 ) -> None:
     """Ask a report and write its answer; below a table, what it does not show."""
     from chatlogs.asking.queries import build
-    from chatlogs.telling.tables import counted
+    from chatlogs.tally import counted
 
     output.chosen  # noqa: B018  A format or a column that cannot be is told before hours of reading.
     build(name, filters)

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from chatlogs.asking import measures
 from chatlogs.cli.inputs import command
 from chatlogs.schema import FLAGS
+from chatlogs.tally import counted
 from chatlogs.telling import report, tables
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _facts(row: Mapping[str, Any], *, narrowed: bool) -> Iterator[tuple[str, str
     """Names and what they are; `narrowed` by filters, what was read is not told: that was all of it."""
 
     def count(name: str, noun: str = "") -> str:
-        return tables.counted(row[name], noun).rstrip()
+        return counted(row[name], noun).rstrip()
 
     def some(*names: tuple[str, str]) -> str:
         return ", ".join(count(name, noun) for name, noun in names if row[name])

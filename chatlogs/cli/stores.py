@@ -13,6 +13,7 @@ import click
 from chatlogs.cli.inputs import command, progress
 from chatlogs.cli.options import RAW, Command, Option, common_options, paths_argument, setting, tell
 from chatlogs.errors import EXIT_DONE, EXIT_FAILED, EXIT_REJECTS
+from chatlogs.tally import counted
 
 if TYPE_CHECKING:
     from chatlogs.tally import IngestReport
@@ -83,7 +84,7 @@ def verify(store: str) -> int:
     """Check a store: every file, every count, every key. Exit with 1 when anything is wrong."""
     from chatlogs.keeping.store import Store
     from chatlogs.keeping.verify import problems
-    from chatlogs.telling.tables import counted, inert
+    from chatlogs.telling.tables import inert
 
     found = problems(Store.open(store))
     for problem in found:
@@ -130,7 +131,7 @@ def tell_report(report: IngestReport) -> None:
         units = dict.fromkeys(columns[1:], measures.COUNT)
         tables.write_table(frame, sys.stderr, tables.Look(units=units, spare=("ignorable", "blank")))
     if len(new) > _SHOWN:
-        tell(f"and {tables.counted(len(new) - _SHOWN, 'logs')} more")
+        tell(f"and {counted(len(new) - _SHOWN, 'logs')} more")
     size = sum(source.new_bytes for source in report.sources) / 1e6
     speed = f" ({size / report.seconds:,.0f} MB/s)" if size > _SPEED_TOLD_FROM else ""
     tell(f"{report} · {size:,.1f} MB in {report.seconds:.2f} s{speed}" if new else str(report))

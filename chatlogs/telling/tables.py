@@ -142,11 +142,6 @@ def number(value: Any, unit: str = COUNT) -> str:
     return f"{100 * value:.1f} %" if unit == SHARE else f"{value:,}"
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things: `1 choice`, `2 choices`; `noun` is the plural, in -s."""
-    return f"{count:,} {noun.removesuffix('s') if count == 1 else noun}"
-
-
 def bar(share: float | None, width: int = BAR_WIDTH) -> str:
     """A share as a bar, an eighth of a character exact; what is not nothing can be seen."""
     eighths = round(max(0.0, min(share or 0.0, 1.0)) * width * 8) or (1 if share else 0)
