@@ -249,3 +249,6 @@ def _steps() -> Mapping[str, frozenset[str]]:
 
 STEPS = _steps()
 """What is looked for within an object that stands at a path."""
+
+ANSWERS_UNDER = frozenset(path.partition(".")[0] for row in WRAPPERS for path in row.response)
+"""Fields of a wrapper in which any row looks for an answer."""

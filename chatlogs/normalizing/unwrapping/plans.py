@@ -26,12 +26,12 @@ from chatlogs.normalizing.unwrapping.shells import (
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.sse import looks_like_sse
-from chatlogs.reading.wrappers import STEPS
+from chatlogs.reading.wrappers import ANSWERS_UNDER, STEPS
 from chatlogs.values import as_json
 
 BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
 ASKING = REQUESTS | {"model_parameters"}
-_OTHERS = frozenset({"sse", "response_text", "response_json", "result", "reply", "providerResponse"})
+_OTHERS = ANSWERS_UNDER - set(BODIES)
 _NOTHING = Literal["no field of this name is expected"]
 _ANSWER: dict[str, Any] = {"choices": [{"message": {}}]}
 _EVENTS = f"data: {as_json(CHUNK)}\n\n"

@@ -15,7 +15,7 @@ from chatlogs.normalizing.records.requests import OF_REQUEST, apply_request, mes
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import Envelope
 from chatlogs.reading.hosted import may_be_hosted
-from chatlogs.reading.wrappers import WRAPPERS
+from chatlogs.reading.wrappers import ANSWERS_UNDER, WRAPPERS
 
 Shape = tuple[Any, ...]
 Path = tuple[str, ...]
@@ -28,10 +28,7 @@ ANSWER_FIELDS = frozenset({
     "id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation",
     "prompt_filter_results",
 })  # fmt: skip
-_CARRIERS = frozenset({
-    "response", "body", "completion", "output", "response_body", "chunks", "sse", "response_text", "response_json",
-    "result", "reply", "providerResponse", "stream",
-})  # fmt: skip
+_CARRIERS = ANSWERS_UNDER | {"body"}
 ERRORS = frozenset({"error", "exception", "error_information", "error_str", "errorMessage"})
 REQUESTS = frozenset({
     "request", "request_body", "input", "prompt", "params", "kwargs", "proxy_server_request", "providerRequest",
