@@ -167,6 +167,8 @@ CONTAINERS: dict[str, dict[str, Any]] = {
     "litellm without a stream": {"litellm_call_id": "x", "messages": REQUEST["messages"], "response": ...,
                                  "model_parameters": {"seed": 1}, "stream": False, "cache_hit": False,
                                  "response_cost": 0.0, "endTime": 1700000002.5, "completionStartTime": 1700000002.5},
+    "litellm with empty notes": {"litellm_call_id": "x", "messages": REQUEST["messages"], "response": ...,
+                                 "model_parameters": {"seed": 1}, "request_tags": [], "end_user": "", "metadata": {}},
     "helicone": {"request_body": REQUEST, "response_body": ..., "delay_ms": 5, "provider": "OPENAI"},
     "helicone with properties": {"request_body": REQUEST, "response_body": ..., "properties": {"e": 1}, "costUSD": 0.5},
     "portkey": {"request": {"url": "u", "headers": {"authorization": "s"}, "body": REQUEST},

@@ -255,7 +255,7 @@ def _marked(item: Any, path: Path, where: Path, carried: Any, places: dict[objec
         return carried
     if isinstance(item, msgspec.Raw):  # messages, of which more is not asked here
         item = list(_MARKED_MESSAGES) if bytes(item)[:1] == b"[" else None
-    if (isinstance(item, bool) and path[-1] in TRUTHS) or (not item and not isinstance(item, (int, float))):
+    if (isinstance(item, bool) and path[-1] in TRUTHS) or item is None or item == "":
         return item
     if isinstance(item, dict) and ".".join(path) in STEPS:
         item = {name: _marked(inner, (*path, name), where, carried, places) for name, inner in item.items()}
