@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from chatlogs.normalizing.records.requests import duration_of, metadata_of, status_of, time_of
+from chatlogs.normalizing.records.requests import duration_of, status_of, time_of
 from chatlogs.normalizing.scanning.structure import FALSE, LIST, TRUE
 from chatlogs.normalizing.scanning.words import Bools
-from chatlogs.normalizing.unwrapping.cells import Cells, Together, as_written, decoded
+from chatlogs.normalizing.unwrapping.cells import Cells, Together, decoded
+from chatlogs.normalizing.unwrapping.noted import metadata
 from chatlogs.normalizing.unwrapping.times import durations, times
 from chatlogs.reading.lines import Ints
 from chatlogs.values import LAST_MICROSECOND, is_duration
@@ -57,7 +58,7 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     if "request_id" in given:
         given["request_id"].structure.bad[given["request_id"].line[given["request_id"].kinds() == LIST]] = True
     columns["stream"] = pa.array(streamed == TRUE, mask=~np.isin(streamed, (TRUE, FALSE)))
-    columns["metadata"] = _metadata({name: cells for name, cells in given.items() if name.startswith("metadata")}, rows)
+    columns["metadata"] = metadata({name: cells for name, cells in given.items() if name.startswith("metadata")}, rows)
     return columns, skewed
 
 
@@ -66,30 +67,6 @@ def _time(value: Any) -> int | None:
     if is_duration(value):
         raise ValueError("no time")
     return time_of(value)
-
-
-def _metadata(given: Mapping[str, Cells], rows: int) -> pa.Array:
-    """What `metadata_of` says of these facts."""
-    if not given:
-        return pa.nulls(rows, pa.string())
-    if list(given) == ["metadata"]:
-        return given["metadata"].each(_metadata_alone, pa.string(), as_written(_metadata_alone))
-    found: list[dict[str, Any]] = [{} for _ in range(rows)]
-    for name, cells in given.items():
-        values: list[Any] = []
-
-        def read(part: bytes, values: list[Any] = values) -> int:
-            values.append(decoded(part))
-            return len(values) - 1
-
-        for row, place in enumerate(cells.each(read, pa.int64()).to_pylist()):
-            if place is not None:
-                found[row][name] = values[place]
-    return pa.array(map(metadata_of, found), pa.string())
-
-
-def _metadata_alone(part: bytes) -> str | None:
-    return metadata_of({"metadata": decoded(part)})
 
 
 def _either(one: _Optional, other: _Optional) -> _Optional:
