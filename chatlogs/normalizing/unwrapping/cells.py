@@ -89,17 +89,22 @@ class Cells:
         """Strings that are not empty, and integers as their digits; null for everything else."""
         kinds = self.kinds()
         rest = np.flatnonzero((kinds != TEXT) & (kinds != EMPTY_TEXT) & (kinds != NULL) & (kinds != NOTHING))
-        strings = np.flatnonzero(kinds == TEXT)
-        found = self.structure.escapes.texts(self.start[strings] + 1, self.end[strings] - 1)
-        if len(strings) == len(self):
+        found = self.strings(kinds == TEXT)
+        if not len(rest):
             return found
-        places = np.full(len(self), ABSENT)
-        places[strings] = np.arange(len(strings))
-        if len(rest):
-            places[rest] = len(strings) + np.arange(len(rest))
-            others = self.where(rest).each(lambda part: text(decoded(part)), pa.string())
-            found = pa.concat_arrays([found, others])
-        return taken(found, places)
+        places = np.arange(len(self))
+        places[rest] = len(self) + np.arange(len(rest))
+        others = self.where(rest).each(lambda part: text(decoded(part)), pa.string())
+        return taken(pa.concat_arrays([found, others]), places)
+
+    def strings(self, which: Bools) -> pa.StringArray:
+        """What the strings in these rows say; null in all others."""
+        start, end = np.where(which, self.start + 1, 0), np.where(which, self.end - 1, 0)
+        texts = self.structure.escapes.texts(start, end)
+        if which.all():
+            return texts
+        there = pa.py_buffer(np.packbits(which, bitorder="little"))
+        return pa.StringArray.from_buffers(len(texts), texts.buffers()[1], texts.buffers()[2], there)
 
 
 def as_written(read: Callable[[bytes], str | None]) -> Together:

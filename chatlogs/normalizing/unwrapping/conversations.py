@@ -24,6 +24,7 @@ _WORDS = ("role", "name", "tool_call_id")
 _OTHERS = ("content_parts", "function_call")
 _SAID = (*_WORDS, "content", "tool_calls", *_OTHERS)
 _DECODED = ("content", "content_parts", "tool_calls")
+_MOST_SLICES = 1 << 10  # of a column; of more of them a copy is made
 
 
 def conversations(lists: Cells, depth: int) -> pa.Table:
@@ -45,8 +46,7 @@ def conversations(lists: Cells, depth: int) -> pa.Table:
         odd |= given[name].start >= 0
     columns: dict[str, Any] = {name: given[name].texts() for name in _WORDS}
     columns |= {name: pa.nulls(len(line), pa.string()) for name in _DECODED}
-    strings = np.flatnonzero((content == TEXT) | (content == EMPTY_TEXT))
-    columns["content"] = _strings(given["content"], strings)
+    columns["content"] = given["content"].strings((content == TEXT) | (content == EMPTY_TEXT))
     if np.isin(calls, (NOTHING, NULL, EMPTY_LIST), invert=True).any():
         columns["tool_calls"] = given["tool_calls"].each(_calls, pa.string())
     if odd.any():
@@ -63,16 +63,6 @@ def _column(owner: Ints, ours: Bools, start: Ints, end: Ints, line: Ints, lists:
     begin, until = (np.full(len(line), ABSENT) for _ in range(2))
     begin[owner[ours]], until[owner[ours]] = start[ours], end[ours]
     return Cells(lists.structure, line, begin, until)
-
-
-def _strings(cells: Cells, strings: Ints) -> pa.Array:
-    """What the strings in these rows say; null in all others."""
-    texts = cells.structure.escapes.texts(cells.start[strings] + 1, cells.end[strings] - 1)
-    if len(strings) == len(cells):
-        return texts
-    places = np.full(len(cells), ABSENT)
-    places[strings] = np.arange(len(strings))
-    return taken(texts, places)
 
 
 def _calls(part: bytes) -> str | None:
@@ -94,11 +84,21 @@ def _one_by_one(
         said.append(messages_of([decoded(part)])[0])
         return len(said) - 1
 
-    of = messages.each(read, pa.int64())
-    result = {}
-    for name in _DECODED:
-        found = taken(pa.array([row[name] for row in said], pa.string()), of.fill_null(ABSENT).to_numpy())
-        places = np.arange(len(line))
-        places[rows] = len(line) + np.arange(len(rows))
-        result[name] = pa.concat_arrays([columns[name], found]).take(pa.array(places))
-    return result
+    of = messages.each(read, pa.int64()).fill_null(ABSENT).to_numpy()
+    found = {name: taken(pa.array([row[name] for row in said], pa.string()), of) for name in _DECODED}
+    return {name: _with(columns[name], rows, values) for name, values in found.items()}
+
+
+def _with(column: pa.Array, rows: Ints, values: pa.Array) -> pa.Array:
+    """The column with these values in these rows."""
+    if column.null_count == len(column) and values.null_count == len(values):
+        return column
+    if len(rows) > _MOST_SLICES:
+        places = np.arange(len(column))
+        places[rows] = len(column) + np.arange(len(rows))
+        return taken(pa.concat_arrays([column, values]), places)
+    parts, behind = [], 0  # the texts of a block are most of it: they are copied once
+    for number, row in enumerate(rows.tolist()):
+        parts += [column.slice(behind, row - behind), values.slice(number, 1)]
+        behind = row + 1
+    return pa.concat_arrays([*parts, column.slice(behind)])
