@@ -125,6 +125,19 @@ def with_times(lines: Iterator[bytes], where: str) -> Iterator[bytes]:
         yield form % (at.encode(), line[:-1])
 
 
+def with_logprobs(lines: Iterator[bytes], rng: random.Random) -> Iterator[bytes]:
+    """The same chunks, those with text each with the log probability of its token and of another one."""
+    form = (
+        b'"logprobs":{"content":[{"token":"%b","logprob":%.8f,"bytes":[32,97,110],"top_logprobs":['
+        b'{"token":"%b","logprob":%.8f,"bytes":[32,97,110]},'
+        b'{"token":" the","logprob":-4.5,"bytes":[32,116,104,101]}]}],"refusal":null}'
+    )
+    for line in lines:
+        token = line.partition(b'"delta":{"content":"')[2].partition(b'"},"logprobs"')[0]
+        logprob = -rng.expovariate(2)
+        yield line.replace(b'"logprobs":null', form % (token, logprob, token, logprob)) if token else line
+
+
 def wrapped(kind: str, texts: Texts, container: str) -> Iterator[bytes]:
     """Answers, each line in a container with its request: stored completions, or whole lists of chunks."""
     requests = Requests(texts)
@@ -146,12 +159,13 @@ def _lists_of_chunks(texts: Texts) -> Iterator[bytes]:
 def write(
     kind: str, path: str | Path, *, lines: int, seed: int = 7, obfuscation: bool = False, odd: float = 0.0,
     odd_kinds: Sequence[str] = tuple(ODD_KINDS), open_streams: int = 50, container: str | None = None,
-    times: str | None = None,
+    times: str | None = None, logprobs: bool = False,
 ) -> int:  # fmt: skip
     """Write `lines` lines of `kind` ("chunks" or "completions") to `path`; gives back the bytes written.
 
     A chunk log ends where its lines end, so the streams still open there stay unfinished. container: each line is
-    an answer in it, one of chunks holds a whole stream. times: where each line's time stands, one of TIMES.
+    an answer in it, one of chunks holds a whole stream. times: where each line's time stands, one of TIMES. logprobs:
+    chunks tell those of their tokens.
     """
     texts = Texts.seeded(seed)
     if container is not None:
@@ -160,6 +174,8 @@ def write(
         made = chunk_lines(texts, open_streams=open_streams, obfuscation=obfuscation)
     else:
         made = completion_lines(texts)
+    if logprobs:
+        made = with_logprobs(made, random.Random(seed + 1))
     if odd:
         made = with_odd(made, random.Random(seed + 1), odd, odd_kinds)
     if times is not None:
@@ -185,6 +201,7 @@ def main() -> None:
     parser.add_argument("--odd-kind", action="append", choices=list(ODD_KINDS), help="how; all kinds if none is given")
     parser.add_argument("--container", choices=list(CONTAINERS), help="put each answer into one, with its request")
     parser.add_argument("--times", choices=list(TIMES), help="a time before each line, or beside it in an object")
+    parser.add_argument("--logprobs", action="store_true", help="chunks with log probabilities of their tokens")
     parser.add_argument("--open", type=int, default=50, metavar="N", help="streams being written at once")
     options = parser.parse_args()
     whole = CHUNK_LINES if options.kind == "chunks" else COMPLETION_LINES
@@ -192,7 +209,7 @@ def main() -> None:
     size = write(
         options.kind, options.output, lines=lines, seed=options.seed, obfuscation=options.obfuscation,
         odd=options.odd, odd_kinds=options.odd_kind or tuple(ODD_KINDS), open_streams=options.open,
-        container=options.container, times=options.times,
+        container=options.container, times=options.times, logprobs=options.logprobs,
     )  # fmt: skip
     print(f"{options.output}: {lines:,} lines, {size / 1e6:,.1f} MB", file=sys.stderr)
 

@@ -52,6 +52,7 @@ ODD = (
     *(Shape(f"1 % {ODD_TITLES[kind]}", {"odd": SHARE, "odd_kinds": [kind]}) for kind in ODD_KINDS),
     Shape("1 % of all these kinds", {"odd": SHARE}),
     *(Shape(f"a time {where} each line", {"times": where}) for where in TIMES),
+    Shape("log probabilities in each line", {"logprobs": True}),
     Shape("`--chunks`: a row for each", options=("--chunks",)),
 )
 WRAPPED = (Shape("bare completions"), *(Shape(f"each in `{name}`", {"container": name}) for name in CONTAINERS))

@@ -64,10 +64,10 @@ def ingest(
     store is as it was. Bad lines do not raise: see the report's `rejects`, and its `balanced`.
     """
     started = time.monotonic()
-    asked = Asked(None if container is None else check("container", container, CONTAINERS), chunks)
+    asked = Asked(None if container is None else check("container", container, CONTAINERS), chunks, logprobs)
     check("content", content, tuple(CONTENTS))
     found = find(paths)
-    options = _Options(asked, content, logprobs, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
+    options = _Options(asked, content, block_bytes, threads or max(2, os.cpu_count() or 2), progress)
     is_new = not os.path.exists(store)
     target, is_made = Store.place(store)
     try:
@@ -126,7 +126,6 @@ class _Target:
 class _Options:
     asked: Asked
     content: str
-    logprobs: bool
     block_bytes: int
     threads: int
     progress: Progress | None
@@ -134,7 +133,7 @@ class _Options:
     def asked_of_rows(self) -> list[str]:
         """The options by which a log gives other rows, as they are spelled on the command line."""
         content = [f"--content {self.content}"] if self.content != "keep" else []
-        return content + ["--chunks"] * self.asked.chunks + ["--logprobs"] * self.logprobs
+        return content + ["--chunks"] * self.asked.chunks + ["--logprobs"] * self.asked.logprobs
 
 
 class _Run:
@@ -164,7 +163,7 @@ class _Run:
         self.questions = find_questions(self.sources)
         asked = self.questions.beside(options.asked)
         with ThreadPoolExecutor(options.threads, thread_name_prefix="chatlogs") as pool:
-            self.writer = Writer(self.staging, pool, self.now, logprobs=options.logprobs, content=options.content)
+            self.writer = Writer(self.staging, pool, self.now, logprobs=options.asked.logprobs, content=options.content)
             pending: deque[tuple[Reading, Block, Future[Partials]]] = deque()
             try:
                 for reading, block in itertools.chain([first], blocks):

@@ -335,6 +335,7 @@ def _as_pieces(name: str, table: pa.Table) -> pa.Table:
         given["part"] = zeros
         given["opens"] = given["role_repeats"] = pa.array([False] * len(table), pa.bool_())
     if name == "choices":
+        given["logprob_count"] = pc.if_else(pc.is_valid(table["mean_logprob"]), table["token_count"], None)
         given["logprob_sum"] = pc.multiply(table["mean_logprob"], table["token_count"].cast(pa.float64()))
     arrays = [given.get(f.name, pa.nulls(len(table), f.type)) for f in declared]
     return pa.table(arrays, schema=declared)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing import careful, mendedrows, oddrows
-from chatlogs.normalizing.folding import chunkrows, chunks, fold, stored
+from chatlogs.normalizing.folding import chunkrows, chunks, fold, stored, tokens
 from chatlogs.normalizing.folding.groups import NEVER
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.layout import UNFINISHED, is_document, read_together, read_whole
@@ -49,17 +50,18 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
         captured.show(lines, found.arrivals)
     fast = fast and not asked.each_record
     _set_cut_lines_aside(lines)
-    more, taken = wrapped.read(lines, asked, normalize_bare) if fast and not asked.chunks else ([], [])
+    bare = partial(normalize_bare, logprobs=asked.logprobs)
+    more, taken = wrapped.read(lines, asked, bare) if fast and not asked.chunks else ([], [])
     if found.arrivals:
         timed.show(lines, found.arrivals)
         _set_cut_lines_aside(lines)
     return _normalized(lines, found, more, taken, fast=fast)
 
 
-def normalize_bare(lines: Lines) -> Partials:
+def normalize_bare(lines: Lines, *, logprobs: bool = False) -> Partials:
     """The same of lines that are no wrappers, wherever in a block they stand."""
     _set_cut_lines_aside(lines)
-    return _normalized(lines, careful.Found(), [], [], fast=True)
+    return _normalized(lines, careful.Found(Asked(logprobs=logprobs)), [], [], fast=True)
 
 
 def _normalized(
@@ -78,7 +80,7 @@ def _normalized(
     if more:
         tables = {name: pa.concat_tables([tables[name], *(part[name] for part in more)]) for name in PIECES}
     slow = list(careful.folded(lines, found.pieces))
-    partials = _partials(lines, _with(tables, lines, slow), found)
+    partials = _partials(lines, _with(tables, lines, slow, found), found)
     partials.exact = {len(lines) + i: placed.exact for i, placed in enumerate(slow) if placed.exact is not None}
     return partials
 
@@ -96,12 +98,15 @@ def _set_cut_lines_aside(lines: Lines) -> None:
     lines.kind[(lines.kind == OBJECT) & ~_MAY_END[last]] = ODD
 
 
-def _with(tables: dict[str, pa.Table], lines: Lines, slow: list[careful.Placed]) -> dict[str, pa.Table]:
+def _with(
+    tables: dict[str, pa.Table], lines: Lines, slow: list[careful.Placed], found: careful.Found
+) -> dict[str, pa.Table]:
     """The tables with the responses of the careful path."""
     if not slow:
         return tables
     transcripts = {i: offset for i, p in enumerate(slow) if (offset := _body_of(lines, p)) is not None}
-    added = columns.tables((p.piece for p in slow), first=len(lines), transcripts=transcripts)
+    pieces = (placed.piece for placed in slow)
+    added = columns.tables(pieces, first=len(lines), transcripts=transcripts, logprobs=found.asked.logprobs)
     return {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
 
 
@@ -114,7 +119,7 @@ def _document(block: Block, found: careful.Found) -> Partials:
     rejects = len(found.left)
     records = found.lines - rejects - found.ignorable_more
     counts = Counts(found.lines, 0, found.ignorable_more, records, rejects, found.repaired)
-    tables = _with(no_pieces(), lines, list(careful.folded(lines, found.pieces)))
+    tables = _with(no_pieces(), lines, list(careful.folded(lines, found.pieces)), found)
     return Partials(
         tables, _rejects(lines, found), counts, physical_lines=len(lines), unfinished=unfinished, container="json"
     )
@@ -133,7 +138,9 @@ def _mark_open_text(block: Block, found: careful.Found) -> int | None:
 
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     con = _connection()
-    facts = fold.read(con, lines)
+    found_apart = None if found.asked.logprobs else tokens.apart(lines)
+    facts = fold.read(con, lines if found_apart is None else found_apart[0])
+    facts.tokens = None if found_apart is None else found_apart[1]
     mended = _mended(con, lines, facts, found)
     for line in facts.odd:
         if line not in mended.lines:
@@ -141,7 +148,7 @@ def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     _read_odd(lines, found, mended.lines)
     streams, told = _fold_streams(con, lines, facts, mended, found)
     careful.untangle(lines, found)
-    parts = [*(stored.completions(rows) for rows in facts.stored), *streams]
+    parts = [*(stored.completions(rows, facts.tokens) for rows in facts.stored), *streams]
     tables = no_pieces()
     for name in ("completions", "choices", "tool_calls", "chunks"):
         conformed = [_conform(name, part[name], lines) for part in parts if name in part]

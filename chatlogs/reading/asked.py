@@ -26,7 +26,8 @@ CONTENTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Asked:
-    """How to read. container: its name, None to tell it by shape. chunks: keep a row for each chunk.
+    """How to read. container: its name, None to tell it by shape. chunks, logprobs: keep a row for each chunk, and for
+    each token with its log probability.
 
     requests: bodies of batch inputs by custom_id, None where two of them differ. messages: what was asked of stored
     completions, by their id.
@@ -34,6 +35,7 @@ class Asked:
 
     container: str | None = None
     chunks: bool = False
+    logprobs: bool = False
     requests: Mapping[str, dict[str, Any] | None] = field(default_factory=dict)
     messages: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
 

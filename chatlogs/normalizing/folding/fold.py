@@ -28,6 +28,7 @@ from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.folding.stretches import stretched
 from chatlogs.normalizing.folding.strings import streamed
 from chatlogs.normalizing.folding.templates import Template
+from chatlogs.normalizing.folding.tokens import Tokens
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.decoding import is_exact
 from chatlogs.reading.lines import OBJECT, Ints, Lines
@@ -95,13 +96,15 @@ def _engine(process: int) -> duckdb.DuckDBPyConnection:
 class Facts:
     """What the fast ways read of a block.
 
-    stored: its stored completions, one row each (plain.completions). streams: those of its chunks, if it has
-    any, and runs of them. odd: the lines whose records need the careful path.
+    stored: its stored completions, one row each (plain.completions). streams: those of its chunks, if it has any, and
+    runs of them. tokens: those of lines that were read without their log probabilities. odd: the lines whose records
+    need the careful path.
     """
 
     stored: list[pa.Table] = field(default_factory=list)
     streams: Streams | None = None
     runs: Runs | None = None
+    tokens: Tokens | None = None
     odd: list[int] = field(default_factory=list)
 
 
@@ -271,15 +274,23 @@ def folded(
     if streams is None:
         return [], []
     plain, tangled = streams.plain(careful)
-    tables = [streams.folded(plain)]
+    tables = [_folded(streams, plain, facts)]
     if facts.runs is not None and tangled.any():
         cut = stretched(con, streams, facts.runs, tangled)
         are_plain, _ = cut.plain()
-        tables.append(cut.folded(are_plain))
+        tables.append(_folded(cut, are_plain, facts))
         plain |= tangled & np.isin(streams.first_line, cut.first_line[are_plain])
     if kept.any:
         tables.append({"chunks": chunkrows.rows(con, streams, facts.runs, plain, kept)})
-    return tables, _rest_of(lines, streams, facts.runs, plain, as_runs=not kept.any)
+    as_runs = not kept.any and facts.tokens is None
+    return tables, _rest_of(lines, streams, facts.runs, plain, as_runs=as_runs)
+
+
+def _folded(streams: Streams, plain: Bools, facts: Facts) -> dict[str, pa.Table]:
+    tables = streams.folded(plain)
+    if facts.tokens is not None:
+        tables["choices"] = facts.tokens.of_streams(tables["choices"], streams, facts.runs)
+    return tables
 
 
 def _rest_of(lines: Lines, streams: Streams, found: Runs | None, plain: Bools, *, as_runs: bool) -> list[Careful]:

@@ -7,13 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.folding import unknown
+from chatlogs.normalizing.folding.tokens import Tokens
 
 _OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")
 _OF_CHOICE = ("choice_index", "role", "content", "reasoning", "refusal", "finish_reason")
 
 
-def completions(rows: pa.Table) -> dict[str, pa.Table]:
-    """The pieces of plain stored completions, linked by their lines (`line_number`)."""
+def completions(rows: pa.Table, tokens: Tokens | None) -> dict[str, pa.Table]:
+    """The pieces of plain stored completions, linked by their lines (`line_number`), and what is known of tokens."""
     falses = pa.repeat(pa.scalar(False), len(rows))
     responses = {name: rows[name] for name in _OF_RESPONSE} | {
         "extra": _kept(rows, "extra"),
@@ -31,6 +32,8 @@ def completions(rows: pa.Table) -> dict[str, pa.Table]:
             | {"line_number": rows["line"]}
         ),
     }
+    if tokens is not None:
+        pieces["choices"] = tokens.of_stored(pieces["choices"])
     if "tool_calls" in rows.column_names:
         calls = rows.filter(pc.greater(pc.list_value_length(rows["tool_calls"]), 0))
         pieces["tool_calls"] = _tool_calls(calls)

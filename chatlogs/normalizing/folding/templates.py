@@ -120,8 +120,8 @@ def learn(line: bytes, quotes: int) -> Template | None:
         return None
     try:
         record = msgspec.json.decode(line)
-        values = list(_values(line))
         _check(record)
+        values = list(_values(line))  # much dearer
     except (_Unfit, ValueError, RecursionError):
         return None
     template = _template(line, quotes, record, values)

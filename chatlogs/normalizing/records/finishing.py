@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from types import NoneType
 from typing import Any
 
 from chatlogs.normalizing.records.piece import COMPLETION, Choice, Piece
@@ -25,6 +26,7 @@ _PIECE_TEXTS = (
 )  # fmt: skip
 _CHOICE_TEXTS = ("role", "content", "reasoning", "refusal", "finish_reason")
 _CALL_TEXTS = ("call_id", "kind", "name", "arguments")
+_ALWAYS_PLAIN = frozenset({int, bool, NoneType})
 
 
 def finished(piece: Piece) -> Piece:
@@ -115,5 +117,5 @@ def is_plain(value: object) -> bool:
     if isinstance(value, dict):
         return all(is_sound(key) and is_plain(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return all(map(is_plain, value))
+        return _ALWAYS_PLAIN.issuperset(map(type, value)) or all(map(is_plain, value))
     return not isinstance(value, float) or value - value == 0

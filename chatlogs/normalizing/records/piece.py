@@ -37,6 +37,10 @@ class ChunkRow(NamedTuple):
     finish_reason: str | None
 
 
+Measured = tuple[int, int, float]
+"""Tokens with log probabilities: how many, how many of them count in the mean, and the sum of these."""
+
+
 @dataclass(slots=True)
 class Choice:
     """One choice. Texts are plain strings once the piece is `finished`; None means never sent."""
@@ -49,7 +53,7 @@ class Choice:
     finish_reason: str | None = None
     calls: ToolRuns = field(default_factory=ToolRuns)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
-    measured: tuple[int, float | None] = (0, None)  # tokens whose rows were not kept, and the sum of their logprobs
+    measured: Measured = (0, 0, 0.0)  # of tokens of which no entry is kept
     content_filter: str | None = None  # JSON text
     annotations: list[Any] = field(default_factory=list)
     audio: dict[str, Any] | None = None
@@ -264,9 +268,8 @@ def _merge_choice(a: Choice, b: Choice) -> None:
     merge_lists(a.extra, b.extra)
 
 
-def _both_measured(a: tuple[int, float | None], b: tuple[int, float | None]) -> tuple[int, float | None]:
-    sums = [total for _, total in (a, b) if total is not None]
-    return a[0] + b[0], sum(sums) if sums else None
+def _both_measured(a: Measured, b: Measured) -> Measured:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
 def _merge_audio(a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -117,14 +118,14 @@ class Structure:
         view = memoryview(self.lines.block.data)
         found = np.zeros(len(line), bool)
         starts, ends = self.lines.start[line], self.lines.end[line]
-        for at in range(0, len(line), _AT_ONCE):
-            some = slice(at, at + _AT_ONCE)
-            begin, end = starts[some], ends[some]
-            is_one = len(begin) == 1 or bool(np.all(begin[1:] <= end[:-1] + 2))
-            if is_one and _is_json(view[begin[0] : end[-1]], len(begin)):
-                found[some] = True
+        apart = np.append(starts[1:] > ends[:-1] + 2, True)[: len(line)]  # from the line behind
+        borders = np.union1d(np.flatnonzero(apart) + 1, np.arange(0, len(line), _AT_ONCE))
+        for at, until in pairwise(borders.tolist()):
+            if _is_json(view[starts[at] : ends[until - 1]], until - at):
+                found[at:until] = True
             else:
-                found[some] = [_is_json(view[one:two], 1) for one, two in zip(begin, end, strict=True)]
+                lines = zip(starts[at:until].tolist(), ends[at:until].tolist(), strict=True)
+                found[at:until] = [_is_json(view[one:two], 1) for one, two in lines]
         return found
 
     def at(self, place: Ints) -> Ints:

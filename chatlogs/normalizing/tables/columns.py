@@ -6,6 +6,7 @@ Going there and back changes nothing that a later merge could see.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,8 +26,13 @@ _OWN = ("flags", "extra")
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def tables(pieces: Iterable[Piece], *, first: int, transcripts: Mapping[int, int] | None = None) -> dict[str, pa.Table]:
-    """The piece tables of finished pieces, numbered from `first`; transcripts: a body's offset by position."""
+def tables(
+    pieces: Iterable[Piece], *, first: int, transcripts: Mapping[int, int] | None = None, logprobs: bool = True
+) -> dict[str, pa.Table]:
+    """The piece tables of finished pieces, numbered from `first`; transcripts: a body's offset by position.
+
+    logprobs: whether tokens have rows; choices tell how many there are, and their mean, in any case.
+    """
     rows: Rows = {name: [] for name in PIECES}
     for position, piece in enumerate(pieces):
         number = first + position
@@ -35,7 +41,8 @@ def tables(pieces: Iterable[Piece], *, first: int, transcripts: Mapping[int, int
             rows["choices"].append(_choice(choice, number))
             calls = zip(_numbers(choice.tool_calls), choice.tool_calls, strict=True)
             rows["tool_calls"] += [_call(call, choice, place, number) for place, call in calls]
-            rows["logprobs"] += [_logprob(entry, choice, place, number) for place, entry in enumerate(choice.logprobs)]
+            tokens = choice.logprobs if logprobs else ()
+            rows["logprobs"] += [_logprob(entry, choice, place, number) for place, entry in enumerate(tokens)]
         rows["messages"] += [
             {**message, "piece": number, "message_index": place} for place, message in enumerate(piece.messages)
         ]
@@ -57,9 +64,8 @@ def _response(piece: Piece, number: int, transcript: int | None) -> dict[str, An
 
 def _choice(choice: Choice, number: int) -> dict[str, Any]:
     counted = [value for entry in choice.logprobs if (value := _counts(entry)) is not None]
-    tokens, total = choice.measured
-    if counted:
-        total = (total or 0.0) + sum(counted) / len(counted) * len(choice.logprobs)
+    tokens, count, total = choice.measured
+    count, total = count + len(counted), total + math.fsum(counted)
     return {
         "piece": number,
         "choice_index": choice.index,
@@ -69,7 +75,8 @@ def _choice(choice: Choice, number: int) -> dict[str, Any]:
         "refusal": whole(choice.refusal),
         "finish_reason": choice.finish_reason,
         "token_count": len(choice.logprobs) + tokens or None,
-        "logprob_sum": total,
+        "logprob_count": count or None,
+        "logprob_sum": total if count else None,
         "content_filter": choice.content_filter,
         "annotations": as_json(choice.annotations) if choice.annotations else None,
         "audio": as_json(choice.audio) if choice.audio else None,
@@ -82,7 +89,12 @@ def _counts(entry: dict[str, Any]) -> float | None:
     value = entry.get("logprob")
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
-    return float(value) if value > _LOGPROB_FLOOR and value != _SENTINEL else None
+    return float(value) if counts_in_mean(value) else None
+
+
+def counts_in_mean(logprob: Any) -> Any:
+    """Whether a number is a log probability, and no sentinel; of an array, which of its numbers are."""
+    return (logprob > _LOGPROB_FLOOR) & (logprob != _SENTINEL)
 
 
 def _numbers(calls: Sequence[ToolSlot]) -> Sequence[int]:
@@ -132,7 +144,8 @@ def pieces(found: Mapping[str, pa.Table]) -> list[Piece]:
     listed = set(zip(*(found["logprobs"][name].to_pylist() for name in ("piece", "choice_index")), strict=True))
     for row in found["choices"].to_pylist():
         if row["token_count"] and (row["piece"], row["choice_index"]) not in listed:
-            result[row["piece"]].choices[row["choice_index"]].measured = row["token_count"], row["logprob_sum"]
+            measured = row["token_count"], row["logprob_count"] or 0, row["logprob_sum"] or 0.0
+            result[row["piece"]].choices[row["choice_index"]].measured = measured
     for row in found["logprobs"].sort_by("position").to_pylist():
         entry = {name: row[name] for name in ("token", "logprob")}
         entry |= {name: msgspec.json.decode(row[name]) for name in ("bytes", "top_logprobs") if row[name] is not None}

@@ -32,6 +32,7 @@ _LEAST = ("started_at", "first_chunk_at")
 _MOST = ("last_chunk_at", "ended_at")
 _TEXTS = ("content", "reasoning", "refusal")
 _LAST = ("content_filter",)
+_ADDED = ("token_count", "logprob_count", "logprob_sum")
 _ONE_SIDED = ("annotations", "audio", "extra", "text_digest")
 _UNJOINED = ("messages", "logprobs")  # tables
 
@@ -246,7 +247,12 @@ def _children(name: str, pairs: _Pairs, rows: _Rows, texts: Sequence[str]) -> pa
     for column in one.schema.names:
         a, b = one[column], other[column]
         first, then = (b, a) if column in _LAST else (a, b)
-        columns.append(a if column == "piece" else _appended(a, b) if column in texts else pc.coalesce(first, then))
+        if column in texts:
+            columns.append(_appended(a, b))
+        elif column in _ADDED:
+            columns.append(pc.coalesce(pc.add(a, b), a, b))
+        else:
+            columns.append(a if column == "piece" else pc.coalesce(first, then))
     schema = PIECES[name].arrow()
     return pa.concat_tables([rows.a.filter(pa.array(alone_a)), later, pa.table(columns, schema=schema)])
 

@@ -55,7 +55,10 @@ _WORKING = (
     Column("opens", BOOL, "The first chunk looks like a fresh start: a role and nothing else."),
     Column("role_repeats", BOOL, "A later chunk of the same choice names a role again."),
 )
-_LOGPROB_SUM = Column("logprob_sum", FLOAT, "Sum of the log probabilities that count in the mean.")
+_MEASURED = (
+    Column("logprob_count", INT, "Tokens whose log probabilities count in the mean."),
+    Column("logprob_sum", FLOAT, "Their sum."),
+)
 
 
 def _piece_columns(table: Table, *extra: Column) -> tuple[Column, ...]:
@@ -66,7 +69,7 @@ def _piece_columns(table: Table, *extra: Column) -> tuple[Column, ...]:
 
 PIECES: Mapping[str, Table] = {
     "completions": Table("completions", "Pieces of responses.", _piece_columns(schema.COMPLETIONS, *_WORKING)),
-    "choices": Table("choices", "Choices of pieces.", (*_piece_columns(schema.CHOICES, _PIECE), _LOGPROB_SUM)),
+    "choices": Table("choices", "Choices of pieces.", (*_piece_columns(schema.CHOICES, _PIECE), *_MEASURED)),
     "tool_calls": Table("tool_calls", "Tool calls of pieces.", _piece_columns(schema.TOOL_CALLS, _PIECE)),
     "messages": Table("messages", "Request messages of pieces.", _piece_columns(schema.MESSAGES, _PIECE)),
     "logprobs": Table("logprobs", "Token log probabilities of pieces.", _piece_columns(schema.LOGPROBS, _PIECE)),

@@ -93,7 +93,7 @@ def _of_choices(pieces: Mapping[str, pa.Table], place: Mapping[str, pa.ChunkedAr
     return {
         "finish_class": pc.if_else(seen, classes.take(known.combine_chunks()), None),
         "tool_call_count": count,
-        "mean_logprob": pc.divide(choices["logprob_sum"], pc.cast(choices["token_count"], pa.float64())),
+        "mean_logprob": pc.divide(choices["logprob_sum"], pc.cast(choices["logprob_count"], pa.float64())),
     }
 
 
