@@ -169,6 +169,8 @@ CONTAINERS: dict[str, dict[str, Any]] = {
                                  "response_cost": 0.0, "endTime": 1700000002.5, "completionStartTime": 1700000002.5},
     "litellm with empty notes": {"litellm_call_id": "x", "messages": REQUEST["messages"], "response": ...,
                                  "model_parameters": {"seed": 1}, "request_tags": [], "end_user": "", "metadata": {}},
+    "parameters in no object": {"ts": 1700000000.5, **REQUEST, "top_p": 0.5, "response": ..., "max_tokens": 5,
+                                "tools": [{"type": "function"}], "stop": "\n", "stream": False, "latency_ms": 7},
     "helicone": {"request_body": REQUEST, "response_body": ..., "delay_ms": 5, "provider": "OPENAI"},
     "helicone with properties": {"request_body": REQUEST, "response_body": ..., "properties": {"e": 1}, "costUSD": 0.5},
     "portkey": {"request": {"url": "u", "headers": {"authorization": "s"}, "body": REQUEST},

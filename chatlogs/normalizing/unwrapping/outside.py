@@ -6,6 +6,7 @@ once. No line is taken of which not every word is sure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,8 +20,8 @@ from chatlogs.normalizing.unwrapping.beside import Taken
 from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells, taken
 from chatlogs.normalizing.unwrapping.conversations import conversations
 from chatlogs.normalizing.unwrapping.facts import facts_of
-from chatlogs.normalizing.unwrapping.places import MESSAGES, MODEL, PARTS, REQUEST, Places, Planned
-from chatlogs.normalizing.unwrapping.plans import STEPS_OF_REQUESTS
+from chatlogs.normalizing.unwrapping.places import MESSAGES, MODEL, PARAMETER, PARTS, REQUEST, Places, Planned
+from chatlogs.normalizing.unwrapping.plans import PLACE_IN_REQUESTS, STEPS_OF_REQUESTS
 from chatlogs.normalizing.unwrapping.requested import Parameters
 from chatlogs.normalizing.unwrapping.texts import in_one_line, lines_of, texts_of
 from chatlogs.reading.asked import Asked
@@ -46,7 +47,8 @@ class Outside:
         if not len(planned):
             return []
         answers = Answers(structure, planned)
-        facts = {name: cells for name, cells in planned.cells.items() if name not in PARTS}
+        others = (*PARTS, *_parameters(planned))
+        facts = {name: cells for name, cells in planned.cells.items() if name not in others}
         said, skewed = facts_of(facts, len(planned))
         request, flagged, told = self._requests(structure, planned, _members(structure, planned))
         if planned.each(lambda plan: plan.asks_in_text).any():
@@ -82,7 +84,7 @@ class Outside:
         messages = _beside(structure, planned, members.where(is_messages))
         kinds = messages.kinds()
         structure.bad[planned.line[~np.isin(kinds, (NOTHING, NULL, LIST, EMPTY_LIST))]] = True
-        given, rest = members.where(~is_messages), code[~is_messages]
+        given, rest, names = _with_those_beside(planned, members.where(~is_messages), code[~is_messages], names)
         cells = Cells(structure, planned.line[given.owner], given.start, given.end)
         columns, flags = self.parameters.read(cells, given.owner, rest, names, len(planned))
         if MODEL in planned.cells:
@@ -143,6 +145,29 @@ def _members(structure: Structure, planned: Planned) -> Members:
     parts = zip(*((of.owner, of.name, of.start, of.end) for of in found), strict=True)
     every = Members(*(np.concatenate(part) for part in parts))
     return every.where(np.argsort(every.name, kind="stable")) if len(found) > 2 else every
+
+
+def _parameters(planned: Planned) -> list[str]:
+    """The cells of parameters that stand in no object, in the order in which requests keep them."""
+    found = [name for name in planned.cells if name.startswith(PARAMETER)]
+    return sorted(found, key=lambda name: PLACE_IN_REQUESTS[name.removeprefix(PARAMETER)])
+
+
+def _with_those_beside(
+    planned: Planned, given: Members, code: Ints, names: Sequence[str]
+) -> tuple[Members, Ints, list[str]]:
+    """The parameters of all requests, each with its place in a list of names: also those that stand in no object."""
+    parts, codes, names = [given], [code], [*names]
+    for parameter in _parameters(planned):
+        cells, name = planned.cells[parameter], parameter.removeprefix(PARAMETER)
+        rows = np.flatnonzero(cells.start >= 0)
+        names += [name] * (name not in names)
+        parts.append(Members(rows, np.full(len(rows), ABSENT), cells.start[rows], cells.end[rows]))
+        codes.append(np.full(len(rows), names.index(name)))
+    found = zip(*((of.owner, of.name, of.start, of.end) for of in parts), strict=True)
+    every, code = Members(*(np.concatenate(part) for part in found)), np.concatenate(codes)
+    order = np.argsort(every.owner, kind="stable")
+    return every.where(order), code[order], names
 
 
 def _beside(structure: Structure, planned: Planned, inside: Members) -> Cells:

@@ -20,6 +20,7 @@ from chatlogs.normalizing.unwrapping.shells import Path
 from chatlogs.reading.lines import Ints
 
 ANSWER, CHOICES, REQUEST, MODEL, MESSAGES = PARTS = "answer", "choices", "request", "model", "messages"
+PARAMETER = "parameter "  # and its name: what stands in the place of one that is in no object of parameters
 _MOST = 1 << 12  # shapes, or names
 _TRIED = 3  # lines of a shape from which it may be learned
 _LEVELS = 3  # of objects whose fields tell something
@@ -31,7 +32,8 @@ _DEPTHS, _KINDS = 4, 16  # that a code tells apart
 class Planned:
     """Lines, by their place in the structure, of which it is known where everything stands.
 
-    of: which of the plans each line follows. cells: what stands in the place of each of PARTS, and of each fact.
+    of: which of the plans each line follows. cells: what stands in the place of each of PARTS, of each fact, and of
+    each PARAMETER.
     """
 
     line: Ints
@@ -188,6 +190,7 @@ def _placed(plan: Plan, paths: Sequence[Path]) -> _Learned | None:
     wanted: dict[str, Path | None] = {
         ANSWER: plan.answer, CHOICES: (*plan.answer, "choices") if plan.form == COMPLETION else None,
         REQUEST: plan.request, MODEL: plan.model, MESSAGES: plan.messages, **dict(plan.facts),
+        **{PARAMETER + name: path for name, path in plan.beside},
     }  # fmt: skip
     if any(path is not None and paths.count(path) != 1 for path in wanted.values()):
         return None

@@ -26,7 +26,7 @@ from chatlogs.normalizing.unwrapping.shells import (
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.sse import looks_like_sse
-from chatlogs.reading.wrappers import ANSWERS_UNDER, STEPS
+from chatlogs.reading.wrappers import ANSWERS_UNDER, STEPS, WRAPPERS
 from chatlogs.values import as_json
 
 BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
@@ -47,6 +47,8 @@ _MARK = "\0"
 _MARKED_MESSAGES = [{"role": "mark"}]
 _BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
 STEPS_OF_REQUESTS = _BODY_NAMES.union(*(STEPS.get(name, ()) for name in REQUESTS))
+PLACE_IN_REQUESTS = {name: place for row in WRAPPERS for place, name in enumerate(row.merged_request)}
+"""Where requests keep a parameter that stands in no object of parameters."""
 _LOADED = _BODY_NAMES | {"error", "object", "content"}
 TRUTHS = ERRORS | _LOADED  # fields of which it matters whether they are zero
 STEPS_OF_ANSWERS = frozenset({"error"}).union(*(STEPS.get(name, ()) for name in BODIES))
@@ -70,7 +72,8 @@ _raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class Plan:
     """What the lines of a shape say where: the answer, which is of that form; facts.
 
-    request: the place of an object of parameters, or of its JSON text; model, messages: theirs.
+    request: the place of an object of parameters, or of its JSON text; model, messages: theirs. beside: the places of
+    parameters that stand in no such object.
     """
 
     answer: Path
@@ -81,6 +84,7 @@ class Plan:
     messages: Path | None
     flags: frozenset[str]
     asks_in_text: bool = False
+    beside: Places = ()
 
 
 def names_that_tell(path: Path) -> frozenset[str] | None:
@@ -200,7 +204,8 @@ def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
     if facts is None or (base is None) != (not asking) or (envelope.request == {}):
         return None
     messages, model = request.pop("messages", None), request.pop("model", None)
-    if request or (model is not None and not isinstance(model, str)):
+    beside = () if base is not None else places_of(request, places)
+    if (request and not beside) or beside is None or (model is not None and not isinstance(model, str)):
         return None
     of_messages = places.get(id(messages)) if messages is not None else None
     if in_text and messages == _MARKED_MESSAGES:
@@ -213,7 +218,7 @@ def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
         return None
     if in_text and (of_model is not None or of_messages is not None):
         return None
-    return Plan(where, form, facts, base, of_model, of_messages, frozenset(envelope.flags), bool(in_text))
+    return Plan(where, form, facts, base, of_model, of_messages, frozenset(envelope.flags), bool(in_text), beside)
 
 
 def _at(value: dict[str, Any], path: Path) -> Any:
