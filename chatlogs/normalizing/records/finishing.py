@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from types import NoneType
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from chatlogs.normalizing.records.piece import COMPLETION, Choice, Piece
@@ -26,7 +27,8 @@ _PIECE_TEXTS = (
 )  # fmt: skip
 _CHOICE_TEXTS = ("role", "content", "reasoning", "refusal", "finish_reason")
 _CALL_TEXTS = ("call_id", "kind", "name", "arguments")
-_ALWAYS_PLAIN = frozenset({int, bool, NoneType})
+_FEW = 8  # items that are looked at faster than they are encoded
+_encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 
 def finished(piece: Piece) -> Piece:
@@ -117,5 +119,17 @@ def is_plain(value: object) -> bool:
     if isinstance(value, dict):
         return all(is_sound(key) and is_plain(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return _ALWAYS_PLAIN.issuperset(map(type, value)) or all(map(is_plain, value))
+        known = _can_be_encoded(value) if len(value) > _FEW else None
+        return all(map(is_plain, value)) if known is None else known
     return not isinstance(value, float) or value - value == 0
+
+
+def _can_be_encoded(values: Sequence[object]) -> bool | None:
+    """The same of a list, by what JSON's encoder says of it; None where it cannot tell."""
+    try:
+        _encoded(values).encode()
+    except ValueError:
+        return False
+    except (TypeError, RecursionError):  # values that JSON does not know, or that are too deep
+        return None
+    return True
