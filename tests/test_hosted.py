@@ -8,7 +8,8 @@ import pytest
 
 from chatlogs.normalizing.records.requests import messages_of, metadata_of, status_of, time_of
 from chatlogs.reading import langchain
-from chatlogs.reading.containers import unbase64, unwrap
+from chatlogs.reading.containers import unwrap
+from chatlogs.reading.payloads import unbase64
 from chatlogs.reading.kept import tokens
 
 PROMPT, COMPLETION, TOTAL = "prompt_tokens", "completion_tokens", "total_tokens"

@@ -6,26 +6,23 @@ say is code. A wrapper record is one transcript. Headers are never read: they ho
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.credentials import without_secrets
-from chatlogs.reading.decoding import SIZE_LIMIT, Decoded, decode_text
-from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time
+from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time, reachable
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
+from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, sse_parts, unbase64
 from chatlogs.reading.requests_apart import is_asking
+from chatlogs.reading.unnamed import holds_answer, is_message, names_to_search, row_of, rows_of
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMENTS, WRAPPERS, Wrapper, candidates
 
-_INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
 _ONLY_LOOKING = ("GET", "HEAD", "OPTIONS")
-_BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
+_TABLES = 2  # levels at which a table of columns is looked for
 
 
 def unwrap(value: object, *, only: str | None = None) -> list[Envelope]:
@@ -69,11 +66,11 @@ def _unwrap(value: object, level: int) -> Iterator[Envelope | Unread]:
         if found is not None:
             yield Envelope([Part(value)], transcript=False)
             return
-        for path in LISTS:
-            if isinstance(inner := at(value, path), list):
-                yield from _unwrap_list(inner, level, path)
+        for path in reachable(LISTS, tuple(value)):
+            if isinstance(inner := at(value, path), list) and (listed := list(_unwrap_list(inner, level, path))):
+                yield from listed
                 return
-        yield from _captured(value, level)
+        yield from list(_captured(value, level)) or _anywhere(value, level)
 
 
 def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Iterator[Envelope | Unread]:
@@ -100,7 +97,7 @@ def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Itera
 
 def _unwrap_list(values: list[Any], level: int, place: str = "") -> Iterator[Envelope | Unread]:
     """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
-    parts = [_part(value) for value in values]
+    parts = [part_of(value) for value in values]
     known = [part for part in parts if part is not None]
     kinds = {shapes.kind(part.value) for part in known}
     is_transcript = shapes.CHUNK in kinds and shapes.COMPLETION not in kinds
@@ -156,7 +153,7 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
             parts, transcript = payload(text)
         if parts:
             break
-    request = next((found for path in wrapper.request if (found := _object(at(value, path))) is not None), None)
+    request = next((found for path in wrapper.request if (found := object_of(at(value, path))) is not None), None)
     transcript |= wrapper.whole and any(shapes.kind(part.value) == shapes.CHUNK for part in parts)
     envelope = Envelope(parts, transcript, request)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
@@ -171,116 +168,10 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     return envelope if parts or envelope.error is not None else None
 
 
-def payload(value: object) -> tuple[list[Part], bool]:
-    """The records that a response is made of, and whether they are a transcript.
-
-    Takes an object, a list of chunks, JSON text or SSE text, and what some tools put around them.
-    """
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str):
-        return _payload_of_text(value)
-    if isinstance(value, list):
-        if value and all(isinstance(item, str) for item in value):
-            return _payload_of_texts(value)
-        parts = [part for item in value if (part := _part(item)) is not None]
-        return parts, bool(parts)
-    if isinstance(value, dict):
-        if isinstance(streamed := value.get("streamed_data"), (list, str)) and (parts := payload(streamed)[0]):
-            return parts + _usage_beside(value, parts), True
-        if shapes.kind(value) is not None:
-            return [Part(value)], False
-        for name in _INNER:
-            parts, transcript = payload(value[name]) if name in value else ([], False)
-            if parts:
-                return parts, transcript
-    return [], False
-
-
-def _usage_beside(value: dict[str, Any], parts: list[Part]) -> list[Part]:
-    """The usage that Helicone counted for a stream that tells none, as the chunk that brings it elsewhere."""
-    usage = value.get("usage")
-    if not isinstance(usage, dict) or any(part.value.get("usage") for part in parts):
-        return []
-    return [Part({"object": "chat.completion.chunk", "choices": [], "usage": usage})]
-
-
-def _payload_of_text(text: str) -> tuple[list[Part], bool]:
-    text = text.strip()
-    if sse.looks_like_sse(text):
-        return sse_parts(text), True
-    if text.startswith(("{", "[")):
-        decoded = decode_text(text)
-        if isinstance(decoded, Decoded) and isinstance(decoded.value, (dict, list)):
-            parts, transcript = payload(decoded.value)
-            if parts:
-                parts[0].flags |= decoded.flags
-            return parts, transcript
-        lines = [decode_text(line) for line in text.split("\n") if line.strip()]
-        parts = [Part(line.value) for line in lines if isinstance(line, Decoded) and shapes.kind(line.value)]
-        return parts, bool(parts)
-    return [], False
-
-
-def _payload_of_texts(texts: list[str]) -> tuple[list[Part], bool]:
-    """What a client noted of a stream as it came: lines of an SSE body, reads of it, or chunks as JSON texts."""
-    if sse.looks_like_sse(texts[0].strip()):
-        return sse_parts(("" if any("\n" in text for text in texts) else "\n\n").join(texts)), True
-    values = [decode_text(text) for text in texts if text.lstrip()[:1] == "{"]
-    parts = [Part(found.value) for found in values if isinstance(found, Decoded) and shapes.kind(found.value)]
-    return parts, bool(parts)
-
-
-def sse_parts(text: str) -> list[Part]:
-    """The records of an SSE text in order; [DONE] stands as a Part whose `ends` is true."""
-    parts: list[Part] = []
-    for event in sse.events(text):
-        if event.done:
-            parts.append(Part({}, ends=True, line=event.line))
-            continue
-        value = event.data.value if isinstance(event.data, Decoded) else None
-        found = shapes.kind(value)
-        if event.name == "error" and found is None:
-            value = {"error": event.text if value is None else value}
-        elif found == shapes.IGNORABLE:
-            continue
-        elif found is None:
-            parts.append(Part({}, unread=event.text, line=event.line))
-            continue
-        assert isinstance(value, dict)  # as it has a kind
-        part = Part(value, line=event.line)
-        if isinstance(event.data, Decoded):
-            part.flags |= event.data.flags | ({"repaired"} if event.data.repaired else set())
-        parts.append(part)
-    return parts
-
-
-def _part(value: object) -> Part | None:
-    """A list's item as a record: the object itself, or the chunk in a small wrapper with its capture time."""
-    if shapes.kind(value) is not None:
-        assert isinstance(value, dict)
-        return Part(value)
-    if not isinstance(value, dict):
-        return None
-    for name in CHUNK_KEYS:
-        inner = _parsed(value.get(name))
-        if isinstance(inner, dict) and shapes.kind(inner) is not None:
-            return Part(inner, arrived_at=first_time(value, ARRIVALS))
-    return None
-
-
-def _parsed(value: object) -> object:
-    """The value of JSON text, which may be the data line of an SSE body; anything else as it is."""
-    if isinstance(value, str) and value.startswith("data:"):
-        found = parsed(value[5:].strip())
-        return value if isinstance(found, str) else found
-    return parsed(value)
-
-
 def _captured(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
     """What stands under some key of a logger's line, such as `{"time": …, "log": "{…}"}`: a record, or a wrapper."""
-    for name in CHUNK_KEYS:
-        inner = _parsed(value.get(name))
+    for name in reachable(CHUNK_KEYS, tuple(value)):
+        inner = parsed_line(value.get(name))
         if isinstance(inner, dict) and shapes.kind(inner) == shapes.CHUNK:
             yield Envelope([Part(inner, arrived_at=first_time(value, ARRIVALS))], transcript=False)
             return
@@ -295,10 +186,53 @@ def _captured(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
             return
 
 
+def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
+    """Answers under names that no row knows: a field of somebody's own, records by their ids, a table of columns."""
+    found = {name: _inside(value[name], level) for name in names_to_search(value)}
+    holding = [name for name, inner in found.items() if holds_answer(inner)]
+    if 2 * len(holding) > len(value) and all(isinstance(item, dict) for item in value.values()):
+        yield from _with_unread(list(value.values()), [found.get(name, []) for name in value], "")
+        return
+    rows = rows_of(value) if level < _TABLES else None
+    if rows is not None and holds_answer(listed := list(_unwrap_list(rows, level))):
+        yield from listed
+        return
+    for name in holding:
+        beside = _answer_beside(value, name, found[name]) if len(holding) == 1 else None
+        if beside is not None:
+            yield beside
+            return
+        for one in found[name]:
+            if isinstance(one, Envelope):
+                _add_logged(one, value)
+            if isinstance(one, Envelope) or not is_message(one.value):
+                yield one
+
+
+def _inside(item: object, level: int) -> list[Envelope | Unread]:
+    if isinstance(item, str) and sse.looks_like_sse(item):
+        return [Envelope(sse_parts(item), transcript=True)]
+    inner = parsed(item)
+    return list(_unwrap(inner, level + 1)) if isinstance(inner, (dict, list)) else []
+
+
+def _answer_beside(value: dict[str, Any], name: str, found: list[Envelope | Unread]) -> Envelope | None:
+    """The answer that the field is, with what stands beside it: of a chunk its time, of others the request too."""
+    one = found[0]
+    if len(found) > 1 or not isinstance(one, Envelope):
+        return None
+    if one.transcript or (is_bare := shapes.kind(parsed(value[name]))) == shapes.COMPLETION:
+        return _read(row_of(name), value)
+    if is_bare == shapes.CHUNK:
+        one.parts[0].arrived_at = first_time(value, ARRIVALS)
+        return one
+    return None
+
+
 def _add_logged(envelope: Envelope, line: dict[str, Any]) -> None:
     """Take what the logger's line says beside the answer, as far as the answer's own wrapper does not say it."""
     if envelope.request is None:
-        request = next((found for path in LOGGED.request if (found := _object(at(line, path)))), None)
+        request = next((found for path in LOGGED.request if (found := object_of(at(line, path)))), None)
         envelope.request = request if request is not None and asks_for_chat(line, request) else None
     beside = Envelope([], False)
     fill(beside, line, LOGGED.fact_paths, ())
@@ -315,33 +249,3 @@ def logged_texts(value: dict[str, Any]) -> list[str] | None:
     found = [value[name] for name in CHUNK_KEYS if name in value]
     is_plain = first_time(value, ARRIVALS) is not None and not any("err" in name or "exc" in name for name in value)
     return found if found and is_plain and all(isinstance(text, str) for text in found) else None
-
-
-def _object(value: object) -> dict[str, Any] | None:
-    """A request body: an object, its JSON text, or one of these under `body`."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str) and value.lstrip()[:1] != "{":
-        value = unbase64(value)
-    if isinstance(value, str) and value.lstrip()[:1] == "{":
-        decoded = decode_text(value)
-        value = decoded.value if isinstance(decoded, Decoded) else None
-    if not isinstance(value, dict):
-        return None
-    for name in ("body", "json", "parsed_body", "postData", "text", "string"):
-        if "messages" not in value and (inner := _object(value.get(name))) is not None:
-            return inner
-    return None if value.keys() <= _BODY_HOLDER else value
-
-
-def unbase64(value: object) -> str | None:
-    """The text that base64 holds, over one line or many, as it is or as gzip; None when it holds none."""
-    if not isinstance(value, str) or value[:1] in ("", "{", "[", "<", " "):
-        return None
-    try:
-        data = base64.b64decode("".join(value.split()), validate=True)
-        if data.startswith(b"\x1f\x8b"):
-            data = zlib.decompressobj(wbits=31).decompress(data, SIZE_LIMIT)
-    except (binascii.Error, ValueError, zlib.error):
-        return None
-    return data.decode("utf-8", "replace")

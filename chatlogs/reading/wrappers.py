@@ -60,7 +60,7 @@ _TIMES: Mapping[str, Paths] = {
     "started_at": (
         "started_at", "start_time", "startTime", "request_time", "requested_at", "request_timestamp",
         "request.timestamp", "request_created_at", "startedDateTime", "timestamp", "@timestamp", "ts", "time",
-        "created_at", "datetime_utc", "timestamp_ms",
+        "created_at", "datetime_utc", "timestamp_ms", "at", "createdAt", "Timestamp", "@t", "asctime", "TimeGenerated",
     ),
     "ended_at": (
         "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
@@ -77,6 +77,7 @@ _CALL: Mapping[str, Paths] = {
     "status_code": (
         "response.status_code", "response.status.code", "response.statusCode", "response.status",
         "response_status_code", "response_status", "status_code", "statusCode", "http_status", "status",
+        "responseCode", "response_code", "StatusCode",
     ),
     "request_id": (
         "response.request_id", "request_id", "requestId", "headers.x-request-id", "response.headers.x-request-id",
@@ -86,13 +87,13 @@ _CALL: Mapping[str, Paths] = {
     "provider": ("provider", "custom_llm_provider", "ai_org"),
     "metadata": ("metadata",),
 }  # fmt: skip
-_FACTS: Mapping[str, Paths] = {**_TIMES, **_CALL}
+FACTS: Mapping[str, Paths] = {**_TIMES, **_CALL}
 _PARAMETERS = (
     "model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop", "stream", "stream_options",
     "tools", "tool_choice", "parallel_tool_calls", "functions", "response_format", "presence_penalty",
     "frequency_penalty", "logit_bias", "top_logprobs", "reasoning_effort",
 )  # fmt: skip
-_FLAT: Mapping[str, Paths] = {"messages": ("messages", "prompt"), **{name: (name,) for name in _PARAMETERS}}
+FLAT: Mapping[str, Paths] = {"messages": ("messages", "prompt"), **{name: (name,) for name in _PARAMETERS}}
 """What home-made logs write of a request beside the answer, without an object around."""
 
 
@@ -108,7 +109,7 @@ _LITELLM: Mapping[str, Paths] = {
 }  # fmt: skip
 _LITELLM_ERRORS = ("error_information", "metadata.error_information", "error_str")
 _PORTKEY: Mapping[str, Paths] = {
-    **_FACTS, "metadata_names": ("metadata.key",), "metadata_values": ("metadata.value",),
+    **FACTS, "metadata_names": ("metadata.key",), "metadata_values": ("metadata.value",),
     **_noted("cost", "cost_currency", "cache_status"),
 }  # fmt: skip
 
@@ -131,7 +132,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     ),
     Wrapper(
         "helicone", ("request_body", "response_body"), ("response_body",), ("request_body",), whole=True,
-        facts={**_FACTS, "first_chunk_ms": ("time_to_first_token",),
+        facts={**FACTS, "first_chunk_ms": ("time_to_first_token",),
                "duration_ms": (*_TIMES["duration_ms"], "metadata.latencyMs"),
                "metadata": ("properties", "request_properties", "metadata"), **_noted(*OF_HELICONE)},
     ),
@@ -146,7 +147,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         facts={**_TIMES, "metadata": ("attributes",), "request_id": ("id",)},
     ),
     Wrapper("openpipe", ("input", "output"), ("output",), ("input",), error=("errorMessage",),
-            facts={**_FACTS, "metadata": ("tags", "metadata")}),
+            facts={**FACTS, "metadata": ("tags", "metadata")}),
     Wrapper(
         "har", ("request", "response.content"), ("response.content.text",), ("request.postData.text",),
         facts={"started_at": ("startedDateTime",), "duration_ms": ("time",), "status_code": ("response.status",)},
@@ -161,7 +162,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
             "vcr", ("request", body),
             ("response.parsed_body", "response.body.string", "response.body.base64_string"),
             ("request.parsed_body", "request.body.string", "request.body.base64_string", "request.body"),
-            facts={**_FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
+            facts={**FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
         )
         for body in ("response.body", "response.parsed_body")
     ),
@@ -170,25 +171,25 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "exchange", ("request",),
         ("response", "sse", "response_text", "response_body", "response_json", "completion", "chunks", "stream",
          "output", "result", "reply", "raw_response", "responseBody"),
-        ("request.body", "request"), error=("error", "exception", "response.error"), facts=_FACTS,
+        ("request.body", "request"), error=("error", "exception", "response.error"), facts=FACTS,
     ),
     Wrapper("exchange", ("response",), ("response", "response.body"),
             ("request", "request_body", "input", "prompt", "params", "kwargs"), error=("error", "exception"),
-            facts=_FACTS, merged_request=_FLAT),
-    Wrapper("exchange", ("completion",), ("completion",), ("request", "params", "kwargs", "input"), facts=_FACTS,
-            merged_request=_FLAT),
+            facts=FACTS, merged_request=FLAT),
+    Wrapper("exchange", ("completion",), ("completion",), ("request", "params", "kwargs", "input"), facts=FACTS,
+            merged_request=FLAT),
     Wrapper("exchange", ("chunks",), ("chunks",), ("request", "params", "kwargs", "input"), error=("error",),
-            facts=_FACTS, merged_request=_FLAT),
-    Wrapper("exchange", ("sse",), ("sse",), ("request",), facts=_FACTS, merged_request=_FLAT),
+            facts=FACTS, merged_request=FLAT),
+    Wrapper("exchange", ("sse",), ("sse",), ("request",), facts=FACTS, merged_request=FLAT),
     *(
         Wrapper("exchange", (asked,), (answered, "response"), (f"{asked}.body", asked), error=("error", "exception"),
-                facts=_FACTS)
+                facts=FACTS)
         for asked, answered in (("request_body", "response_body"), ("requestBody", "responseBody"),
                                 ("raw_request", "raw_response"), ("inputs", "outputs"),
                                 ("api_request", "api_response"), ("llm_request", "llm_response"))
     ),
     Wrapper("exchange", ("req",), ("res", "response"), ("req.body", "req"), error=("error", "exception", "err"),
-            facts={**_FACTS, "status_code": ("res.statusCode", "res.status", *_CALL["status_code"])}),
+            facts={**FACTS, "status_code": ("res.statusCode", "res.status", *_CALL["status_code"])}),
 )  # fmt: skip
 
 CHUNK_KEYS: Paths = (
@@ -215,7 +216,8 @@ CHUNK_KEYS: Paths = (
 )
 ARRIVALS: Paths = (
     "arrived_at", "received_at", "captured_at", "chunk_time", "timestamp", "@timestamp", "ts", "time", "t", "at",
-    "logged_at", "created_at", "_time", "__REALTIME_TIMESTAMP",
+    "logged_at", "created_at", "_time", "__REALTIME_TIMESTAMP", "createdAt", "Timestamp", "@t", "asctime",
+    "TimeGenerated", "instant",
 )  # fmt: skip
 
 LOGGED = Wrapper(

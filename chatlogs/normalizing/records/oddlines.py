@@ -14,9 +14,10 @@ from chatlogs.normalizing.records.pieces import Piece, fold, piece_of_chunk, pie
 from chatlogs.normalizing.records.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.containers import logged_texts, sse_parts, unwrap_all
+from chatlogs.reading.containers import logged_texts, unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part, Unread
+from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.values import as_json, moment
 

@@ -166,16 +166,25 @@ def _keep(piece: Piece, name: str, value: object) -> None:
 
 
 def time_of(value: object) -> int | None:
-    """Microseconds of a time as tools write it, `{"seconds": …, "milliseconds": …}` included."""
+    """Microseconds of a time as tools write it, objects such as `{"seconds": …, "milliseconds": …}` included."""
     if value is None:
         return None
     if isinstance(value, str) and value.endswith(" GMT"):
         return _time_of_http(value)
     if isinstance(value, dict):
-        seconds = number(value.get("seconds"))
-        rest = number(value.get("milliseconds")) or 0.0
-        return None if seconds is None else moment(seconds + rest / 1000)
+        return _time_of_parts(value)
     return moment(value)
+
+
+def _time_of_parts(value: Mapping[str, Any]) -> int | None:
+    """Microseconds of a time in an object: of MongoDB's exports, loguru's lines, log4j's, or of seconds and a rest."""
+    for name in ("$date", "$numberLong", "timestamp"):
+        if name in value:
+            return None if isinstance(value[name], list) else time_of(value[name])
+    of_log4j = "epochSecond" in value
+    whole, rest, unit = ("epochSecond", "nanoOfSecond", 1e9) if of_log4j else ("seconds", "milliseconds", 1e3)
+    seconds = number(value.get(whole))
+    return None if seconds is None else moment(seconds + (number(value.get(rest)) or 0.0) / unit)
 
 
 def _time_of_http(value: str) -> int | None:

@@ -1,0 +1,153 @@
+"""What a field of a wrapper holds: the records of a response, or the body of a request, in whatever form it was kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from typing import Any
+
+from chatlogs.reading import shapes, sse
+from chatlogs.reading.decoding import SIZE_LIMIT, Decoded, decode_text
+from chatlogs.reading.envelopes import Part, first_time
+from chatlogs.reading.kept import parsed
+from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
+
+_INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
+_BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
+
+
+def payload(value: object) -> tuple[list[Part], bool]:
+    """The records that a response is made of, and whether they are a transcript.
+
+    Takes an object, a list of chunks, JSON text or SSE text, and what some tools put around them.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return _payload_of_text(value)
+    if isinstance(value, list):
+        if value and all(isinstance(item, str) for item in value):
+            return _payload_of_texts(value)
+        parts = [part for item in value if (part := part_of(item)) is not None]
+        return parts, bool(parts)
+    if isinstance(value, dict):
+        if isinstance(streamed := value.get("streamed_data"), (list, str)) and (parts := payload(streamed)[0]):
+            return parts + _usage_beside(value, parts), True
+        if shapes.kind(value) is not None:
+            return [Part(value)], False
+        for name in _INNER:
+            parts, transcript = payload(value[name]) if name in value else ([], False)
+            if parts:
+                return parts, transcript
+    return [], False
+
+
+def _usage_beside(value: dict[str, Any], parts: list[Part]) -> list[Part]:
+    """The usage that Helicone counted for a stream that tells none, as the chunk that brings it elsewhere."""
+    usage = value.get("usage")
+    if not isinstance(usage, dict) or any(part.value.get("usage") for part in parts):
+        return []
+    return [Part({"object": "chat.completion.chunk", "choices": [], "usage": usage})]
+
+
+def _payload_of_text(text: str) -> tuple[list[Part], bool]:
+    text = text.strip()
+    if sse.looks_like_sse(text):
+        return sse_parts(text), True
+    if text.startswith(("{", "[")):
+        decoded = decode_text(text)
+        if isinstance(decoded, Decoded) and isinstance(decoded.value, (dict, list)):
+            parts, transcript = payload(decoded.value)
+            if parts:
+                parts[0].flags |= decoded.flags
+            return parts, transcript
+        lines = [decode_text(line) for line in text.split("\n") if line.strip()]
+        parts = [Part(line.value) for line in lines if isinstance(line, Decoded) and shapes.kind(line.value)]
+        return parts, bool(parts)
+    return [], False
+
+
+def _payload_of_texts(texts: list[str]) -> tuple[list[Part], bool]:
+    """What a client noted of a stream as it came: lines of an SSE body, reads of it, or chunks as JSON texts."""
+    if sse.looks_like_sse(texts[0].strip()):
+        return sse_parts(("" if any("\n" in text for text in texts) else "\n\n").join(texts)), True
+    values = [decode_text(text) for text in texts if text.lstrip()[:1] == "{"]
+    parts = [Part(found.value) for found in values if isinstance(found, Decoded) and shapes.kind(found.value)]
+    return parts, bool(parts)
+
+
+def sse_parts(text: str) -> list[Part]:
+    """The records of an SSE text in order; [DONE] stands as a Part whose `ends` is true."""
+    parts: list[Part] = []
+    for event in sse.events(text):
+        if event.done:
+            parts.append(Part({}, ends=True, line=event.line))
+            continue
+        value = event.data.value if isinstance(event.data, Decoded) else None
+        found = shapes.kind(value)
+        if event.name == "error" and found is None:
+            value = {"error": event.text if value is None else value}
+        elif found == shapes.IGNORABLE:
+            continue
+        elif found is None:
+            parts.append(Part({}, unread=event.text, line=event.line))
+            continue
+        assert isinstance(value, dict)  # as it has a kind
+        part = Part(value, line=event.line)
+        if isinstance(event.data, Decoded):
+            part.flags |= event.data.flags | ({"repaired"} if event.data.repaired else set())
+        parts.append(part)
+    return parts
+
+
+def part_of(value: object) -> Part | None:
+    """A list's item as a record: the object itself, or the chunk in a small wrapper with its capture time."""
+    if shapes.kind(value) is not None:
+        assert isinstance(value, dict)
+        return Part(value)
+    if not isinstance(value, dict):
+        return None
+    for name in CHUNK_KEYS:
+        inner = parsed_line(value.get(name))
+        if isinstance(inner, dict) and shapes.kind(inner) is not None:
+            return Part(inner, arrived_at=first_time(value, ARRIVALS))
+    return None
+
+
+def parsed_line(value: object) -> object:
+    """The value of JSON text, which may be the data line of an SSE body; anything else as it is."""
+    if isinstance(value, str) and value.startswith("data:"):
+        found = parsed(value[5:].strip())
+        return value if isinstance(found, str) else found
+    return parsed(value)
+
+
+def object_of(value: object) -> dict[str, Any] | None:
+    """A request body: an object, its JSON text, or one of these under `body`."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str) and value.lstrip()[:1] != "{":
+        value = unbase64(value)
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        decoded = decode_text(value)
+        value = decoded.value if isinstance(decoded, Decoded) else None
+    if not isinstance(value, dict):
+        return None
+    for name in ("body", "json", "parsed_body", "postData", "text", "string"):
+        if "messages" not in value and (inner := object_of(value.get(name))) is not None:
+            return inner
+    return None if value.keys() <= _BODY_HOLDER else value
+
+
+def unbase64(value: object) -> str | None:
+    """The text that base64 holds, over one line or many, as it is or as gzip; None when it holds none."""
+    if not isinstance(value, str) or value[:1] in ("", "{", "[", "<", " "):
+        return None
+    try:
+        data = base64.b64decode("".join(value.split()), validate=True)
+        if data.startswith(b"\x1f\x8b"):
+            data = zlib.decompressobj(wbits=31).decompress(data, SIZE_LIMIT)
+    except (binascii.Error, ValueError, zlib.error):
+        return None
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,96 @@
+"""Where an answer may stand that is under no known name, and what beside it belongs to it.
+
+Programs log answers into fields of their own, keep them by their ids, or write tables whose columns are lists or
+objects. An answer is known by its shape, whatever the field is called; what was asked, quoted or expected is none.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chatlogs.reading import shapes
+from chatlogs.reading.envelopes import Envelope, Unread
+from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
+
+_ANSWERS = (shapes.CHUNK, shapes.COMPLETION)
+_ASKED = frozenset({
+    "request", "requests", "req", "requestbody", "input", "inputs", "prompt", "prompts", "query", "kwargs", "params",
+    "tools", "functions", "expected", "reference", "target", "example", "examples", "schema",
+})  # fmt: skip
+_QUOTED = frozenset({"content", "text", "arguments", "prompt", "description", "title", "query", "template"})
+_TRACED = frozenset({"run_type", "op_name"})  # what was called returns the answer of a call that is traced itself
+_PAIRS = (
+    ("response", "request"), ("completion", "request"), ("resp", "req"), ("res", "req"), ("output", "input"),
+    ("reply", "request"), ("result", "request"), ("stream", "request"), ("chunks", "request"), ("answer", "question"),
+)  # fmt: skip
+_CHOICES = "choices"
+_COLUMNS, _DATA = "columns", ("data", "rows", "data_array")
+
+
+def names_to_search(value: Mapping[str, Any]) -> list[str]:
+    """The fields in which an answer may stand: objects, lists, and texts that speak of choices."""
+    if not _TRACED.isdisjoint(value):
+        return []
+    no_texts = is_message(value)
+    return [name for name, item in value.items() if _may_hold(name, item, no_texts)]
+
+
+def is_message(value: object) -> bool:
+    """Whether it is a message of a conversation, whose texts are no answers, and which is no record itself."""
+    return isinstance(value, dict) and "role" in value
+
+
+def _may_hold(name: str, item: object, no_texts: bool) -> bool:
+    if not item or not isinstance(item, (dict, list, str)) or name in CHUNK_KEYS or _plain(name) in _ASKED:
+        return False
+    return not isinstance(item, str) or (_CHOICES in item and not no_texts and _plain(name) not in _QUOTED)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def holds_answer(found: Iterable[Envelope | Unread]) -> bool:
+    """Whether an answer is among these, or a call for a chat that failed; mere errors may be those of anything."""
+    return any(
+        isinstance(one, Envelope)
+        and ((one.request or {}).get("messages") or any(shapes.kind(part.value) in _ANSWERS for part in one.parts))
+        for one in found
+    )
+
+
+@functools.lru_cache(maxsize=1 << 10)
+def row_of(name: str) -> Wrapper:
+    """A row of the table of wrappers for an answer under this name; what was asked may stand under its counterpart."""
+    asked = tuple(dict.fromkeys(other for pair in _PAIRS for other in _counterparts(name, *pair)))
+    request = (*asked, "request.body", "request", "request_body", "req.body", "req", "kwargs", "params", "input")
+    return Wrapper("exchange", (name,), (name,), request, facts=FACTS, merged_request=FLAT)
+
+
+def _counterparts(name: str, answer: str, question: str) -> Sequence[str]:
+    """`llm_request` and so on of `llm_response`, and `backendRequestBody` of `backendResponseBody`."""
+    for said, other in ((answer, question), (answer.capitalize(), question.capitalize())):
+        if re.search(said, name):
+            return [name.replace(said, other)]
+    return []
+
+
+def rows_of(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The rows of a table: of columns that are objects with the same keys, or of lists with their names apart."""
+    columns = list(value.values())
+    if len(columns) > 1 and isinstance(columns[0], dict) and columns[0]:
+        keys = columns[0].keys()
+        if all(isinstance(column, dict) and column.keys() == keys for column in columns):
+            return [{name: column[key] for name, column in value.items()} for key in keys]
+    names, lists = value.get(_COLUMNS), next((value[name] for name in _DATA if name in value), None)
+    if not isinstance(names, list) or not isinstance(lists, list):
+        return None
+    names = [name.get("name") if isinstance(name, dict) else name for name in names]
+    if not all(isinstance(name, str) for name in names):
+        return None
+    is_table = all(isinstance(row, list) and len(row) == len(names) for row in lists)
+    return [dict(zip(names, row, strict=True)) for row in lists] if is_table else None
