@@ -9,8 +9,8 @@ import pytest
 from chatlogs.normalizing.records.requests import messages_of, metadata_of, status_of, time_of
 from chatlogs.reading import langchain
 from chatlogs.reading.containers import unwrap
-from chatlogs.reading.payloads import unbase64
 from chatlogs.reading.kept import tokens
+from chatlogs.reading.payloads import unbase64
 
 PROMPT, COMPLETION, TOTAL = "prompt_tokens", "completion_tokens", "total_tokens"
 USAGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""What a field of a wrapper holds: the records of a response, or the body of a request, in whatever form it was kept."""
+"""What a field of a wrapper holds: the records of a response, or the body of a request, however that was kept."""
 
 from __future__ import annotations
 
