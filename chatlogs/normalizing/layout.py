@@ -8,6 +8,7 @@ texts share a line: each is a record, ignorable, or a reject of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -17,6 +18,7 @@ import numpy as np
 from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text, take_beside
 from chatlogs.normalizing.records.oddlines import Found as Record
 from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
+from chatlogs.normalizing.records.piece import STREAM
 from chatlogs.reading.decoding import Reject, decode, is_begun
 from chatlogs.reading.documents import is_yaml_cassette, read_documents
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, ODD, Block, Lines
@@ -27,6 +29,7 @@ UNFINISHED = Reject(
 )
 NO_JSON = ("not_json", "not_utf8")
 _HEAD = 1 << 16
+_STAMP = re.compile(rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _NOT_ALONE = ("not_json", "not_an_object", "unknown_shape")
 _IN_YAML = Reject(
     "not_json",
@@ -132,7 +135,7 @@ def _without_quoted(texts: Sequence[_Text]) -> Iterator[_Text]:
             yield text
         elif not quoted.isdisjoint((text.first, text.last)):
             yield replace(text, result=_QUOTED)
-        elif text.first in beside and not any(piece.choices for piece in text.result.pieces):
+        elif text.first in beside and not any(piece.choices or piece.form == STREAM for piece in text.result.pieces):
             yield replace(text, result=_TOLD)
         else:
             yield text
@@ -161,6 +164,8 @@ def _goes_on(lines: Lines, before: int, line: int) -> bool:
     if any(lines.kind[i] != BLANK for i in range(before + 1, line)):
         return False
     same_body = lines.transcript[line] == lines.transcript[before]
+    if same_body and _STAMP.match(lines.raw(before)) and _STAMP.match(lines.raw(line)):
+        return False  # two lines of a logger, of which neither goes on with the other
     # An event whose JSON is laid out has `data:` before its first line only, and ends with a blank line.
     return bool(same_body or (lines.transcript[line] == NO_TRANSCRIPT and line == before + 1))
 
@@ -232,7 +237,9 @@ class _Region:
         """Take texts that share lines; where nothing is read in them that is new, the lines stay as they are."""
         own = self.region[texts[0].first : texts[-1].last + 1]
         is_one = len(own) == 1
-        if is_one and (_read_lone_cr(self.lines, own[0], self.found) or len(texts) < 2 or self._may_go_on(own[0])):
+        if is_one and (_read_lone_cr(self.lines, own[0], self.found) or len(texts) < 2):
+            return
+        if is_one and self._may_go_on(own[0], texts):
             return
         open_ = texts[-1] if not is_one and not texts[-1].is_json and self._is_open(texts[-1]) else None
         if open_ is not None:
@@ -247,7 +254,10 @@ class _Region:
         for text in settled:
             self._count(text)
 
-    def _may_go_on(self, line: int) -> bool:
+    def _may_go_on(self, line: int, texts: Sequence[_Text]) -> bool:
+        """Whether it is a last line without line end that may say something else when it is whole."""
+        if all(text.is_json for text in texts):  # values joined without line ends, of which each is whole
+            return False
         block = self.lines.block
         return block.last and line == len(self.lines) - 1 and block.data[block.size - 1 : block.size] != b"\n"
 

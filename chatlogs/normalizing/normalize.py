@@ -5,6 +5,7 @@ Pure and picklable: the same bytes give the same tables in any thread, process o
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -27,12 +28,14 @@ from chatlogs.normalizing.tables import columns
 from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials, no_pieces
 from chatlogs.normalizing.unwrapping import captured, times, wrapped
 from chatlogs.reading.asked import FRAMES, Asked
+from chatlogs.reading.decoding import Reject
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
 from chatlogs.schema import arrow_schema
 from chatlogs.tally import Counts
 
 _worker = threading.local()
 TAKEN = 4  # the kind of a line that has been read already
+_WHOLE_LIST = re.compile(rb'[ \t]*\[[ \t]*[\[{"]')
 _MAY_END = np.isin(np.arange(256), list(b"} \t\r"))
 
 
@@ -148,12 +151,22 @@ def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     _read_odd(lines, found, mended.lines)
     streams, told = _fold_streams(con, lines, facts, mended, found)
     careful.untangle(lines, found)
-    parts = [*(stored.completions(rows, facts.tokens) for rows in facts.stored), *streams]
+    parts = [*(_logged(stored.completions(rows, facts.tokens), found) for rows in facts.stored), *streams]
     tables = no_pieces()
     for name in ("completions", "choices", "tool_calls", "chunks"):
         conformed = [_conform(name, part[name], lines) for part in parts if name in part]
         tables[name] = pa.concat_tables([tables[name], *conformed])
     return oddrows.beside(tables, told)
+
+
+def _logged(part: dict[str, pa.Table], found: careful.Found) -> dict[str, pa.Table]:
+    """The tables of stored completions; one with a time before it was there when it was logged."""
+    if not found.arrivals:
+        return part
+    responses = part["completions"]
+    lines, ended = pa.array(found.arrivals, pa.int64()), times.moments(list(found.arrivals.values()))
+    at = pc.index_in(responses["line_number"].combine_chunks().cast(pa.int64()), lines)
+    return part | {"completions": responses.append_column("ended_at", ended.take(at))}
 
 
 def _fold_streams(
@@ -290,12 +303,17 @@ def _mark_unfinished(lines: Lines, found: careful.Found) -> int | None:
     if found.open is not None or not block.last or last < 0 or block.data[block.size - 1 : block.size] == b"\n":
         return found.open
     if last in found.rejects:
-        if found.rejects[last].reason == "unknown_shape":
-            return None  # it is whole
+        if found.rejects[last].reason == "unknown_shape" or _is_whole_list(lines.text(last), found.rejects[last]):
+            return None
         found.rejects[last] = UNFINISHED
     elif not (lines.kind[last] == IGNORABLE or last in found.ignorable) or lines.raw(last).endswith(b"[DONE]"):
         return None
     return block.offset + int(lines.begin[last])
+
+
+def _is_whole_list(text: bytes, reject: Reject) -> bool:
+    """Whether it is a list of objects, lists or texts, with which nothing goes on; `[12]` may be a logger's prefix."""
+    return reject.reason == "not_an_object" and _WHOLE_LIST.match(text) is not None
 
 
 def _rejects(lines: Lines, found: careful.Found) -> pa.Table:

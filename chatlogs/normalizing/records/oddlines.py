@@ -19,6 +19,7 @@ from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part, Unread
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
+from chatlogs.reading.wrappers import MOMENTS
 from chatlogs.values import as_json, moment
 
 __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
@@ -81,7 +82,7 @@ def records(
         return Found([piece], loose=True)
     envelopes, unread = unwrap_all(value, only=asked.wrapper)
     if arrived_at is not None and len(envelopes) == 1 and envelopes[0].parts:
-        envelopes[0].parts[0].arrived_at = envelopes[0].parts[0].arrived_at or arrived_at
+        _add_arrival(envelopes[0], arrived_at)
     pieces = [piece for envelope in envelopes for piece in reader.read(envelope)]
     if not pieces:
         if isinstance(value, dict) and _says_nothing(value):
@@ -95,6 +96,15 @@ def records(
     left = [_left(item) for item in unread if not item.passed]
     wrapped = kind is None and not loose and isinstance(value, dict)
     return Found(pieces, loose, wrapped, left, len(unread) - len(left))
+
+
+def _add_arrival(envelope: Envelope, arrived_at: object) -> None:
+    """Take the time before the line: of a chunk when it came; what else a line says was there when it was written."""
+    part = envelope.parts[0]
+    if envelope.transcript or shapes.kind(part.value) == shapes.CHUNK:
+        part.arrived_at = part.arrived_at or arrived_at
+    elif not any(name.startswith(MOMENTS) for name in envelope.facts):
+        envelope.facts["ended_at"] = arrived_at
 
 
 def _left(item: Unread) -> tuple[str, Reject]:

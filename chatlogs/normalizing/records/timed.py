@@ -1,7 +1,7 @@
 """Lines with a capture time before their text: `2026-01-01T00:00:00.25Z data: {...}`, or before bare JSON.
 
-What `ts`, `gawk` and the loggers of proxies write. The time is taken off and kept; the line is read as if it had
-stood there alone.
+What `ts`, `gawk`, container runtimes and loggers write. The time is taken off and kept, and so are a logger's words, if
+an answer follows; the line is read as if it had stood there alone.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import numpy as np
 
 from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Lines
 
+_WORD = rb"[^\s\"'`{}]{1,200}"
 _TIME = re.compile(
-    rb"[\[(<]?(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+    rb"(?:\[?[A-Z]{4,8}\]?:?[ \t]+|<\d{1,3}>\d ?)?[\[(<]?"
+    rb"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
     rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19})[\])>]?[,;:|]?[ \t]+"
+    rb"(?:std(?:out|err) F |(?P<words>(?:" + _WORD + rb"[ \t]+){0,12}(?:[\w.-]+[=:])?(?=\{)))?"
     rb"(?=(?P<data>data:)|(?P<json>\{)|(?P<field>event:|id:|retry:|:))"
 )
-_BLANK = re.compile(rb"[\[(<]?[\d:.,TZ +-]+[\])>]?[ \t\r]*")
+_BLANK = re.compile(rb"[\[(<]?[\d:.,TZ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
 
 
 def mark(lines: Lines, arrivals: dict[int, str]) -> None:
@@ -29,7 +32,7 @@ def mark(lines: Lines, arrivals: dict[int, str]) -> None:
     blank = []
     for line in odd:
         match = _TIME.match(data, int(lines.begin[line]), int(lines.end[line]))
-        if match is None:
+        if match is None or (match["words"] and not _is_answer(data[match.end() : lines.end[line]])):
             blank.append(line)
             continue
         arrivals[line] = match["time"].decode().replace(",", ".")
@@ -45,6 +48,11 @@ def mark(lines: Lines, arrivals: dict[int, str]) -> None:
         if _BLANK.fullmatch(lines.text(line)):
             lines.kind[line] = IGNORABLE
     _put_into_bodies(lines, texts)
+
+
+def _is_answer(text: bytes | bytearray) -> bool:
+    """Whether it may be one, and not something else that a logger writes behind its words."""
+    return b'"choices"' in text and text.rstrip(b" \t\r").endswith(b"}")
 
 
 def show(lines: Lines, arrivals: Collection[int]) -> None:
