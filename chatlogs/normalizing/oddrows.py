@@ -23,7 +23,7 @@ from chatlogs.normalizing.padded import repeated
 from chatlogs.normalizing.records.finishing import is_plain
 from chatlogs.normalizing.records.piece import ONE_VALUE, STREAM, Choice, Piece, is_placeholder, merge_facts, says_only
 from chatlogs.normalizing.tables import columns
-from chatlogs.reading.lines import NO_TRANSCRIPT
+from chatlogs.reading.lines import NO_TRANSCRIPT, Ints
 from chatlogs.values import as_json
 
 _SECOND = 1_000_000
@@ -42,13 +42,17 @@ _NO_CHOICE = Choice(chunks.NONE)
 _TYPES = {field.name: field.type for field in chunks.SCHEMA}
 
 
-def rows_of(placed: Sequence[Placed]) -> tuple[pa.Table, dict[int, Placed]]:
-    """The chunks that a row can hold, as the table of chunks.py; and these by their lines, one in each."""
+def rows_of(placed: Sequence[Placed], begins: Ints) -> tuple[pa.Table, dict[int, Placed]]:
+    """The chunks that a row can hold, as the table of chunks.py; and these by their lines, one in each.
+
+    begins: where in the log each line begins, and with it what a row can hold: not what stands behind words.
+    """
     rows, taken = [], {}
     in_line = Counter(one.piece.line_number for one in placed)
     twice = repeated(placed)
     for one in placed:
         is_alone = in_line[one.piece.line_number] == 1 and not one.closed and one.ahead is None
+        is_alone &= one.piece.byte_offset == begins[one.piece.line_number]
         is_alone &= not twice or (one.transcript, one.padded) not in twice
         row = _row(one.piece, one.transcript) if is_alone else None
         if row is not None:
