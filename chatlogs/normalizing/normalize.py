@@ -29,6 +29,7 @@ from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials, no_p
 from chatlogs.normalizing.unwrapping import captured, times, wrapped
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
+from chatlogs.reading.exported import TYPED
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
 from chatlogs.schema import arrow_schema
 from chatlogs.tally import Counts
@@ -48,6 +49,7 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     if block.offset == 0 and block.last and _may_be_document(block, asked) and read_whole(block, found):
         return _document(block, found)
     lines = scan(block)
+    _set_typed_lines_aside(lines)
     timed.mark(lines, found.arrivals)
     if asked.wrapper is None:
         captured.show(lines, found.arrivals)
@@ -99,6 +101,13 @@ def _set_cut_lines_aside(lines: Lines) -> None:
     data = np.frombuffer(lines.block.data, np.uint8)
     last = data[np.maximum(lines.end - 1, 0)]
     lines.kind[(lines.kind == OBJECT) & ~_MAY_END[last]] = ODD
+
+
+def _set_typed_lines_aside(lines: Lines) -> None:
+    """Lines of a database that writes numbers as objects are for the careful path."""
+    if lines.block.data.find(TYPED, 0, lines.block.size) >= 0:
+        typed = [line for line in np.flatnonzero(lines.kind == OBJECT).tolist() if TYPED in lines.text(line)]
+        lines.kind[typed] = ODD
 
 
 def _with(
@@ -182,7 +191,7 @@ def _fold_streams(
     """
     if facts.streams is None:
         return [], {}
-    odd, taken = oddrows.rows_of(found.pieces)
+    odd, taken = oddrows.rows_of(found.pieces, lines.block.offset + lines.begin)
     if taken or mended.lines:
         facts.streams = Streams(chunks.of(pa.concat_tables([facts.streams.chunks.table, odd, mended.table])))
         found.pieces = [placed for placed in found.pieces if placed.piece.line_number not in taken]

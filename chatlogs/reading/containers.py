@@ -12,6 +12,7 @@ from typing import Any
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.credentials import without_secrets
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time, reachable
+from chatlogs.reading.exported import restored
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
@@ -40,12 +41,13 @@ def unwrap_all(value: object, *, only: str | None = None) -> tuple[list[Envelope
     return envelopes, [one for one in found if isinstance(one, Unread)]
 
 
-def _unwrap(value: object, level: int) -> Iterator[Envelope | Unread]:
+def _unwrap(value: Any, level: int) -> Iterator[Envelope | Unread]:
     if level > _NESTING:
         return
     if isinstance(value, list):
         yield from _unwrap_list(value, level)
     elif isinstance(value, dict):
+        value = restored(value)
         found = shapes.kind(value)
         if found in (shapes.CHUNK, shapes.COMPLETION):
             yield Envelope([Part(value)], transcript=False)
@@ -97,6 +99,7 @@ def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Itera
 
 def _unwrap_list(values: list[Any], level: int, place: str = "") -> Iterator[Envelope | Unread]:
     """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
+    values = [restored(value) for value in values]
     parts = [part_of(value) for value in values]
     known = [part for part in parts if part is not None]
     kinds = {shapes.kind(part.value) for part in known}

@@ -56,6 +56,12 @@ _BEFORE_CLOSE = re.compile(r",(?=\s*[\]}])")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_OTHERS = (
+    (re.compile(r"\A\s*(?:[\[(]\s*)?\{'[^']*': |\A\s*ChatCompletion(?:Chunk)?\(id="),
+     "what Python prints of an object: log the text of model_dump_json() or json.dumps() instead"),
+    (re.compile(r'(?:^|,)"\s*[\[{]\s*""'), "CSV: export the table as JSON Lines instead"),
+)  # fmt: skip
+"""What lines look like that people take for JSON, and what to do."""
 _LONGEST_INT = 4000  # digits; Python refuses to read longer ones, they are kept as text
 
 
@@ -221,7 +227,7 @@ def _patient(text: str, notes: _Notes) -> Decoded | Reject:
         except RecursionError:
             return Reject("too_deep", "The text nests deeper than can be read.")
         except ValueError as error:
-            reject = reject or _why(error, "invalid_unicode" in notes.flags)
+            reject = reject or _why(error, text, "invalid_unicode" in notes.flags)
             continue
         repaired = notes.repaired or repair is not _as_is
         return Decoded(value, repaired, frozenset(notes.flags | flags))
@@ -256,9 +262,12 @@ def _without_trailing_commas(text: str) -> str:
     return "".join([*kept, text[done:]])
 
 
-def _why(error: ValueError, broken_bytes: bool) -> Reject:
+def _why(error: ValueError, text: str, broken_bytes: bool) -> Reject:
     detail = "The line is not JSON"
-    if isinstance(error, json.JSONDecodeError):
+    known = next((what for look, what in _OTHERS if look.search(text)), None)
+    if known is not None:
+        detail = f"{detail} but {known}"
+    elif isinstance(error, json.JSONDecodeError):
         message = error.msg.removesuffix(" at")
         detail += f": {message[:1].lower()}{message[1:]} at character {error.pos + 1}"
     if broken_bytes:

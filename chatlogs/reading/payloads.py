@@ -10,6 +10,7 @@ from typing import Any
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import SIZE_LIMIT, Decoded, decode_text
 from chatlogs.reading.envelopes import Part, first_time
+from chatlogs.reading.exported import restored
 from chatlogs.reading.kept import parsed
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
 
@@ -17,7 +18,7 @@ _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "com
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
 
 
-def payload(value: object) -> tuple[list[Part], bool]:
+def payload(value: Any) -> tuple[list[Part], bool]:
     """The records that a response is made of, and whether they are a transcript.
 
     Takes an object, a list of chunks, JSON text or SSE text, and what some tools put around them.
@@ -34,6 +35,7 @@ def payload(value: object) -> tuple[list[Part], bool]:
     if isinstance(value, dict):
         if isinstance(streamed := value.get("streamed_data"), (list, str)) and (parts := payload(streamed)[0]):
             return parts + _usage_beside(value, parts), True
+        value = restored(value)
         if shapes.kind(value) is not None:
             return [Part(value)], False
         for name in _INNER:

@@ -19,6 +19,11 @@ _ERROR_KEYS = frozenset({
 _CHUNK_CHOICE = frozenset({"finish_reason", "content_filter_results", "content_filter_offsets", "content_filter_raw"})
 _CHUNK_KEYS = frozenset({"usage", "prompt_filter_results", "prompt_annotations", "moderation", "x_groq"})
 _SIGNS_OF_LIFE = ("ping", "keepalive", "keep-alive", "heartbeat")
+_ACTIONS = ("index", "create", "update", "delete")
+_OF_ACTIONS = frozenset({
+    "_index", "_id", "_type", "_routing", "routing", "pipeline", "require_alias", "if_seq_no", "if_primary_term",
+    "version", "version_type", "retry_on_conflict", "dynamic_templates", "list_executed_pipelines",
+})  # fmt: skip
 _TELLING = frozenset({"message", "type", "param", "code"})
 _WORD = re.compile(r"(?!Success|OK)[A-Z][A-Za-z]+(\.[A-Z][A-Za-z]+)*")
 
@@ -32,9 +37,17 @@ def kind(value: object) -> str | None:
     named = _name(value)
     if named == "chunk" or named == "completion":
         return CHUNK if named == "chunk" else COMPLETION
-    if str(value.get("object")).endswith(".deleted") or (len(value) == 1 and value.get("type") in _SIGNS_OF_LIFE):
+    if str(value.get("object")).endswith(".deleted") or (len(value) == 1 and _says_nothing(value)):
         return IGNORABLE
     return ERROR if _is_error(value) else None
+
+
+def _says_nothing(value: Mapping[str, Any]) -> bool:
+    """Whether the one field is a sign of life, or what Elasticsearch is to do with the document on the next line."""
+    ((name, said),) = value.items()
+    if name == "type":
+        return said in _SIGNS_OF_LIFE
+    return name in _ACTIONS and isinstance(said, dict) and said.keys() <= _OF_ACTIONS
 
 
 def _name(value: Mapping[str, Any]) -> str | None:

@@ -17,6 +17,7 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import logged_texts, unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part, Unread
+from chatlogs.reading.exported import restored
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import MOMENTS
@@ -69,7 +70,7 @@ def records(
     decoded: Decoded, *, line_number: int = 0, byte_offset: int = 0, asked: Asked = PLAINLY, arrived_at: object = None
 ) -> Found | Reject | Ignorable:
     """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line."""
-    value = decoded.value
+    value = restored(decoded.value)
     kind = shapes.kind(value)
     if kind == shapes.IGNORABLE:
         return Ignorable()
