@@ -18,7 +18,7 @@ from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
 from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, sse_parts, unbase64
 from chatlogs.reading.requests_apart import is_asking
-from chatlogs.reading.unnamed import holds_answer, is_message, names_to_search, row_of, rows_of
+from chatlogs.reading.unnamed import holds_answer, is_message, line_of, named_rows, names_to_search, row_of, rows_of
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMENTS, WRAPPERS, Wrapper, candidates
 
 _ONLY_LOOKING = ("GET", "HEAD", "OPTIONS")
@@ -68,6 +68,9 @@ def _unwrap(value: Any, level: int) -> Iterator[Envelope | Unread]:
         if found is not None:
             yield Envelope([Part(value)], transcript=False)
             return
+        if (table := named_rows(value)) is not None:
+            yield from _unwrap_list(table, level)
+            return
         for path in reachable(LISTS, tuple(value)):
             if isinstance(inner := at(value, path), list) and (listed := list(_unwrap_list(inner, level, path))):
                 yield from listed
@@ -99,7 +102,7 @@ def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Itera
 
 def _unwrap_list(values: list[Any], level: int, place: str = "") -> Iterator[Envelope | Unread]:
     """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
-    values = [restored(value) for value in values]
+    values = [restored(line_of(value)) for value in values]
     parts = [part_of(value) for value in values]
     known = [part for part in parts if part is not None]
     kinds = {shapes.kind(part.value) for part in known}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import zlib
 from typing import Any
 
@@ -15,6 +16,7 @@ from chatlogs.reading.kept import parsed
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
+_WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
 
 
@@ -118,11 +120,22 @@ def part_of(value: object) -> Part | None:
 
 
 def parsed_line(value: object) -> object:
-    """The value of JSON text, which may be the data line of an SSE body; anything else as it is."""
-    if isinstance(value, str) and value.startswith("data:"):
-        found = parsed(value[5:].strip())
-        return value if isinstance(found, str) else found
-    return parsed(value)
+    """The value of JSON text, which may be the data line of an SSE body, or an answer behind a logger's words.
+
+    Anything else is as it is.
+    """
+    if not isinstance(value, str):
+        return value
+    for text in (value, value[5:].strip() if value.startswith("data:") else _behind_words(value)):
+        if not isinstance(found := parsed(text), str):
+            return found
+    return value
+
+
+def _behind_words(text: str) -> str:
+    """The object that the text ends with, if it may be an answer; words that quote something may quote it too."""
+    words = _WORDS.match(text) if '"choices"' in text else None
+    return "" if words is None else text[words.end() :].rstrip()
 
 
 def object_of(value: object) -> dict[str, Any] | None:

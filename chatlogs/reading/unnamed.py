@@ -13,6 +13,7 @@ from typing import Any
 
 from chatlogs.reading import shapes
 from chatlogs.reading.envelopes import Envelope, Unread
+from chatlogs.reading.kept import parsed
 from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
 
 _ANSWERS = (shapes.CHUNK, shapes.COMPLETION)
@@ -46,7 +47,9 @@ def is_message(value: object) -> bool:
 def _may_hold(name: str, item: object, no_texts: bool) -> bool:
     if not item or not isinstance(item, (dict, list, str)) or name in CHUNK_KEYS or _plain(name) in _ASKED:
         return False
-    return not isinstance(item, str) or (_CHOICES in item and not no_texts and _plain(name) not in _QUOTED)
+    if not isinstance(item, dict) and _plain(name) in _QUOTED:
+        return False
+    return not isinstance(item, str) or (_CHOICES in item and not no_texts)
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -79,18 +82,34 @@ def _counterparts(name: str, answer: str, question: str) -> Sequence[str]:
     return []
 
 
+def line_of(item: Any) -> Any:
+    """What an item of a list says that is the text of an answer, or a pair of its time and it, as Loki has them."""
+    if isinstance(item, str):
+        return parsed(item) if _CHOICES in item else item
+    is_pair = isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item)
+    if is_pair and item[0].isdecimal():
+        return {"time": item[0], "line": item[1]}
+    return item
+
+
 def rows_of(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """The rows of a table: of columns that are objects with the same keys, or of lists with their names apart."""
+    """The rows of a table of columns, which are objects with the same keys."""
     columns = list(value.values())
-    if len(columns) > 1 and isinstance(columns[0], dict) and columns[0]:
-        keys = columns[0].keys()
-        if all(isinstance(column, dict) and column.keys() == keys for column in columns):
-            return [{name: column[key] for name, column in value.items()} for key in keys]
-    names, lists = value.get(_COLUMNS), next((value[name] for name in _DATA if name in value), None)
-    if not isinstance(names, list) or not isinstance(lists, list):
+    if len(columns) < 2 or not isinstance(columns[0], dict) or not columns[0]:
+        return None
+    keys = columns[0].keys()
+    if not all(isinstance(column, dict) and column.keys() == keys for column in columns):
+        return None
+    return [{name: column[key] for name, column in value.items()} for key in keys]
+
+
+def named_rows(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The rows of a table of lists, with the names of the columns beside them."""
+    names, rows = value.get(_COLUMNS), next((value[name] for name in _DATA if name in value), None)
+    if not isinstance(names, list) or not isinstance(rows, list):
         return None
     names = [name.get("name") if isinstance(name, dict) else name for name in names]
     if not all(isinstance(name, str) for name in names):
         return None
-    is_table = all(isinstance(row, list) and len(row) == len(names) for row in lists)
-    return [dict(zip(names, row, strict=True)) for row in lists] if is_table else None
+    is_table = all(isinstance(row, list) and len(row) == len(names) for row in rows)
+    return [dict(zip(names, row, strict=True)) for row in rows] if is_table else None

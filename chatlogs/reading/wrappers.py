@@ -69,7 +69,8 @@ _TIMES: Mapping[str, Paths] = {
     "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time"),
     "completion_start_at": ("completionStartTime", "completion_start_time"),
     "duration_ms": ("duration_ms", "latency_ms", "elapsed_ms", "response_time_ms", "delay_ms", "response.response_time",
-                    "response_time(ms)", "total_ms", "execution_duration_ms", "execution_time_ms"),
+                    "response_time(ms)", "total_ms", "execution_duration_ms", "execution_time_ms", "durationMs",
+                    "latencyMs", "elapsedMs", "responseTime"),
     "duration_s": ("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds"),
     "first_chunk_ms": ("time_to_first_token_ms", "ttft_ms"),
 }  # fmt: skip

@@ -20,6 +20,7 @@ from chatlogs.reading.envelopes import Envelope, Part, Unread
 from chatlogs.reading.exported import restored
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
+from chatlogs.reading.unnamed import line_of
 from chatlogs.reading.wrappers import MOMENTS
 from chatlogs.values import as_json, moment
 
@@ -70,7 +71,7 @@ def records(
     decoded: Decoded, *, line_number: int = 0, byte_offset: int = 0, asked: Asked = PLAINLY, arrived_at: object = None
 ) -> Found | Reject | Ignorable:
     """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line."""
-    value = restored(decoded.value)
+    value = restored(line_of(decoded.value))
     kind = shapes.kind(value)
     if kind == shapes.IGNORABLE:
         return Ignorable()
