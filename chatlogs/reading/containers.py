@@ -18,7 +18,17 @@ from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
 from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, sse_parts, unbase64
 from chatlogs.reading.requests_apart import is_asking
-from chatlogs.reading.unnamed import holds_answer, is_message, line_of, named_rows, names_to_search, row_of, rows_of
+from chatlogs.reading.unnamed import (
+    attributes,
+    holds_answer,
+    is_message,
+    line_of,
+    named_rows,
+    names_to_search,
+    names_with_request,
+    row_of,
+    rows_of,
+)
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMENTS, WRAPPERS, Wrapper, candidates
 
 _ONLY_LOOKING = ("GET", "HEAD", "OPTIONS")
@@ -203,6 +213,11 @@ def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
     if rows is not None and holds_answer(listed := list(_unwrap_list(rows, level))):
         yield from listed
         return
+    for name in names_with_request(value) if not holding else ():
+        failed = _read(row_of(name), value)
+        if failed is not None and holds_answer([failed]):
+            yield failed
+            return
     for name in holding:
         beside = _answer_beside(value, name, found[name]) if len(holding) == 1 else None
         if beside is not None:
@@ -218,7 +233,7 @@ def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
 def _inside(item: object, level: int) -> list[Envelope | Unread]:
     if isinstance(item, str) and sse.looks_like_sse(item):
         return [Envelope(sse_parts(item), transcript=True)]
-    inner = parsed(item)
+    inner = parsed(attributes(item))
     return list(_unwrap(inner, level + 1)) if isinstance(inner, (dict, list)) else []
 
 

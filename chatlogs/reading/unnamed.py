@@ -61,17 +61,43 @@ def holds_answer(found: Iterable[Envelope | Unread]) -> bool:
     """Whether an answer is among these, or a call for a chat that failed; mere errors may be those of anything."""
     return any(
         isinstance(one, Envelope)
-        and ((one.request or {}).get("messages") or any(shapes.kind(part.value) in _ANSWERS for part in one.parts))
+        and (_asks(one.request) or any(shapes.kind(part.value) in _ANSWERS for part in one.parts))
         for one in found
     )
+
+
+def names_with_request(value: Mapping[str, Any]) -> list[str]:
+    """The fields beside which stands what was asked, under the counterpart of their names."""
+    return [name for name in value if any(asked in value for asked in _asked(name))]
 
 
 @functools.lru_cache(maxsize=1 << 10)
 def row_of(name: str) -> Wrapper:
     """A row of the table of wrappers for an answer under this name; what was asked may stand under its counterpart."""
-    asked = tuple(dict.fromkeys(other for pair in _PAIRS for other in _counterparts(name, *pair)))
-    request = (*asked, "request.body", "request", "request_body", "req.body", "req", "kwargs", "params", "input")
+    request = (*_asked(name), "request.body", "request", "request_body", "req.body", "req", "kwargs", "params", "input")
     return Wrapper("exchange", (name,), (name,), request, facts=FACTS, merged_request=FLAT)
+
+
+def _asks(request: Mapping[str, Any] | None) -> bool:
+    messages = (request or {}).get("messages")
+    return isinstance(messages, list) and any(isinstance(message, dict) for message in messages)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _asked(name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(other for pair in _PAIRS for other in _counterparts(name, *pair)))
+
+
+def attributes(item: Any) -> Any:
+    """OpenTelemetry's list of attributes as an object; anything else as it is."""
+    if not isinstance(item, list) or not all(isinstance(one, dict) and one.keys() == {"key", "value"} for one in item):
+        return item
+    return {str(one["key"]): _only_value(one["value"]) for one in item}
+
+
+def _only_value(value: object) -> object:
+    """What `{"stringValue": …}` holds."""
+    return next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
 
 
 def _counterparts(name: str, answer: str, question: str) -> Sequence[str]:

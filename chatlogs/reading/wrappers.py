@@ -61,10 +61,11 @@ _TIMES: Mapping[str, Paths] = {
         "started_at", "start_time", "startTime", "request_time", "requested_at", "request_timestamp",
         "request.timestamp", "request_created_at", "startedDateTime", "timestamp", "@timestamp", "ts", "time",
         "created_at", "datetime_utc", "timestamp_ms", "at", "createdAt", "Timestamp", "@t", "asctime", "TimeGenerated",
+        "startTimeUnixNano",
     ),
     "ended_at": (
         "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
-        "response.timestamp", "response_created_at",
+        "response.timestamp", "response_created_at", "endTimeUnixNano",
     ),
     "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time"),
     "completion_start_at": ("completionStartTime", "completion_start_time"),
@@ -189,7 +190,8 @@ WRAPPERS: tuple[Wrapper, ...] = (
                                 ("raw_request", "raw_response"), ("inputs", "outputs"),
                                 ("api_request", "api_response"), ("llm_request", "llm_response"))
     ),
-    Wrapper("exchange", ("req",), ("res", "response"), ("req.body", "req"), error=("error", "exception", "err"),
+    Wrapper("exchange", ("req",), ("res", "response", "resp", "responseBody"), ("req.body", "req"),
+            error=("error", "exception", "err"),
             facts={**FACTS, "status_code": ("res.statusCode", "res.status", *_CALL["status_code"])}),
 )  # fmt: skip
 
@@ -218,7 +220,7 @@ CHUNK_KEYS: Paths = (
 ARRIVALS: Paths = (
     "arrived_at", "received_at", "captured_at", "chunk_time", "timestamp", "@timestamp", "ts", "time", "t", "at",
     "logged_at", "created_at", "_time", "__REALTIME_TIMESTAMP", "createdAt", "Timestamp", "@t", "asctime",
-    "TimeGenerated", "instant",
+    "TimeGenerated", "instant", "timeUnixNano",
 )  # fmt: skip
 
 LOGGED = Wrapper(
