@@ -18,7 +18,7 @@ _TIME = re.compile(
     rb"(?:\[?[A-Z]{4,8}\]?:?[ \t]+|<\d{1,3}>\d ?)?[\[(<]?"
     rb"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
     rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19})[\])>]?[,;:|]?[ \t]+"
-    rb"(?:std(?:out|err) F |(?P<words>(?:" + _WORD + rb"[ \t]+){0,12}(?:[\w.-]+[=:])?(?=\{)))?"
+    rb"(?:std(?:out|err) F |(?P<words>(?!data:)(?:" + _WORD + rb"[ \t]+){0,12}(?:[\w.-]+[=:])?(?=\{)))?"
     rb"(?=(?P<data>data:)|(?P<json>\{)|(?P<field>event:|id:|retry:|:))"
 )
 _BLANK = re.compile(rb"[\[(<]?[\d:.,TZ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
