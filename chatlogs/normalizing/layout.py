@@ -164,10 +164,15 @@ def _goes_on(lines: Lines, before: int, line: int) -> bool:
     if any(lines.kind[i] != BLANK for i in range(before + 1, line)):
         return False
     same_body = lines.transcript[line] == lines.transcript[before]
-    if same_body and _STAMP.match(lines.raw(before)) and _STAMP.match(lines.raw(line)):
-        return False  # two lines of a logger, of which neither goes on with the other
+    if same_body and _leaves_text_open(lines.raw(before)) and _STAMP.match(lines.raw(line)):
+        return False  # the words of a logger are no part of a text
     # An event whose JSON is laid out has `data:` before its first line only, and ends with a blank line.
     return bool(same_body or (lines.transcript[line] == NO_TRANSCRIPT and line == before + 1))
+
+
+def _leaves_text_open(line: bytes) -> bool:
+    """Whether a logger's line ends within a string."""
+    return (line.count(b'"') - line.count(b'\\"')) % 2 == 1 and _STAMP.match(line) is not None
 
 
 class _Region:
