@@ -27,6 +27,7 @@ _PAIRS = (
     ("response", "request"), ("completion", "request"), ("resp", "req"), ("res", "req"), ("output", "input"),
     ("reply", "request"), ("result", "request"), ("stream", "request"), ("chunks", "request"), ("answer", "question"),
 )  # fmt: skip
+_PRINTED = re.compile(r"(ChatCompletion(Chunk)?|ModelResponse(Stream)?)\(id=")
 _CHOICES = "choices"
 _COLUMNS, _DATA = "columns", ("data", "rows", "data_array")
 
@@ -106,6 +107,11 @@ def _counterparts(name: str, answer: str, question: str) -> Sequence[str]:
         if re.search(said, name):
             return [name.replace(said, other)]
     return []
+
+
+def printed_field(value: Mapping[str, Any]) -> str | None:
+    """The field that holds an answer as Python prints it, which says too little of it to be read."""
+    return next((name for name, item in value.items() if isinstance(item, str) and _PRINTED.match(item)), None)
 
 
 def line_of(item: Any) -> Any:

@@ -20,7 +20,7 @@ from chatlogs.reading.envelopes import Envelope, Part, Unread
 from chatlogs.reading.exported import restored
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
-from chatlogs.reading.unnamed import line_of
+from chatlogs.reading.unnamed import line_of, printed_field
 from chatlogs.reading.wrappers import MOMENTS
 from chatlogs.values import as_json, moment
 
@@ -141,6 +141,8 @@ def _unknown(value: dict[str, Any] | list[Any], asked: Asked) -> Reject:
     wanted = "no completion, no chunk, no known wrapper of these"
     if asked.wrapper is not None:
         wanted = f"it cannot be read as {asked.wrapper}, which was asked for"
+    elif isinstance(value, dict) and (printed := printed_field(value)) is not None:
+        wanted = f"what {printed} holds is what Python prints of an answer; log its model_dump_json() instead"
     return Reject(reason, f"The line is {shapes.describe(value)}: {wanted}.")
 
 
