@@ -78,8 +78,9 @@ def _unwrap(value: Any, level: int) -> Iterator[Envelope | Unread]:
         if found is not None:
             yield Envelope([Part(value)], transcript=False)
             return
-        if (table := named_rows(value)) is not None:
-            yield from _unwrap_list(table, level)
+        table = named_rows(value)
+        if table is not None and holds_answer(listed := list(_unwrap_list(table, level))):
+            yield from listed
             return
         for path in reachable(LISTS, tuple(value)):
             if isinstance(inner := at(value, path), list) and (listed := list(_unwrap_list(inner, level, path))):

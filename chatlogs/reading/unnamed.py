@@ -29,6 +29,10 @@ _PAIRS = (
 )  # fmt: skip
 _PRINTED = re.compile(r"(ChatCompletion(Chunk)?|ModelResponse(Stream)?)\(id=")
 _CHOICES = "choices"
+_SAID = frozenset({
+    "role", "content", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio",
+})  # fmt: skip
+_TOKENS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 _COLUMNS, _DATA = "columns", ("data", "rows", "data_array")
 
 
@@ -62,7 +66,7 @@ def holds_answer(found: Iterable[Envelope | Unread]) -> bool:
     """Whether an answer is among these, or a call for a chat that failed; mere errors may be those of anything."""
     return any(
         isinstance(one, Envelope)
-        and (_asks(one.request) or any(shapes.kind(part.value) in _ANSWERS for part in one.parts))
+        and (_asks(one.request) or any(_is_answer(part.value) for part in one.parts))
         for one in found
     )
 
@@ -77,6 +81,24 @@ def row_of(name: str) -> Wrapper:
     """A row of the table of wrappers for an answer under this name; what was asked may stand under its counterpart."""
     request = (*_asked(name), "request.body", "request", "request_body", "req.body", "req", "kwargs", "params", "input")
     return Wrapper("exchange", (name,), (name,), request, facts=FACTS, merged_request=FLAT)
+
+
+def _is_answer(value: Mapping[str, Any]) -> bool:
+    """Whether it is surely an answer, or a chunk of one: polls have choices with messages too."""
+    if shapes.kind(value) not in _ANSWERS:
+        return False
+    if str(value.get("object")).startswith("chat.completion"):
+        return True
+    choices, usage = value.get(_CHOICES), value.get("usage")
+    if not choices:
+        return isinstance(usage, dict) and not _TOKENS.isdisjoint(usage)
+    return any(_is_choice(choice) for choice in choices if isinstance(choice, dict))
+
+
+def _is_choice(choice: Mapping[str, Any]) -> bool:
+    said = choice.get("message") or choice.get("delta")
+    is_end = "delta" in choice and "finish_reason" in choice
+    return is_end or (isinstance(said, dict) and not _SAID.isdisjoint(said))
 
 
 def _asks(request: Mapping[str, Any] | None) -> bool:
