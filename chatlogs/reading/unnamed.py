@@ -65,8 +65,7 @@ def _plain(name: str) -> str:
 def holds_answer(found: Iterable[Envelope | Unread]) -> bool:
     """Whether an answer is among these, or a call for a chat that failed; mere errors may be those of anything."""
     return any(
-        isinstance(one, Envelope)
-        and (_asks(one.request) or any(_is_answer(part.value) for part in one.parts))
+        isinstance(one, Envelope) and (_asks(one.request) or any(_is_answer(part.value) for part in one.parts))
         for one in found
     )
 
