@@ -243,9 +243,10 @@ def _answer_beside(value: dict[str, Any], name: str, found: list[Envelope | Unre
     one = found[0]
     if len(found) > 1 or not isinstance(one, Envelope):
         return None
-    if one.transcript or (is_bare := shapes.kind(parsed(value[name]))) == shapes.COMPLETION:
+    inner = parsed(value[name])
+    if shapes.kind(inner) == shapes.COMPLETION or (one.transcript and not isinstance(inner, dict)):
         return _read(row_of(name), value)
-    if is_bare == shapes.CHUNK:
+    if shapes.kind(inner) == shapes.CHUNK:
         one.parts[0].arrived_at = first_time(value, ARRIVALS)
         return one
     return None
