@@ -26,6 +26,7 @@ from chatlogs.normalizing.folding.projection import (
     READ_ELSEWHERE,
 )
 from chatlogs.normalizing.folding.unknown import says_no_more
+from chatlogs.reading.exported import TYPED
 
 TEXT, NUMBER = "text", "number"
 LINE_END = -1
@@ -116,7 +117,7 @@ class _Value:
 
 def learn(line: bytes, quotes: int) -> Template | None:
     """The template of a line that has so many quotes; None when no plain record can be read by one."""
-    if len(line) > _LONGEST:
+    if len(line) > _LONGEST or TYPED in line:
         return None
     try:
         record = msgspec.json.decode(line)

@@ -59,6 +59,7 @@ select
         else true
     end
     and coalesce(not regexp_matches(r.usage::varchar, '(?i)[:,\[]-?(nan|inf)'), true)
+    and not contains(text, '"$number')  -- a database's way to write numbers
     and r.choices is not null
     -- a full object within an SSE body may be the end of a stream
     and (lane = 'chunk' or transcript < 0)
