@@ -144,7 +144,11 @@ def _without_quoted(texts: Sequence[_Text]) -> Iterator[_Text]:
 def read_together(lines: Lines, found: Found) -> None:
     """Read rejected lines once more, with their neighbours."""
     for region in _regions(lines, found):
-        _Region(lines, region, found).settle()
+        if all(found.rejects[line].reason == "unknown_shape" for line in region):  # each is an object, and whole
+            for line in region:
+                _read_lone_cr(lines, line, found)
+        else:
+            _Region(lines, region, found).settle()
 
 
 def _regions(lines: Lines, found: Found) -> Iterator[list[int]]:
