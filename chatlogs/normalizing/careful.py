@@ -24,6 +24,7 @@ from chatlogs.normalizing.tables.columns import before_columns
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.decoding import Decoded, Reject
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, OBJECT, Lines
+from chatlogs.reading.unnamed import WORDS_OF_CHATS
 from chatlogs.values import text as known_text
 
 _Span = tuple[str, int, int, list[int]]
@@ -252,7 +253,8 @@ def read_text(text: bytes, line: int, offset: int, found: Found) -> tuple[Record
     if isinstance(decoded, (Reject, Ignorable)):
         return decoded, False
     arrived_at = found.arrivals.get(line)
-    result = records(decoded, line_number=line, byte_offset=offset, asked=found.asked, arrived_at=arrived_at)
+    deep = decoded.repaired or any(word in text for word in WORDS_OF_CHATS)
+    result = records(decoded, line_number=line, byte_offset=offset, asked=found.asked, arrived_at=arrived_at, deep=deep)
     return result, decoded.repaired
 
 

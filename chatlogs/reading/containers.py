@@ -44,18 +44,18 @@ def unwrap(value: object, *, only: str | None = None) -> list[Envelope]:
     return unwrap_all(value, only=only)[0]
 
 
-def unwrap_all(value: object, *, only: str | None = None) -> tuple[list[Envelope], list[Unread]]:
-    """The same, and beside it what stands in lists of records and holds none."""
-    found = list(_unwrap(value, 0) if only is None else _unwrap_only(value, only, 0))
+def unwrap_all(value: object, *, only: str | None = None, deep: bool = True) -> tuple[list[Envelope], list[Unread]]:
+    """The same, and beside it what stands in lists of records and holds none. deep: look under any name."""
+    found = list(_unwrap(value, 0, deep) if only is None else _unwrap_only(value, only, 0))
     envelopes = [one for one in found if isinstance(one, Envelope)]
     return envelopes, [one for one in found if isinstance(one, Unread)]
 
 
-def _unwrap(value: Any, level: int) -> Iterator[Envelope | Unread]:
+def _unwrap(value: Any, level: int, deep: bool = True) -> Iterator[Envelope | Unread]:
     if level > _NESTING:
         return
     if isinstance(value, list):
-        yield from _unwrap_list(value, level)
+        yield from _unwrap_list(value, level, deep=deep)
     elif isinstance(value, dict):
         value = restored(value)
         found = shapes.kind(value)
@@ -83,10 +83,12 @@ def _unwrap(value: Any, level: int) -> Iterator[Envelope | Unread]:
             yield from listed
             return
         for path in reachable(LISTS, tuple(value)):
-            if isinstance(inner := at(value, path), list) and (listed := list(_unwrap_list(inner, level, path))):
+            inner = at(value, path)
+            if isinstance(inner, list) and (listed := list(_unwrap_list(inner, level, path, deep=deep))):
                 yield from listed
                 return
-        yield from list(_captured(value, level)) or _anywhere(value, level)
+        captured = list(_captured(value, level, deep))
+        yield from captured if captured or not deep else _anywhere(value, level)
 
 
 def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Iterator[Envelope | Unread]:
@@ -111,7 +113,7 @@ def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Itera
                 return
 
 
-def _unwrap_list(values: list[Any], level: int, place: str = "") -> Iterator[Envelope | Unread]:
+def _unwrap_list(values: list[Any], level: int, place: str = "", *, deep: bool = True) -> Iterator[Envelope | Unread]:
     """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
     values = [restored(line_of(value)) for value in values]
     parts = [part_of(value) for value in values]
@@ -119,7 +121,8 @@ def _unwrap_list(values: list[Any], level: int, place: str = "") -> Iterator[Env
     kinds = {shapes.kind(part.value) for part in known}
     is_transcript = shapes.CHUNK in kinds and shapes.COMPLETION not in kinds
     is_other = [not is_transcript or part is None for part in parts]
-    inner = [list(_unwrap(value, level + 1)) if other else [] for value, other in zip(values, is_other, strict=True)]
+    others = zip(values, is_other, strict=True)
+    inner = [list(_unwrap(value, level + 1, deep)) if other else [] for value, other in others]
     if is_transcript and not any(inner):
         yield Envelope(known, transcript=True)
         for number, value in enumerate(values):
@@ -127,7 +130,7 @@ def _unwrap_list(values: list[Any], level: int, place: str = "") -> Iterator[Env
                 yield _unread(value, f"{place}[{number}]")
         return
     if is_transcript:
-        inner = [list(_unwrap(value, level + 1)) for value in values]
+        inner = [list(_unwrap(value, level + 1, deep)) for value in values]
     yield from _with_unread(values, inner, place)
 
 
@@ -185,14 +188,14 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     return envelope if parts or envelope.error is not None else None
 
 
-def _captured(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
+def _captured(value: dict[str, Any], level: int, deep: bool) -> Iterator[Envelope | Unread]:
     """What stands under some key of a logger's line, such as `{"time": …, "log": "{…}"}`: a record, or a wrapper."""
     for name in reachable(CHUNK_KEYS, tuple(value)):
         inner = parsed_line(value.get(name))
         if isinstance(inner, dict) and shapes.kind(inner) == shapes.CHUNK:
             yield Envelope([Part(inner, arrived_at=first_time(value, ARRIVALS))], transcript=False)
             return
-        found = list(_unwrap(inner, level + 1)) if isinstance(inner, (dict, list)) else []
+        found = list(_unwrap(inner, level + 1, deep)) if isinstance(inner, (dict, list)) else []
         if isinstance(inner, str) and sse.looks_like_sse(inner) and (parts := sse_parts(inner)):
             found = [Envelope(parts, transcript=True)] if any(part.value for part in parts) else []
         if found:

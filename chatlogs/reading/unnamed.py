@@ -16,6 +16,8 @@ from chatlogs.reading.envelopes import Envelope, Unread
 from chatlogs.reading.kept import parsed
 from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
 
+WORDS_OF_CHATS = (b"choices", b"messages", b"chat.completion")
+"""One of these is in every line of which an answer, or a failed call, stands under any name."""
 _ANSWERS = (shapes.CHUNK, shapes.COMPLETION)
 _ASKED = frozenset({
     "request", "requests", "req", "requestbody", "input", "inputs", "prompt", "prompts", "query", "kwargs", "params",

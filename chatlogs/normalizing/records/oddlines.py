@@ -68,9 +68,18 @@ def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
 
 
 def records(
-    decoded: Decoded, *, line_number: int = 0, byte_offset: int = 0, asked: Asked = PLAINLY, arrived_at: object = None
+    decoded: Decoded,
+    *,
+    line_number: int = 0,
+    byte_offset: int = 0,
+    asked: Asked = PLAINLY,
+    arrived_at: object = None,
+    deep: bool = True,
 ) -> Found | Reject | Ignorable:
-    """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line."""
+    """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line.
+
+    deep: an answer may stand under any name; False where the line has no word of one.
+    """
     value = restored(line_of(decoded.value))
     kind = shapes.kind(value)
     if kind == shapes.IGNORABLE:
@@ -82,7 +91,7 @@ def records(
         piece = reader.chunk(value, arrived_at)
         _mark(piece, decoded)
         return Found([piece], loose=True)
-    envelopes, unread = unwrap_all(value, only=asked.wrapper)
+    envelopes, unread = unwrap_all(value, only=asked.wrapper, deep=deep)
     if arrived_at is not None and len(envelopes) == 1 and envelopes[0].parts:
         _add_arrival(envelopes[0], arrived_at)
     pieces = [piece for envelope in envelopes for piece in reader.read(envelope)]
