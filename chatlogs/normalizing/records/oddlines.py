@@ -80,7 +80,7 @@ def records(
 
     deep: an answer may stand under any name; False where the line has no word of one.
     """
-    value = restored(line_of(decoded.value))
+    value = restored(line_of(decoded.value) if isinstance(decoded.value, str) else decoded.value)
     kind = shapes.kind(value)
     if kind == shapes.IGNORABLE:
         return Ignorable()
