@@ -171,6 +171,8 @@ CONTAINERS: dict[str, dict[str, Any]] = {
                                  "model_parameters": {"seed": 1}, "request_tags": [], "end_user": "", "metadata": {}},
     "parameters in no object": {"ts": 1700000000.5, **REQUEST, "top_p": 0.5, "response": ..., "max_tokens": 5,
                                 "tools": [{"type": "function"}], "stop": "\n", "stream": False, "latency_ms": 7},
+    "a field of one's own": {"level": "info", "ts": 1700000000.5, "llm_answer": ..., "took": {"ms": 5}, "msg": "done"},
+    "an index's document": {"_index": "logs", "_id": "7", "_source": ..., "sort": [1]},
     "helicone": {"request_body": REQUEST, "response_body": ..., "delay_ms": 5, "provider": "OPENAI"},
     "helicone with properties": {"request_body": REQUEST, "response_body": ..., "properties": {"e": 1}, "costUSD": 0.5},
     "portkey": {"request": {"url": "u", "headers": {"authorization": "s"}, "body": REQUEST},
@@ -239,4 +241,26 @@ def test_lines_whose_keys_stand_apart_from_their_colons(twice: str) -> None:
     block = Block.of(f'{{"request":{{"model":"g"}},{twice},"response":{ANSWER % 1}}}\n'.encode())
     fast, slow = normalize(block), carefully(block)
     assert fast.counts == slow.counts and fast.counts.records == 1
+    assert shown(fast.tables) == shown(slow.tables)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        '"note":{"deep":{"er":ANSWER}}', '"note":{"deep":"ANSWER"}', '"note":{"deep":[ANSWER]}', '"note":{}',
+        '"note":{"error":"no"}', '"note":{"deep":{"choices":[]}}', '"note":{"deep":{"error":{"message":"no"}}}',
+    ],
+)  # fmt: skip
+def test_an_answer_under_any_name_is_the_only_one_in_its_line(other: str) -> None:
+    """Lines that look alike, some of which hold a second answer, or one that does not say what it is."""
+    plain = f'{{"level":"info","mine":{ANSWER},"note":{{"deep":{{"er":1}}}}}}'
+    more = f'{{"level":"info","mine":{ANSWER},{other}}}'.replace('"ANSWER"', json.dumps(ANSWER)).replace(
+        "ANSWER", ANSWER
+    )
+    unsure = plain.replace('"object":"chat.completion"', '"object":"x"')
+    lines = [line.replace("c%d", f"c{number}") for number, line in enumerate([plain, plain, more, unsure, plain] * 4)]
+    block = Block.of("\n".join(lines).encode())
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts and fast.counts.balanced
+    assert fast.rejects.to_pylist() == slow.rejects.to_pylist()
     assert shown(fast.tables) == shown(slow.tables)

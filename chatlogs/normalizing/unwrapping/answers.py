@@ -15,7 +15,16 @@ from chatlogs.normalizing.scanning.structure import NULL, Structure
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.unwrapping.cells import ABSENT
 from chatlogs.normalizing.unwrapping.places import ANSWER, CHOICES, Planned
-from chatlogs.normalizing.unwrapping.plans import CHUNKS, COMPLETION, EVENTS, FORMS, STEPS_OF_ANSWERS, TEXT, Plan
+from chatlogs.normalizing.unwrapping.plans import (
+    CHUNKS,
+    COMPLETION,
+    EVENTS,
+    FORMS,
+    STEPS_OF_ANSWERS,
+    TEXT,
+    Plan,
+    is_sure,
+)
 from chatlogs.normalizing.unwrapping.texts import in_one_line, lines_of, texts_of
 from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, Ints, Lines
 
@@ -88,6 +97,9 @@ class Answers:
             np.where(is_text, root, structure.at(place)) for place in (self._cells.start, self._cells.end - 1)
         )
         structure.bad[line[structure.odd_numbers(line, first, last)]] = True
+        for row in np.flatnonzero(self._planned.each(_is_unnamed)).tolist():
+            if not is_sure(structure.lines.text(structure.line[line[row]])):
+                structure.bad[line[row]] = True
         if CHOICES in self._planned.cells:
             choices = self._planned.cells[CHOICES]
             rows = np.flatnonzero(choices.start >= 0)
@@ -131,6 +143,10 @@ class Answers:
         sound &= np.array([b"\r" not in text for text in texts], bool)
         self._structure.bad[self._planned.line[rows[~sound]]] = True
         return _Found(rows[row[is_event]], np.ones(int(is_event.sum()), bool), lines.where(is_event))
+
+
+def _is_unnamed(plan: Plan) -> bool:
+    return not plan.named
 
 
 def _is_of(form: str, plan: Plan) -> bool:

@@ -26,14 +26,14 @@ from chatlogs.normalizing.unwrapping.shells import (
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.sse import looks_like_sse
-from chatlogs.reading.wrappers import ANSWERS_UNDER, STEPS, WRAPPERS
+from chatlogs.reading.wrappers import ANSWERS_UNDER, LISTS, STEPS, WRAPPERS
 from chatlogs.values import as_json
 
 BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
 ASKING = REQUESTS | {"model_parameters"}
 _OTHERS = ANSWERS_UNDER - set(BODIES)
 _NOTHING = Literal["no field of this name is expected"]
-_ANSWER: dict[str, Any] = {"choices": [{"message": {}}]}
+_ANSWER: dict[str, Any] = {"object": "chat.completion", "choices": [{"message": {}}]}
 _EVENTS = f"data: {as_json(CHUNK)}\n\n"
 COMPLETION, CHUNKS, EVENTS, TEXT = FORMS = "completion", "chunks", "events", "text"
 """What an answer is: a completion, a list of chunks, the text of an SSE body, or the JSON text of a completion."""
@@ -43,6 +43,8 @@ _CARRIED: dict[str, tuple[Any, dict[str, Any]]] = {
 }  # fmt: skip
 """What is put in the place of an answer to unwrap it, and what record comes of that."""
 _TEXTS = ("sse", "response_text")  # fields that hold texts, where there is none of BODIES
+_NAMED = frozenset({*BODIES, *_TEXTS})
+_OBJECTS = (b'"object":"chat.completion"', b'"object": "chat.completion"')
 _MARK = "\0"
 _MARKED_MESSAGES = [{"role": "mark"}]
 _BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
@@ -73,7 +75,7 @@ class Plan:
     """What the lines of a shape say where: the answer, which is of that form; facts.
 
     request: the place of an object of parameters, or of its JSON text; model, messages: theirs. beside: the places of
-    parameters that stand in no such object.
+    parameters that stand in no such object. named: the answer is known by its name; else it is one under any name.
     """
 
     answer: Path
@@ -85,6 +87,7 @@ class Plan:
     flags: frozenset[str]
     asks_in_text: bool = False
     beside: Places = ()
+    named: bool = True
 
 
 def names_that_tell(path: Path) -> frozenset[str] | None:
@@ -95,6 +98,8 @@ def names_that_tell(path: Path) -> frozenset[str] | None:
     outer, inner = path[0], path[1:]
     if outer in ASKING and inner in ((), ("body",)):
         found |= STEPS_OF_REQUESTS | {"messages"}
+    if not inner:
+        found |= STEPS_OF_ANSWERS | {"choices"}
     if outer in BODIES and (not inner or (len(inner) == 1 and inner[0] in BODIES)):
         found |= STEPS_OF_ANSWERS | _BODY_NAMES | {"choices", *BODIES}
     return frozenset(found) or None
@@ -130,7 +135,7 @@ def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
     if not bodies:
         bodies = [name for name in _TEXTS if isinstance(said.get(name), str)]
         form = _form_of_text(said[bodies[0]]) if len(bodies) == 1 else None
-        return None if form is None else (said, (bodies[0],), form)
+        return _under_any_name(said) if form is None else (said, (bodies[0],), form)
     if len(bodies) != 1:
         return None
     body = bodies[0]
@@ -143,6 +148,20 @@ def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
     bodies = [name for name in BODIES if name in inner]
     form = _form(inner[bodies[0]]) if len(bodies) == 1 else None
     return None if form in (None, CHUNKS) else (said, (body, bodies[0]), str(form))
+
+
+def _under_any_name(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
+    """The same where some field is a stored completion; not in tables and lists, where others may be answers too."""
+    names = [name for name, item in said.items() if isinstance(item, dict) and is_sure(as_json(item).encode())]
+    in_lists = any(path.partition(".")[0] in said for path in LISTS)
+    if len(names) != 1 or in_lists or all(isinstance(item, (dict, list)) for item in said.values()):
+        return None
+    return (said, (names[0],), COMPLETION) if _is_answer(msgspec.Raw(as_json(said[names[0]]).encode())) else None
+
+
+def is_sure(text: bytes) -> bool:
+    """Whether there is one answer in the text at most, which says that it is one, whatever it stands under."""
+    return text.count(b"choices") == 1 and any(said in text for said in _OBJECTS)
 
 
 def _form(raw: msgspec.Raw) -> str | None:
@@ -218,7 +237,8 @@ def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
         return None
     if in_text and (of_model is not None or of_messages is not None):
         return None
-    return Plan(where, form, facts, base, of_model, of_messages, frozenset(envelope.flags), bool(in_text), beside)
+    return Plan(where, form, facts, base, of_model, of_messages, frozenset(envelope.flags), bool(in_text), beside,
+                where[0] in _NAMED)  # fmt: skip
 
 
 def _at(value: dict[str, Any], path: Path) -> Any:
