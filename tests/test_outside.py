@@ -172,6 +172,7 @@ CONTAINERS: dict[str, dict[str, Any]] = {
     "parameters in no object": {"ts": 1700000000.5, **REQUEST, "top_p": 0.5, "response": ..., "max_tokens": 5,
                                 "tools": [{"type": "function"}], "stop": "\n", "stream": False, "latency_ms": 7},
     "a field of one's own": {"level": "info", "ts": 1700000000.5, "llm_answer": ..., "took": {"ms": 5}, "msg": "done"},
+    "what a container said": {"log": "TEXT", "pod": "p", "time": "2026-01-01T00:00:00.5Z"},
     "an index's document": {"_index": "logs", "_id": "7", "_source": ..., "sort": [1]},
     "helicone": {"request_body": REQUEST, "response_body": ..., "delay_ms": 5, "provider": "OPENAI"},
     "helicone with properties": {"request_body": REQUEST, "response_body": ..., "properties": {"e": 1}, "costUSD": 0.5},

@@ -6,6 +6,7 @@ plain wrapper. To learn where in it things stand, one of that shape is unwrapped
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -44,7 +45,7 @@ _CARRIED: dict[str, tuple[Any, dict[str, Any]]] = {
 """What is put in the place of an answer to unwrap it, and what record comes of that."""
 _TEXTS = ("sse", "response_text")  # fields that hold texts, where there is none of BODIES
 _NAMED = frozenset({*BODIES, *_TEXTS})
-_OBJECTS = (b'"object":"chat.completion"', b'"object": "chat.completion"')
+_OBJECT = re.compile(rb'"object\\*": ?\\*"chat\.completion\\*"')
 _MARK = "\0"
 _MARKED_MESSAGES = [{"role": "mark"}]
 _BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
@@ -152,16 +153,20 @@ def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
 
 def _under_any_name(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
     """The same where some field is a stored completion; not in tables and lists, where others may be answers too."""
-    names = [name for name, item in said.items() if isinstance(item, dict) and is_sure(as_json(item).encode())]
-    in_lists = any(path.partition(".")[0] in said for path in LISTS)
+    texts = {name: item if isinstance(item, str) else as_json(item) for name, item in said.items()}
+    names = [name for name, text in texts.items() if is_sure(text.encode())]
+    in_lists = any(isinstance(said.get(path.partition(".")[0]), (list, dict)) for path in LISTS)
     if len(names) != 1 or in_lists or all(isinstance(item, (dict, list)) for item in said.values()):
         return None
-    return (said, (names[0],), COMPLETION) if _is_answer(msgspec.Raw(as_json(said[names[0]]).encode())) else None
+    (name,) = names
+    form = COMPLETION if isinstance(said[name], dict) else TEXT
+    is_answer = texts[name].lstrip()[:1] == "{" and _is_answer(msgspec.Raw(texts[name].encode()))
+    return (said, (name,), form) if is_answer else None
 
 
 def is_sure(text: bytes) -> bool:
     """Whether there is one answer in the text at most, which says that it is one, whatever it stands under."""
-    return text.count(b"choices") == 1 and any(said in text for said in _OBJECTS)
+    return text.count(b"choices") == 1 and _OBJECT.search(text) is not None
 
 
 def _form(raw: msgspec.Raw) -> str | None:
