@@ -21,7 +21,7 @@ _FIRST_DATE = 10**8  # seconds: a day in 1973, before which no log was written
 LAST_MICROSECOND = 253_402_300_799_999_999  # the end of year 9999, the last that Arrow, SQL and Python all print
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _HALF = re.compile("[\ud800-\udfff]")
-_NUMERAL = re.compile(r"\s*[-+]?\d{1,30}(\.\d{1,30})?([eE][-+]?\d{1,3})?\s*")
+_NUMERAL = re.compile(r"\s*[-+]?\d{1,30}(\.\d{1,30})?([eE][-+]?\d{1,3})?\s*", re.ASCII)
 
 
 def text(value: object) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import duckdb
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,12 +33,14 @@ from chatlogs.normalizing.folding.tokens import Tokens
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.decoding import is_exact
 from chatlogs.reading.lines import OBJECT, Ints, Lines
+from chatlogs.values import as_json
 
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
 _MACROS = (
     # Read as text, a number, true, false or a container is told from a string by its looks; looks may deceive.
     """create temp macro may_be_no_text(s) as coalesce(
     starts_with(s, '[') or starts_with(s, chr(123)) or s = 'true' or s = 'false'
+    or case when strlen(s) < 10 then lower(s) in ('nan', 'inf', 'infinity', '-inf', '-infinity') else false end
     or case when s >= '-' and s < ':' then regexp_full_match(s, '-?[0-9][-+.0-9eE]*') else false end, false)""",
     # What a JSON string says between its quotes; null where that is no JSON.
     """create temp macro decoded(s) as
@@ -50,6 +53,7 @@ _ONE_IN = 16  # bytes of a block; of lines that are fewer each is looked at befo
 _FEW_BYTES = 1 << 17  # that are read one by one in less time than SQL takes to plan
 _LOOKED_AT = 16  # lines, for chunks among them
 _DELTA = b'"delta"'
+_SMALL = r"[:,\[]-?0\.00000[1-9]"
 _SAMPLE = 8, 512  # the lines that tell where others are cut: one in so many, and no more of them than about so many
 _CALL = pa.struct([("slot", pa.int64()), *((name, pa.string()) for name in ("id", "name", "arguments"))])
 _PARSED = pa.schema([
@@ -201,10 +205,20 @@ def _parsed(con: duckdb.DuckDBPyConnection, matcher: Matcher, line: Ints, facts:
         table = _records(con, "json_valid(text)")
         facts.odd += [row[0] for row in con.execute(sql.text("block/invalid")).fetchall()]
     table, odd = _judged(table)
+    table = table.set_column(table.schema.get_field_index("usage"), "usage", _as_kept(table["usage"]))
     facts.odd += odd.tolist()
     is_chunk = pc.equal(table["lane"], projection.CHUNK)
     facts.stored.append(table.filter(pc.invert(is_chunk)))
     return table.filter(is_chunk).select(_PARSED.names)
+
+
+def _as_kept(usage: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Usage objects as all other paths write them: SQL writes small fractions out."""
+    is_other = pc.match_substring_regex(usage, _SMALL)
+    if not pc.any(is_other).as_py():
+        return usage
+    texts = [as_json(msgspec.json.decode(text)) for text in usage.filter(is_other).to_pylist()]
+    return pc.replace_with_mask(usage.combine_chunks(), pc.fill_null(is_other, False).combine_chunks(), pa.array(texts))
 
 
 def _judged(table: pa.Table) -> tuple[pa.Table, Ints]:

@@ -26,6 +26,7 @@ from chatlogs.normalizing.folding.projection import (
     READ_ELSEWHERE,
 )
 from chatlogs.normalizing.folding.unknown import says_no_more
+from chatlogs.normalizing.records.tokens import are_plain
 from chatlogs.reading.exported import TYPED
 
 TEXT, NUMBER = "text", "number"
@@ -172,7 +173,7 @@ def _check(record: Any) -> None:
     _texts(record, _TOP_TEXTS)
     _whole(record.get("created"))
     usage = record.get("usage")
-    if usage is not None and not isinstance(usage, dict):
+    if usage is not None and (not isinstance(usage, dict) or not are_plain(usage)):
         raise _Unfit
     if not isinstance(choices, list) or len(choices) > 1:
         raise _Unfit

@@ -29,6 +29,8 @@ def read_choice(entry: dict[str, Any], position: int, flags: set[str], *, stream
     index = integer(entry.get("index"))
     choice = Choice(position if index is None or not fits(index) else index)
     choice.extra = {name: value for name, value in entry.items() if name not in _CHOICE_KNOWN and value is not None}
+    if entry.get("index") is not None and (index is None or not fits(index)):
+        choice.extra["index"] = entry["index"]
     names = ("delta", "message") if streamed else ("message", "delta")
     name = names[0] if entry.get(names[0]) is not None or entry.get(names[1]) is None else names[1]
     body = entry.get(name)

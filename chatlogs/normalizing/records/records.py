@@ -20,6 +20,7 @@ from chatlogs.normalizing.records.piece import (
     counts,
     listed,
 )
+from chatlogs.normalizing.records.tokens import unread_counts
 from chatlogs.reading.credentials import without_secrets
 from chatlogs.reading.shapes import is_failure
 from chatlogs.values import as_json, fits, integer, micros, number, text
@@ -106,7 +107,7 @@ def _read(obj: dict[str, Any], line_number: int, byte_offset: int, part: int, *,
         setattr(piece, name, _known_text(obj, name, extra))
     created = obj.get("created")
     piece.created = micros(created)
-    if piece.created is None and created and number(created) is None:
+    if piece.created is None and created and number(created) != 0:
         extra["created"] = created
     _read_choices(obj, piece, streamed=streamed)
     _read_usage(obj, piece)
@@ -164,7 +165,9 @@ def _read_usage(obj: dict[str, Any], piece: Piece) -> None:
     objects = [usage for usage in found if isinstance(usage, dict) and usage]
     if objects:
         real = (usage for usage in objects if counts(usage))
-        piece.usage = as_json(next(real, objects[0]))
+        usage = next(real, objects[0])
+        piece.usage = as_json(usage)
+        piece.flags |= unread_counts(usage)
     elif found[0] is not None and not isinstance(found[0], dict):
         piece.extra["usage"] = found[0]
 

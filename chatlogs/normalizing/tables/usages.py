@@ -35,7 +35,12 @@ _STRUCTURE = json.dumps(
     | {f"{side}_tokens_details": {f"{n}_tokens": "VARCHAR" for n in names.split()} for side, names in _DETAILS.items()}
 )
 _WHOLE_NUMBER = """create or replace temp macro whole_number(v) as
-    if(contains(v, '.') and try_cast(v as double) <> trunc(try_cast(v as double)), null, try_cast(v as bigint))"""
+    case
+        when regexp_full_match(v, '-?[0-9]+') then try_cast(v as bigint)
+        -- a cast alone would round fractions, and read other bases and digits in groups
+        when regexp_full_match(v, '\\s*[-+]?[0-9]{1,30}([.][0-9]{1,30})?([eE][-+]?[0-9]{1,3})?\\s*')
+            and try_cast(v as double) = trunc(try_cast(v as double)) then try_cast(v as bigint)
+    end"""
 
 NAMES = tuple(name for name in COMPLETIONS.names if name in DERIVED and name.endswith("_tokens"))
 FEW = 1000  # so many are parsed sooner than compared
