@@ -265,3 +265,19 @@ def test_an_answer_under_any_name_is_the_only_one_in_its_line(other: str) -> Non
     assert fast.counts == slow.counts and fast.counts.balanced
     assert fast.rejects.to_pylist() == slow.rejects.to_pylist()
     assert shown(fast.tables) == shown(slow.tables)
+
+
+@pytest.mark.parametrize("item", [*VALUES, "[DONE]", CHUNKS[0] % 0, f"[{CHUNKS[0] % 0}]", '"{\\"a\\":"'])
+@pytest.mark.parametrize("wrapper", ['{"chunks":[%s]}', '{"request":{"model":"m","messages":[]},"response":[%s]}'])
+def test_what_stands_among_chunks_is_told_alike(wrapper: str, item: str) -> None:
+    """Every fourth list has an item that is no chunk: both paths set it aside, or leave it out as it says nothing."""
+    lines = []
+    for number in range(80):
+        first, last = (chunk % number for chunk in CHUNKS)
+        lines.append((wrapper % ",".join((first, *[item] * (number % 4 == 0), last))).encode())
+    block = Block.of(b"\n".join(lines) + b"\n")
+    fast, careful = normalize(block), carefully(block)
+    assert fast.counts == careful.counts
+    assert fast.counts.balanced
+    assert fast.rejects.to_pylist() == careful.rejects.to_pylist()
+    assert shown(fast.tables) == shown(careful.tables)

@@ -16,8 +16,7 @@ from chatlogs.reading.exported import restored
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
-from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, sse_parts, unbase64
-from chatlogs.reading.requests_apart import is_asking
+from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, says_more, sse_parts, unbase64
 from chatlogs.reading.unnamed import (
     attributes,
     holds_answer,
@@ -48,7 +47,7 @@ def unwrap_all(value: object, *, only: str | None = None, deep: bool = True) -> 
     """The same, and beside it what stands in lists of records and holds none. deep: look under any name."""
     found = list(_unwrap(value, 0, deep) if only is None else _unwrap_only(value, only, 0))
     envelopes = [one for one in found if isinstance(one, Envelope)]
-    return envelopes, [one for one in found if isinstance(one, Unread)]
+    return envelopes, [more for one in found for more in ([one] if isinstance(one, Unread) else one.unread)]
 
 
 def _unwrap(value: Any, level: int, deep: bool = True) -> Iterator[Envelope | Unread]:
@@ -126,7 +125,7 @@ def _unwrap_list(values: list[Any], level: int, place: str = "", *, deep: bool =
     if is_transcript and not any(inner):
         yield Envelope(known, transcript=True)
         for number, value in enumerate(values):
-            if is_other[number] and _says_more(value):
+            if is_other[number] and says_more(value):
                 yield _unread(value, f"{place}[{number}]")
         return
     if is_transcript:
@@ -139,13 +138,8 @@ def _with_unread(values: list[Any], inner: list[list[Envelope | Unread]], place:
     holds = any(inner)
     for number, (value, found) in enumerate(zip(values, inner, strict=True)):
         yield from found
-        if holds and not found and _says_more(value):
+        if holds and not found and says_more(value):
             yield _unread(value, f"{place}[{number}]")
-
-
-def _says_more(value: object) -> bool:
-    """Whether the item of a list says anything, and not only what was asked for an answer that stands elsewhere."""
-    return bool(value) and shapes.kind(value) != shapes.IGNORABLE and not is_asking(value)
 
 
 def _unread(value: object, place: str) -> Unread:
@@ -161,6 +155,7 @@ def _unread(value: object, place: str) -> Unread:
 def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     """The wrapper's envelope; None when neither its answer nor its error is of a form that is known."""
     parts: list[Part] = []
+    unread: list[Unread] = []
     transcript = False
     answer: object = None
     if any(isinstance(value.get(name), str) for name in wrapper.texts):
@@ -172,10 +167,12 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
         if not parts and (text := unbase64(found)):
             parts, transcript = payload(text)
         if parts:
+            unread = [Unread(part.item.value, f"{path}{part.item.place}") for part in parts if part.item]
+            parts = [part for part in parts if not part.item]
             break
     request = next((found for path in wrapper.request if (found := object_of(at(value, path))) is not None), None)
     transcript |= wrapper.whole and any(shapes.kind(part.value) == shapes.CHUNK for part in parts)
-    envelope = Envelope(parts, transcript, request)
+    envelope = Envelope(parts, transcript, request, unread=unread)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
     envelope.flags |= wrapper.flags
     envelope.error = error_of(first_of(value, wrapper.error))

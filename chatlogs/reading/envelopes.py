@@ -15,7 +15,10 @@ TIMES = ("started_at", "ended_at", "first_chunk_at", "completion_start_at")
 
 @dataclass(slots=True)
 class Part:
-    """One record of an envelope. `ends`: no record, but [DONE]. `unread`: the text of an event that is no record."""
+    """One record of an envelope. `ends`: no record, but [DONE]. `unread`: the text of an event that is no record.
+
+    `item`: what stands in a list of records and is none.
+    """
 
     value: dict[str, Any]
     arrived_at: object = None
@@ -23,6 +26,7 @@ class Part:
     ends: bool = False
     unread: str | None = None
     line: int = 0
+    item: Unread | None = None
 
 
 @dataclass(slots=True)
@@ -30,7 +34,8 @@ class Envelope:
     """Records that belong together, and what their wrapper says of them.
 
     transcript: the records are one response, whatever their ids say. facts: columns by name, as sent.
-    error: an error body, where the wrapper says that the request failed.
+    error: an error body, where the wrapper says that the request failed. unread: what stands among the records and is
+    none.
     """
 
     parts: list[Part]
@@ -39,6 +44,7 @@ class Envelope:
     facts: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     flags: set[str] = field(default_factory=set)
+    unread: list[Unread] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,20 @@ from typing import Any
 
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import SIZE_LIMIT, Decoded, decode_text
-from chatlogs.reading.envelopes import Part, first_time
+from chatlogs.reading.envelopes import Part, Unread, first_time
 from chatlogs.reading.exported import restored
 from chatlogs.reading.kept import parsed
+from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
+_NO_RECORD = re.compile(r"\s*(\[DONE\]|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
 
 
 def payload(value: Any) -> tuple[list[Part], bool]:
-    """The records that a response is made of, and whether they are a transcript.
+    """The records that a response is made of, and whether they are a transcript; an `item` among them is none.
 
     Takes an object, a list of chunks, JSON text or SSE text, and what some tools put around them.
     """
@@ -32,8 +34,7 @@ def payload(value: Any) -> tuple[list[Part], bool]:
     if isinstance(value, list):
         if value and all(isinstance(item, str) for item in value):
             return _payload_of_texts(value)
-        parts = [part for item in value if (part := part_of(item)) is not None]
-        return parts, bool(parts)
+        return _with_items([(item, part_of(item)) for item in value])
     if isinstance(value, dict):
         if isinstance(streamed := value.get("streamed_data"), (list, str)) and (parts := payload(streamed)[0]):
             return parts + _usage_beside(value, parts), True
@@ -66,9 +67,7 @@ def _payload_of_text(text: str) -> tuple[list[Part], bool]:
             if parts:
                 parts[0].flags |= decoded.flags
             return parts, transcript
-        lines = [decode_text(line) for line in text.split("\n") if line.strip()]
-        parts = [Part(line.value) for line in lines if isinstance(line, Decoded) and shapes.kind(line.value)]
-        return parts, bool(parts)
+        return _with_items([(line, _part_of_text(line)) for line in text.split("\n")])
     return [], False
 
 
@@ -76,9 +75,28 @@ def _payload_of_texts(texts: list[str]) -> tuple[list[Part], bool]:
     """What a client noted of a stream as it came: lines of an SSE body, reads of it, or chunks as JSON texts."""
     if sse.looks_like_sse(texts[0].strip()):
         return sse_parts(("" if any("\n" in text for text in texts) else "\n\n").join(texts)), True
-    values = [decode_text(text) for text in texts if text.lstrip()[:1] == "{"]
-    parts = [Part(found.value) for found in values if isinstance(found, Decoded) and shapes.kind(found.value)]
-    return parts, bool(parts)
+    return _with_items([(text, _part_of_text(text)) for text in texts])
+
+
+def _part_of_text(text: str) -> Part | None:
+    found = decode_text(text) if text.lstrip()[:1] == "{" else None
+    return Part(found.value) if isinstance(found, Decoded) and shapes.kind(found.value) else None
+
+
+def _with_items(found: list[tuple[object, Part | None]]) -> tuple[list[Part], bool]:
+    """The records among these values, if any, and as items what else says something; always a transcript."""
+    parts: list[Part] = []
+    for number, (value, part) in enumerate(found):
+        if part is not None:
+            parts.append(part)
+        elif says_more(value) and not (isinstance(value, str) and _NO_RECORD.fullmatch(value)):
+            parts.append(Part({}, item=Unread(value, f"[{number}]")))
+    return (parts, True) if any(part.item is None for part in parts) else ([], False)
+
+
+def says_more(value: object) -> bool:
+    """Whether the item of a list says anything, and not only what was asked for an answer that stands elsewhere."""
+    return bool(value) and shapes.kind(value) != shapes.IGNORABLE and not is_asking(value)
 
 
 def sse_parts(text: str) -> list[Part]:
