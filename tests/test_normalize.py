@@ -128,6 +128,17 @@ AGREEMENTS = {
             for index, name in ((1, "b"), (0, "a"), (2, "c"))
         ]
     ),
+    "a call that has another name later": lines(
+        *[
+            chunk(obj(tool_calls=[obj(index=0, function=obj(name=name, arguments=text))]))
+            for name, text in (("get_", ""), ("weather", "{}"), (None, "x"))
+        ]
+    ),
+    "a call of which nothing is said": lines(
+        chunk(obj(tool_calls=[obj(index=0, id="t", function=obj(name="f", arguments=""))])),
+        chunk(obj(tool_calls=[obj(index=1, function=obj(arguments=""))])),
+        chunk(obj(), finish="tool_calls"),
+    ),
     "a padded line twice": lines(
         *[chunk(obj(content="ab"), obfuscation="xyzw")] * 2, chunk(obj(content="ab"), obfuscation="wzyx")
     ),

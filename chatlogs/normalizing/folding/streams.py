@@ -193,17 +193,26 @@ class Streams:
 
     @property
     def _calls_that_differ(self) -> Ints:
-        """A row of each tool slot that has more than one id, or one that comes later: then it is another call's.
+        """A row of each tool slot that has two ids or names, or an id that comes later: it may be another call's.
 
-        And of each that begins after the slot behind it: calls stand in the order in which they came.
+        And of each that says nothing, or begins after the slot behind it: calls stand in the order in which they came.
         """
         rows, by_call = self._by_call
         line, name = self.chunks.numbers["line"][rows], self.chunks.codes["call_id"].code[rows]
         begins, named = by_call.least(line), by_call.least(line, name >= 0)
-        odd = ~by_call.agree(name) | ((named != NEVER) & (named > begins))
+        odd = ~by_call.agree(name) | ~by_call.agree(self.chunks.codes["call_name"].code[rows])
+        odd |= (named != NEVER) & (named > begins)
+        odd |= ~by_call.total(self._call_says[rows]).astype(bool)
         choice = self._by_choice.of_row[rows[by_call.first]]
         odd[:-1] |= (choice[1:] == choice[:-1]) & (begins[1:] < begins[:-1])
         return rows[by_call.first[odd]]
+
+    @property
+    def _call_says(self) -> Bools:
+        """Which rows say anything of a call."""
+        codes = self.chunks.codes
+        named = (codes["call_id"].code >= 0) | (codes["call_name"].code >= 0)
+        return named | says(self.chunks.texts["call_arguments"])
 
     @cached_property
     def _by_call(self) -> tuple[Ints, Groups]:
