@@ -491,6 +491,16 @@ def test_a_transcript_may_change_its_id() -> None:
     assert len(found) == 1 and found[0].id == "c0" and "id_varies" in found[0].flags
 
 
+def test_a_choice_that_begins_under_another_id_is_of_the_same_transcript() -> None:
+    """As it is no choice that the answer has already; nor does a first chunk without choices make an answer."""
+    role = {"role": "assistant"}
+    found = folded(
+        chunk(role, id="c0"), chunk({"content": "a"}, id="c1"), chunk(role, id="c2", index=1), chunk({}, id="c3")
+    )
+    assert len(found) == 1 and "id_varies" in found[0].flags
+    assert len(folded({**chunk({}), "choices": []}, chunk(role, id="c1"), chunk({"content": "a"}, id="c2"))) == 1
+
+
 def test_transcripts_without_a_border_are_told_apart() -> None:
     end = chunk({}, finish="stop")
     other, text = chunk(ROLE, id="c2", created=2), chunk({"content": "b"}, id="c2", created=2)

@@ -52,8 +52,8 @@ def continues(a: Piece, b: Piece, *, transcript: bool, closed: bool = True) -> b
         return trails or at_once or not (is_steady or _opens_again(a, b) or _speaks_again(a, b))
     if a.error_message or a.error_code:
         return not any(choice.role for choice in b.choices.values())  # the error was the end
-    begins = b.opens and ids_differ and _any_text(a) and not a.role_repeats
-    told = (a.chunk_count or 0) > 1 or a.usage is not None or not a.choices
+    begins = _opens_again(a, b) and ids_differ and _any_text(a) and not a.role_repeats
+    told = (a.chunk_count or 0) > 1 or a.usage is not None or not (a.choices or closed)
     return not (begins or (b.opens and is_steady and told))
 
 
