@@ -13,7 +13,7 @@ import pytest
 from conformance.suite import load_cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingested import Rows, assembled, shown, stored
+from ingested import Rows, assembled, final_rows, shown, stored
 from log_lines import dumps, logs, obj
 
 from chatlogs.moving.ingest import ingest
@@ -92,6 +92,19 @@ def test_block_size_does_not_change_the_responses(data: bytes) -> None:
 @given(st.lists(logs(most_edits=1, apart=True), min_size=3, max_size=6))
 def test_block_size_does_not_change_what_the_fast_path_reads(parts: list[bytes]) -> None:
     same_in_any_blocks(many(parts), (2_000,), normalize)
+
+
+def test_an_answer_whose_first_chunk_has_no_id_has_one_wherever_blocks_end() -> None:
+    """As Azure begins: where a block ends behind that chunk, the flag that it has no id does not stay."""
+    first, *rest = [
+        b'{"id":"%s","object":"chat.completion.chunk","created":1700000000,"model":"m","choices":[{"index":0,'
+        b'"delta":{%s},"finish_reason":%s}]}' % said
+        for said in ((b"", b'"role":"assistant"', b"null"), (b"c1", b'"content":"a"', b"null"), (b"c1", b"", b'"stop"'))
+    ]
+    data = b"".join(b"data: %s\n\n" % line for line in (first, *rest)) + b"data: [DONE]\n\n"
+    for size in (len(data), len(first) + 20):
+        (row,) = final_rows(assembled(data, block_bytes=size)[0])["completions"]
+        assert (row["id"], row["flags"]) == ("c1", []), size
 
 
 # Where a block ends between chunks of which only some together tell something, that is not told.

@@ -10,6 +10,8 @@ select
     if(usage is null, 'none', 'reported') as usage_source,
     case
         when id is null then list_sort(list_distinct(list_append(coalesce(flags, []), 'no_id')))
+        -- a part of it had none
+        when list_contains(flags, 'no_id') then list_filter(flags, lambda flag: flag <> 'no_id')
         else coalesce(flags, [])
     end as flags
 from piece_completions
