@@ -49,7 +49,7 @@ REJECT_REASONS: dict[str, str] = {
     "not_json": "The line is not JSON, and no harmless repair makes it JSON.",
     "not_utf8": "The line holds bytes that are not UTF-8 and cannot be read as text.",
     "not_an_object": "The line is JSON, but a bare number, string or list that holds no record.",
-    "unknown_shape": "The line is a JSON object, but neither a completion, a chunk, nor a known wrapper.",
+    "unknown_shape": "The line is a JSON object, but neither a completion, a chunk, nor a known wrapper of one.",
     "truncated_line": "The last line of the source has no line end and stops in the middle of a record.",
     "too_deep": "The line nests deeper than any API object does.",
     "too_large": "The line is longer than the limit for one record.",

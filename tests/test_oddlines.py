@@ -204,6 +204,21 @@ def test_json_that_holds_no_record_is_set_aside(value: object, reason: str) -> N
     assert isinstance(answer, Reject) and answer.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"call_type": "acompletion", "startTime": 1, "messages": {}, "response": {}},
+         "its container is litellm, but response is an empty object: no answer"),
+        ({"custom_id": "1", "response": {"body": {}}}, "its container is batch, but response.body is an empty object"),
+        ({"request": {"url": "u"}, "response": "text"}, "its container is exchange, but response is a string"),
+        ({"a": 1}, "no known wrapper of these"),
+    ],
+)  # fmt: skip
+def test_the_detail_of_a_wrapper_without_an_answer_names_it(value: dict[str, Any], why: str) -> None:
+    answer = records(Decoded(value))
+    assert isinstance(answer, Reject) and why in answer.detail
+
+
 def test_the_detail_of_an_unknown_shape_names_its_keys() -> None:
     answer = records(Decoded({"level": "info", "msg": "started"}))
     assert isinstance(answer, Reject) and "level, msg" in answer.detail

@@ -16,12 +16,12 @@ from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import logged_texts, unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode
-from chatlogs.reading.envelopes import Envelope, Part, Unread
+from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.unnamed import line_of, printed_field
-from chatlogs.reading.wrappers import MOMENTS
+from chatlogs.reading.wrappers import MOMENTS, candidates
 from chatlogs.values import as_json, moment
 
 __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
@@ -147,12 +147,22 @@ def _mark(piece: Piece, decoded: Decoded) -> None:
 
 def _unknown(value: dict[str, Any] | list[Any], asked: Asked) -> Reject:
     reason = "unknown_shape" if isinstance(value, dict) else "not_an_object"
-    wanted = "no completion, no chunk, no known wrapper of these"
+    wanted = (isinstance(value, dict) and _lacks_answer(value)) or "no completion, no chunk, no known wrapper of these"
     if asked.wrapper is not None:
         wanted = f"it cannot be read as {asked.wrapper}, which was asked for"
     elif isinstance(value, dict) and (printed := printed_field(value)) is not None:
         wanted = f"what {printed} holds is what Python prints of an answer; log its model_dump_json() instead"
     return Reject(reason, f"The line is {shapes.describe(value)}: {wanted}.")
+
+
+def _lacks_answer(value: dict[str, Any]) -> str | None:
+    """What stands in the answer's place of a wrapper that is known."""
+    for wrapper in candidates(value):
+        path = next((path for path in wrapper.response if at(value, path) is not None), None)
+        if path is not None and wrapper.fits(value):
+            found = shapes.describe(at(value, path))
+            return f"its container is {wrapper.name}, but {path} is {found}: no answer that is known"
+    return None
 
 
 def sse_pieces(
