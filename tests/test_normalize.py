@@ -134,6 +134,13 @@ AGREEMENTS = {
             for name, text in (("get_", ""), ("weather", "{}"), (None, "x"))
         ]
     ),
+    "a choice that begins at another time, behind the end of the others": lines(
+        chunk(obj(content="a")),
+        chunk(obj(), finish="stop"),
+        chunk(obj(role="assistant"), index=1, created=1700000001),
+        chunk(obj(content="b"), index=1),
+        chunk(obj(), index=1, finish="stop"),
+    ),
     "a call of which nothing is said": lines(
         chunk(obj(tool_calls=[obj(index=0, id="t", function=obj(name="f", arguments=""))])),
         chunk(obj(tool_calls=[obj(index=1, function=obj(arguments=""))])),

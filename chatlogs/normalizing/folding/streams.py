@@ -40,7 +40,7 @@ class Streams:
         careful: names of streams that are not plain, though it may look like it.
         """
         by_stream, by_choice = self._by_stream, self._by_choice
-        odd = ~self._have_one_of_all
+        odd = ~self._have_one_of_all | self._may_be_several
         odd[by_stream.of_row[by_choice.first[~self._choices_start_once]]] = True
         odd[by_stream.of_row[self._calls_that_differ]] = True
         odd |= np.isin(self._key[by_stream.first], self._keys_of(careful))
@@ -111,6 +111,16 @@ class Streams:
             ok &= by_stream.agree(codes[name].code)
         ok &= by_stream.most(np.sum(self._said, axis=0)) <= 1
         return ok
+
+    @property
+    def _may_be_several(self) -> Bools:
+        """Streams with chunks of different times, in which a choice begins behind the end of one: of another answer?"""
+        by_stream, numbers = self._by_stream, self.chunks.numbers
+        line, created = numbers["line"], numbers["created"]
+        begins = np.where(numbers["choice_index"] >= 0, self._by_choice.least(line)[self._by_choice.of_row], NONE)
+        ends = self.chunks.codes["finish_reason"].code >= 0
+        varies = by_stream.least(created, created >= 0) < by_stream.most(created)
+        return varies & (by_stream.most(begins) > by_stream.least(line, ends))
 
     @property
     def _choices_start_once(self) -> Bools:
