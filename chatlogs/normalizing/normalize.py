@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing import careful, mendedrows, oddrows
-from chatlogs.normalizing.folding import chunkrows, chunks, fold, stored, tokens
+from chatlogs.normalizing.folding import chunkrows, chunks, fold, probabilities, stored
 from chatlogs.normalizing.folding.groups import NEVER
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.layout import UNFINISHED, is_document, read_together, read_whole
@@ -151,7 +151,7 @@ def _mark_open_text(block: Block, found: careful.Found) -> int | None:
 
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     con = _connection()
-    found_apart = None if found.asked.logprobs else tokens.apart(lines)
+    found_apart = None if found.asked.logprobs else probabilities.apart(lines)
     facts = fold.read(con, lines if found_apart is None else found_apart[0])
     facts.tokens = None if found_apart is None else found_apart[1]
     mended = _mended(con, lines, facts, found)

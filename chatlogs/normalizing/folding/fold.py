@@ -24,12 +24,12 @@ from chatlogs.normalizing.folding import cuts as cutting
 from chatlogs.normalizing.folding.chunkrows import Kept
 from chatlogs.normalizing.folding.cuts import PADDING, Cuts
 from chatlogs.normalizing.folding.matching import Matched, Matcher
+from chatlogs.normalizing.folding.probabilities import Tokens
 from chatlogs.normalizing.folding.runs import Runs
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.folding.stretches import stretched
 from chatlogs.normalizing.folding.strings import streamed
 from chatlogs.normalizing.folding.templates import Template
-from chatlogs.normalizing.folding.tokens import Tokens
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.decoding import is_exact
 from chatlogs.reading.lines import OBJECT, Ints, Lines

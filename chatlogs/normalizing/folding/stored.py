@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.folding import unknown
-from chatlogs.normalizing.folding.tokens import Tokens
+from chatlogs.normalizing.folding.probabilities import Tokens
 
 _OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")
 _OF_CHOICE = ("choice_index", "role", "content", "reasoning", "refusal", "finish_reason")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingested import assembled, shown, stored
 
 import chatlogs
-from chatlogs.normalizing.folding import tokens
+from chatlogs.normalizing.folding import probabilities
 from chatlogs.normalizing.normalize import normalize
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.lines import Block, scan
@@ -125,7 +125,7 @@ def test_what_is_counted_of_streams_that_are_read_together() -> None:
     said = [(-0.5,), (-1.5, -9999.0), (None,), (-2.5,)]
     chunks = [chunk(stream, f"{number}", *logprobs) for number, logprobs in enumerate(said) for stream in range(20)]
     log = log_of([*chunks, *(chunk(stream, "", finish="stop") for stream in range(20))])
-    found = tokens.apart(scan(Block.of(log)))
+    found = probabilities.apart(scan(Block.of(log)))
     assert found is not None
     without, measured = found
     assert len(measured.line) == 80
