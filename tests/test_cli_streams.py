@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import asked_store
@@ -34,6 +36,65 @@ def test_closed_streams_do_no_harm(store: str, closed: str) -> None:
 def test_a_full_disk_is_named(store: str) -> None:
     done = shell(f"{CHATLOGS} sql 'from range(100000)' {store} --csv > /dev/full")
     assert (done.returncode, done.stderr) == (1, "Error: No space left on device.\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize(("words", "code"), [("ingest LOG -o NEW", 0), ("usage STORE", 0), ("usage STORE --no", 2)])
+def test_words_that_cannot_be_said_change_no_code(store: str, tmp_path: Path, words: str, code: int) -> None:
+    log, new = tmp_path / "log.jsonl", tmp_path / "new"
+    log.write_text("{}\n")
+    command = words.replace("LOG", str(log)).replace("NEW", str(new)).replace("STORE", store)
+    assert shell(f"{CHATLOGS} {command} 2> /dev/full").returncode == code
+    assert shell(f"{CHATLOGS} {command} 2>&1 > /dev/null | true; exit $PIPESTATUS").returncode == code
+
+
+def test_a_reader_of_the_help_may_leave() -> None:
+    for words in ("--help", "--version", "usage --help"):
+        done = shell(f"{CHATLOGS} {words} | true; exit $PIPESTATUS")
+        assert (done.returncode in (0, 141), done.stderr) == (True, "")  # 0 where it was written before it left
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_process_that_is_told_to_go_leaves_no_logs_behind(tmp_path: Path, number: signal.Signals) -> None:
+    """What raw logs are read into lies in a folder for temporary files, and they are private."""
+    log = tmp_path / "log"
+    os.mkfifo(log)
+    (places := tmp_path / "places").mkdir()
+    command = [sys.executable, "-m", "chatlogs", "usage", str(log)]
+    environment = os.environ | {"TMPDIR": str(places)}
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with open(log, "wb") as writer:  # from here on it reads
+        writer.write(b"{}\n")
+        writer.flush()
+        deadline = time.monotonic() + 30
+        while not list(places.glob("*/store/.staging/*/pipe-0")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child.send_signal(number)
+        _, said = child.communicate(timeout=30)
+    assert child.returncode == 128 + number and len(said.strip().splitlines()) == 1, said
+    assert list(places.iterdir()) == []
+
+
+def test_a_signal_that_the_caller_ignores_is_ignored(store: str) -> None:
+    """As nohup has it."""
+    script = "import os, signal, sys\nfrom chatlogs import cli\nfrom chatlogs.asking import logs\nfound = logs.Logs.open"
+    script += "\ndef hung_up(path):\n    os.kill(os.getpid(), signal.SIGHUP)\n    return found(path)"
+    script += f"\nlogs.Logs.open = hung_up\nsys.argv = ['chatlogs', 'usage', {store!r}, '--csv']\ncli.main()"
+    done = subprocess.run(["nohup", sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout[:6]) == (0, "model,"), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process so")
+def test_too_little_memory_is_one_sentence(store: str) -> None:
+    done = shell(f"ulimit -v 300000; {CHATLOGS} usage {store}")
+    assert (done.returncode, done.stderr) == (1, "Error: there is not enough memory for this.\n")
+
+
+def test_an_engine_that_panics_is_one_sentence(store: str) -> None:
+    """Engines written in Rust say what happened themselves, and raise what is no Exception."""
+    done = shell(f"POLARS_MAX_THREADS=0 {CHATLOGS} usage {store}")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Error: chatlogs failed unexpectedly (PanicException: ")
 
 
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:

@@ -6,30 +6,27 @@ module is imported when the command is asked for, heavy packages inside its func
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import difflib
 import errno
 import importlib
 import os
 import shlex
-import signal
 import sys
 import traceback
-import types
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from chatlogs.cli import process
 from chatlogs.cli.options import common_options
 from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError
 
-EXIT_INTERRUPTED = 130
 EXIT_UNREAD = 141  # As other programs end whose reader goes before they are done.
 
 # What a full disk, a limit or missing rights say; any other OSError is ours to explain.
-_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+_OF_THE_MACHINE = _DISK | {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE}
 
 # Section of the help -> command -> module of chatlogs.cli that defines it under the same name.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -95,6 +92,13 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise _Unread from None
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """The same where help and versions are shown."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            raise _Unread from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in SECTIONS.items():
             commands = [(name, self.get_command(ctx, name)) for name in section]
@@ -146,34 +150,15 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code. With no arguments given, they are those of the process."""
     arguments = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in arguments or os.environ.get("CHATLOGS_DEBUG", "") not in ("", "0")
-    _open_streams()
+    process.open_streams(own=args is None)
     if args is None:
         # numpy's threads for linear algebra wait by spinning, and nothing here is linear algebra.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, _interrupt)
+        process.hear_signals()
     code = _run(arguments, debug)
     if args is None:
-        _leave(code)
+        process.leave(code)
     sys.exit(code)
-
-
-_interrupts: list[int] = []
-
-
-def _interrupt(number: int, _: types.FrameType | None) -> None:
-    """What Python does on Ctrl-C, and a note of it: an engine that calls back may make an error of its own of it."""
-    _interrupts.append(number)
-    raise KeyboardInterrupt
-
-
-def _leave(code: int) -> None:
-    """End the process without taking the engines down piece by piece, which takes longer than many an answer."""
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
 
 
 def _run(arguments: list[str], debug: bool) -> int:
@@ -181,9 +166,8 @@ def _run(arguments: list[str], debug: bool) -> int:
         result: Any = cli.main(arguments, prog_name="chatlogs", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else EXIT_DONE
-    except click.Abort:
-        click.echo("Interrupted.", err=True)
-        return EXIT_INTERRUPTED
+    except (click.Abort, KeyboardInterrupt):
+        return _interrupted()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -191,33 +175,52 @@ def _run(arguments: list[str], debug: bool) -> int:
         # Python's own flush at exit must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNREAD
-    except Exception as error:
-        if _interrupts:
-            click.echo("Interrupted.", err=True)
-            return EXIT_INTERRUPTED
+    except BaseException as error:
+        if process.was_told_to_go():
+            return _interrupted()
+        # What panics in an engine written in Rust comes as no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         if debug:
             traceback.print_exc()
-        from chatlogs.telling.tables import inert
-
-        click.echo(f"Error: {inert(_told(error), lines=True)}", err=True)
+        click.echo(f"Error: {_inert(_told(error))}", err=True)
         return error.exit_code if isinstance(error, ChatlogsError) else EXIT_FAILED
 
 
-def _told(error: Exception) -> str:
+def _interrupted() -> int:
+    told, code = process.farewell()
+    click.echo(told, err=True)
+    return code
+
+
+def _told(error: BaseException) -> str:
     """The error in one sentence: a mistake in the call, something about the machine, or a fault of ours."""
     if isinstance(error, ChatlogsError):
         return str(error)
+    if _is_out_of_memory(error):
+        return "there is not enough memory for this."
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}."
-    return f"chatlogs failed unexpectedly ({type(error).__name__}: {error}); --debug shows where. Please report it."
+    why = (str(error).strip().splitlines() or [""])[0]
+    return f"chatlogs failed unexpectedly ({type(error).__name__}: {why}); --debug shows where. Please report it."
 
 
-def _open_streams() -> None:
-    """Standard streams that can be used, whatever the caller closed; text that cannot be encoded is escaped."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: as Python and Arrow say it, DuckDB, or the system, as it loads a library or at all."""
+    told = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryException"
+        or (isinstance(error, ImportError) and "failed to map segment" in told)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    )
+
+
+def _inert(text: str) -> str:
+    """The text on one line; where even that cannot be loaded, as it is."""
+    try:
+        from chatlogs.telling.tables import inert
+    except (ImportError, MemoryError, OSError):
+        return text
+    return inert(text)
