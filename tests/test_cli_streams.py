@@ -77,7 +77,8 @@ def test_a_process_that_is_told_to_go_leaves_no_logs_behind(tmp_path: Path, numb
 
 def test_a_signal_that_the_caller_ignores_is_ignored(store: str) -> None:
     """As nohup has it."""
-    script = "import os, signal, sys\nfrom chatlogs import cli\nfrom chatlogs.asking import logs\nfound = logs.Logs.open"
+    script = "import os, signal, sys\nfrom chatlogs import cli\nfrom chatlogs.asking import logs\n"
+    script += "found = logs.Logs.open"
     script += "\ndef hung_up(path):\n    os.kill(os.getpid(), signal.SIGHUP)\n    return found(path)"
     script += f"\nlogs.Logs.open = hung_up\nsys.argv = ['chatlogs', 'usage', {store!r}, '--csv']\ncli.main()"
     done = subprocess.run(["nohup", sys.executable, "-c", script], capture_output=True, text=True)

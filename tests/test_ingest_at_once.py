@@ -82,3 +82,40 @@ def test_a_folder_whose_owner_is_just_leaving_is_swept_without_a_word(tmp_path: 
         owner.join()
     staging.sweep(store)
     assert not staging.leftovers(store)
+
+
+def nameless(number: int) -> bytes:
+    """An answer without an id, which is never taken for another: read twice, it would be there twice."""
+    return b'{"model":"m","choices":[{"index":0,"message":{"content":"%d"}}]}\n' % number
+
+
+@pytest.mark.parametrize("way", ["renamed", "copied and truncated"])
+@pytest.mark.parametrize("known", [True, False])
+def test_logs_that_are_rotated_while_others_are_read_are_read_once(tmp_path: Path, way: str, known: bool) -> None:
+    """Between the look at all logs and the reading of the last one, each is under the name of the next."""
+    (folder := tmp_path / "logs").mkdir()
+    store, log, older, oldest = tmp_path / "store", folder / "app.log", folder / "app.log.1", folder / "app.log.2"
+    older.write_bytes(b"".join(map(nameless, range(100))))
+    log.write_bytes(b"".join(map(nameless, range(100, 200))))
+    if known:
+        ingest(folder, store)
+        log.write_bytes(log.read_bytes() + nameless(200))
+    (folder / "a.log").write_bytes(b"".join(map(nameless, range(1000, 3000))))  # is read first
+    rotated: list[int] = []
+
+    def meanwhile(done: int, _: int | None) -> None:
+        if done and not rotated:
+            rotated.append(done)
+            older.rename(oldest)
+            if way == "renamed":
+                log.rename(older)
+            else:
+                older.write_bytes(log.read_bytes())
+            log.write_bytes(nameless(300))
+
+    ingest(folder, store, progress=meanwhile, threads=1, block_bytes=10_000)
+    assert rotated
+    ingest(folder, store)
+    texts = sorted(int(row["content"]) for row in stored(store)["choices"])
+    assert texts == [*range(201 if known else 200), 300, *range(1000, 3000)]
+    assert problems(Store.open(store)) == []

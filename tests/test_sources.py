@@ -186,6 +186,36 @@ def test_explicit_paths_keep_their_order_and_come_once(tmp_path: Path) -> None:
     assert names(given) == ["c", "a", "b"]
 
 
+def test_a_link_to_nothing_in_a_folder_is_no_log(tmp_path: Path) -> None:
+    """As rotation and cleaning leave them; one that is named is missed."""
+    (tmp_path / "app.jsonl").write_bytes(LINE)
+    for name, target in (("current.log", "gone.log"), ("one.log", "two.log"), ("two.log", "one.log")):
+        (tmp_path / name).symlink_to(target)
+    assert names(str(tmp_path)) == names(str(tmp_path / "*")) == ["app.jsonl"]
+    with pytest.raises(SourceError, match="current.log does not exist"):
+        find(str(tmp_path / "current.log"))
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are UTF-8 there")
+def test_names_that_are_no_utf_8_are_told_escaped(tmp_path: Path) -> None:
+    with open(os.path.join(os.fsencode(tmp_path), b"caf\xe9.jsonl"), "wb") as log:
+        log.write(LINE)
+    for path in (str(tmp_path), str(tmp_path / "*"), log.name):
+        (source,) = find(os.fsdecode(path))
+        assert os.path.basename(source.name) == "caf\\xe9.jsonl"
+        told = [chatlogs(f"ingest {tmp_path} -o {tmp_path / 'store'} --json") for _ in "12"]
+        assert [(one["lines"], one["sources"][0]["known"]) for one in told][-1] == (0, True)
+    assert chatlogs(f"sql 'select source from completions' {tmp_path / 'store'} --json") == [{"source": source.name}]
+
+
+def test_a_path_that_is_empty_or_a_store_is_no_log(tmp_path: Path) -> None:
+    (tmp_path / "store" / "sources" / "_delta_log").mkdir(parents=True)
+    with pytest.raises(SourceError, match="is a store"):
+        find(str(tmp_path / "store"))
+    with pytest.raises(SourceError, match="a path is empty"):
+        find("")
+
+
 @pytest.mark.parametrize("path", ["missing.jsonl", "*.nothing", "empty"])
 def test_what_names_no_log_is_one_sentence(tmp_path: Path, path: str) -> None:
     (tmp_path / "empty").mkdir()

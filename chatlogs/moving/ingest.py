@@ -26,7 +26,7 @@ from chatlogs.keeping.store import Store
 from chatlogs.moving import ledger
 from chatlogs.moving.ledger import Known, KnownLogs, Row
 from chatlogs.moving.questions import Questions, find_questions
-from chatlogs.moving.readings import Reading
+from chatlogs.moving.readings import ChangedError, Reading
 from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
 from chatlogs.reading.blocks import BLOCK_BYTES, WIDE_BLOCK_BYTES
 from chatlogs.reading.lines import Block
@@ -83,10 +83,15 @@ def _read_into(target: _Target, found: Sequence[Source], options: _Options, star
     with contextlib.ExitStack() as held:
         if any(source.is_read_once for source in found):  # once, for all tries
             found = spooled(found, held.enter_context(_staging(target)).folder)
-        for _ in range(_TRIES):
+        for tries_left in reversed(range(_TRIES)):
             with _staging(target) as staging:
                 run = _Run(target, staging, found, options)
-                run.read()
+                try:
+                    run.read()
+                except ChangedError:  # Rotated just now: what comes under new names is found by the next ingest.
+                    if not tries_left:
+                        raise
+                    continue
                 if run.commit():
                     return run.report(time.monotonic() - started)
     raise SourceError("other ingests of the same logs kept changing the store; try again")
@@ -226,8 +231,7 @@ class _Run:
             judge = None if forced in ("jsonl", "sse") else (lambda _: True) if forced == "json" else is_document
             for block in reader.blocks(is_document=judge):
                 yield reading, block
-            assert reading.opened is not None
-            reading.opened.close()
+            reading.close()
             now.add(reading.known_now())
 
     def _void_unfinished(self, before: Reading, match: Known) -> Known:

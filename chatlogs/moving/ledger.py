@@ -82,7 +82,7 @@ class KnownLogs:
         if not size or source.path is None:
             return
         for known in self._all if size < HEAD_BYTES else self._by_head.get(head, ()):
-            for path in {known.source, places.get(known.source_key, known.source)} - {source.name}:
+            for path in {known.source, places.get(known.source_key, known.source)} - {source.name, source.path}:
                 begin, own = self._begin(path), self._begin(source.path)
                 if begin is not None and own is not None and begin.startswith(own):
                     yield known, path

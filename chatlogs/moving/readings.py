@@ -24,10 +24,15 @@ if TYPE_CHECKING:
     from chatlogs.normalizing.tables.partials import Partials
 
 
+class ChangedError(SourceError):
+    """A log was rotated, truncated or replaced between two looks at it."""
+
+
 @dataclass
 class Reading:
     """known: the log that this one is, or begins with; is_known: it is nothing more than that.
 
+    head: the first bytes when it was looked up.
     counts: of what was read now; again: of a last line that had no line end then, as it was counted then.
     start, end: from which byte to which it was read now. unfinished: where a last line begins that may go on.
     """
@@ -87,11 +92,21 @@ class Reading:
         self.end = block.offset + block.size
 
     def _check(self, position: int, *, at_end: bool) -> None:
-        """SourceError when the log, read to this position, no longer begins as it did when it was looked up."""
+        """ChangedError when the log, read to this position, no longer begins as it did when it was looked up."""
         if self.known is None or (self.start <= position < self.known.size and not at_end):
             return
         if self._begin.hexdigest() != self.known.content_hash:
-            raise SourceError(f"{self.source.name} was changed while it was read; ingest it again")
+            raise self._changed()
+
+    def _changed(self) -> ChangedError:
+        return ChangedError(f"{self.source.name} was changed while it was read; ingest it again")
+
+    def close(self) -> None:
+        """Let go of the log, all of which was read; ChangedError when another has come in its place meanwhile."""
+        assert self.opened is not None and self.reader is not None
+        self.opened.close()
+        if not self.reader.head.startswith(self.head):
+            raise self._changed()
 
     def known_now(self) -> Known:
         """What is known of the log once all of it was read."""

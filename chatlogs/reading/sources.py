@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -71,22 +72,30 @@ def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> li
 
 
 def _expand(path: str) -> Iterator[Source]:
+    if not path:
+        raise SourceError("a path is empty, maybe a variable that is not set; give files, folders, globs, or -")
     if path == STDIN:
         yield Source(STDIN, None)
     elif os.path.isdir(path):
         names = list(_files_of(path))
         if not names:
-            raise SourceError(f"{path} holds no logs")
-        yield from (Source(name, name) for name in _by_age(names))
+            is_store = _is_store(path)
+            raise SourceError(f"{path} is a store: name logs to read" if is_store else f"{path} holds no logs")
+        yield from map(_named, _by_age(names))
     elif os.path.exists(path):
-        yield Source(path, path)
+        yield _named(path)
     elif glob.has_magic(path):
         names = [name for name in glob.glob(path, recursive=True) if os.path.isfile(name)]
         if not names:
             raise SourceError(f"no file matches {path}")
-        yield from (Source(name, name) for name in _by_age(names))
+        yield from map(_named, _by_age(names))
     else:
         raise SourceError(f"{path} does not exist")
+
+
+def _named(path: str) -> Source:
+    """The log there. Names are bytes to the system: those that are no UTF-8 are escaped where the name is told."""
+    return Source(os.fsencode(path).decode("utf-8", "backslashreplace"), path)
 
 
 def _files_of(folder: str) -> Iterator[str]:
@@ -96,17 +105,31 @@ def _files_of(folder: str) -> Iterator[str]:
         raise SourceError(f"{error.filename} cannot be read: {error.strerror}")
 
     for path, folders, names in os.walk(folder, onerror=refuse):
-        if os.path.isdir(os.path.join(path, "sources", "_delta_log")):
+        if _is_store(path):
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         yield from (os.path.join(path, name) for name in names if _may_be_log(path, name))
 
 
+def _is_store(folder: str) -> bool:
+    return os.path.isdir(os.path.join(folder, "sources", "_delta_log"))
+
+
 def _may_be_log(folder: str, name: str) -> bool:
+    """False for what is passed over in folders; also for a link to nothing, as rotation and cleaning leave them."""
     if name.startswith((".", "_")) or name.lower().endswith(_BESIDE_LOGS):
         return False
-    return _may_be_file(os.path.join(folder, name))
+    path = os.path.join(folder, name)
+    return _may_be_file(path) and not (os.path.islink(path) and _leads_nowhere(path))
+
+
+def _leads_nowhere(link: str) -> bool:
+    try:
+        os.stat(link)
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+    return False
 
 
 def _may_be_file(path: str) -> bool:
