@@ -230,6 +230,31 @@ def test_a_damaged_store_is_told_by_its_file(run: Run, tmp_path: Path, damage: s
     assert run("usage", path).code == 0
 
 
+@pytest.mark.parametrize("damage", ["missing", "cut", "empty", "garbage", "flipped"])
+@pytest.mark.parametrize("name", ["completions/2*", "choices/2*", "completions/0*", "sources/2*", "sources/0*"])
+def test_a_damaged_store_takes_no_log_and_says_why(run: Run, log: str, tmp_path: Path, name: str, damage: str) -> None:
+    """An ingest that meets what it cannot read leaves the store as it is; one that need not read it may go on."""
+    store = tmp_path / "store"
+    assert run("ingest", log, "-o", str(store)).code == 0
+    more = tmp_path / "more.jsonl"
+    more.write_bytes(Path(log).read_bytes().replace(b"Hello", b"Good day"))
+    file = next(iter(sorted(store.glob(f"{name}.parquet"))))
+    data = file.read_bytes()
+    forms = {"cut": data[: len(data) // 2], "empty": b"", "garbage": bytes(range(256)) * 20}
+    forms["flipped"] = data[:-200] + bytes(byte ^ 255 for byte in data[-200:-100]) + data[-100:]
+    file.unlink() if damage == "missing" else file.write_bytes(forms[damage])
+    for words in (["ingest", str(more), "-o", str(store)], ["sql", f"from {file.parent.name}", str(store)]):
+        told = run(*words)
+        if told.code:
+            place = f"{file.parent.name}/{file.name}"
+            assert told.code == 1 and len(told.err.splitlines()) == 1, told
+            assert f"the store {store} is damaged: {place} is missing or unreadable" in told.err, told
+        else:
+            assert damage == "flipped" or file.name.startswith("0"), told
+    told = run("verify", str(store))
+    assert told.code == 1 and file.name in told.out or damage == "flipped"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

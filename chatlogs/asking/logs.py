@@ -10,7 +10,6 @@ import html
 import itertools
 import os
 import re
-import shlex
 import shutil
 import tempfile
 import weakref
@@ -30,7 +29,8 @@ from chatlogs.asking.frames import frame as _frame
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
 from chatlogs.asking.reports import ALL
-from chatlogs.errors import EXIT_USAGE, ChatlogsError, QueryError, StoreError
+from chatlogs.errors import EXIT_USAGE, ChatlogsError, QueryError
+from chatlogs.keeping import damage
 from chatlogs.schema import TABLES
 
 if TYPE_CHECKING:
@@ -304,12 +304,11 @@ class Logs(Answers):
                 gone = isinstance(error.__cause__, duckdb.IOException)
                 if not gone or attempt == 2 or self._files_now() == self._files:
                     if file := session.damaged(error, self._files_now()):
-                        raise StoreError(
-                            f"the store {self.path} is damaged: {os.path.relpath(file, self.path)} is missing or "
-                            f"unreadable; `chatlogs verify {shlex.quote(self.path)}` lists all."
-                        ) from error
+                        raise damage.sentence(self.path, file) from error
                     raise
             except pl.exceptions.PolarsError as error:
+                if file := damage.named(list(itertools.chain(*self._files_now().values())), str(error)):
+                    raise damage.sentence(self.path, file) from error
                 raise session.SqlError(
                     f"polars cannot hold a column of this answer: {error}; cast it to varchar."
                 ) from error

@@ -18,6 +18,7 @@ import duckdb
 
 from chatlogs import engine
 from chatlogs.errors import EXIT_FAILED, EXIT_USAGE, QueryError
+from chatlogs.keeping import damage
 from chatlogs.keeping.deltas import SCHEMA_FILE
 
 T = TypeVar("T")
@@ -131,24 +132,13 @@ def said_plainly(timeout: float | None = None) -> Iterator[None]:
 def damaged(error: SqlError, files: Files) -> str | None:
     """The file of the store that cannot be read, where that is what a query failed for."""
     cause, told = error.__cause__, str(error.__cause__)
-    if isinstance(cause, duckdb.CatalogException):
+    if isinstance(cause, duckdb.CatalogException):  # The table's view could not be made: see `connect`.
         name = re.search(r"Table with name (\w+) does not exist", told)
-        suspects = files.get(name[1], ()) if name else ()
-        return next((path for path in suspects if not _is_parquet(path)), None)
-    if not isinstance(cause, _DAMAGE):
-        return None
+        return damage.find(files[name[1]], told) if name and name[1] in files else None
     paths = [path for of_table in files.values() for path in of_table]
-    return next((path for path in paths if path in told or (os.path.basename(path) in told)), None)
-
-
-def _is_parquet(path: str) -> bool:
-    """Whether the file can be opened and ends as Parquet does."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(-4, os.SEEK_END)
-            return file.read() == b"PAR1"
-    except OSError:
-        return False
+    if type(cause) is duckdb.Error:  # It names no file.
+        return damage.find(paths, told)
+    return damage.named(paths, told) if isinstance(cause, _DAMAGE) else None
 
 
 def _sentence(message: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chatlogs.errors import SourceError
+from chatlogs.keeping import damage
 from chatlogs.keeping.staging import Staging
 from chatlogs.keeping.store import Store
 from chatlogs.moving import ledger
@@ -71,7 +72,7 @@ def ingest(
     is_new = not os.path.exists(store)
     target, is_made = Store.place(store)
     try:
-        with ThreadPoolExecutor(1, thread_name_prefix="chatlogs-store") as beside:
+        with ThreadPoolExecutor(1, thread_name_prefix="chatlogs-store") as beside, damage.told(target):
             return _read_into(_Target(target, beside, is_made), found, options, started)
     except BaseException:
         if is_new:
