@@ -10,9 +10,10 @@ import atexit
 import itertools
 import os
 import shutil
-import tempfile
 import threading
 from typing import TYPE_CHECKING
+
+from chatlogs.places import NoPlaceError, temporary_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,11 +24,17 @@ _making = threading.Lock()
 
 
 def connect(folder: str | None = None) -> duckdb.DuckDBPyConnection:
-    """An engine that spills into the folder, which others cannot write to; into a temporary one when none is given."""
+    """An engine that spills into the folder, which others cannot write to; into a temporary one when none is given.
+
+    Where none can be made, it does with the memory there is.
+    """
     import duckdb
 
-    # Engines name their files alike, so that no two may share a folder.
-    spill = os.path.join(folder or _private(os.getpid()), f"spill-{next(_numbers)}")
+    try:
+        # Engines name their files alike, so that no two may share a folder.
+        spill = os.path.join(folder or _private(os.getpid()), f"spill-{next(_numbers)}")
+    except NoPlaceError:
+        spill = ""
     return duckdb.connect(config={"temp_directory": spill})
 
 
@@ -35,7 +42,7 @@ def _private(process: int) -> str:
     """The process's own temporary folder; DuckDB makes those in it when it has something to spill."""
     with _making:
         if process not in _folders:
-            _folders[process] = tempfile.mkdtemp(prefix="chatlogs-")
+            _folders[process] = temporary_folder()
             atexit.register(_remove, process)
         return _folders[process]
 

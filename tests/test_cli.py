@@ -252,7 +252,7 @@ def test_a_damaged_store_takes_no_log_and_says_why(run: Run, log: str, tmp_path:
         else:
             assert damage == "flipped" or file.name.startswith("0"), told
     told = run("verify", str(store))
-    assert told.code == 1 and file.name in told.out or damage == "flipped"
+    assert (told.code == 1 and file.name in told.out) or damage == "flipped"
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,45 @@ def test_an_engine_that_panics_is_one_sentence(store: str) -> None:
     assert done.stderr.splitlines()[-1].startswith("Error: chatlogs failed unexpectedly (PanicException: ")
 
 
+HAS_NAMESPACES = sys.platform == "linux" and not shell("unshare -m mount --make-rprivate /").returncode
+
+
+READ_ONLY = "mount -o remount,ro,bind / && ! touch /tmp/any /var/tmp/any 2>&-"
+
+
+@pytest.mark.skipif(
+    not HAS_NAMESPACES or shell(f"unshare -m sh -c '{READ_ONLY}'").returncode != 0,
+    reason="the whole disk can be made read-only by root on Linux only",
+)
+def test_a_store_on_a_read_only_disk_is_asked_as_any(store: str, tmp_path: Path) -> None:
+    """As in a container whose root is read-only, with no folder for temporary files."""
+    (log := tmp_path / "log.jsonl").write_text("{}\n")
+
+    def told(words: str) -> subprocess.CompletedProcess[str]:
+        return shell(f"unshare -m sh -c '{READ_ONLY} && {words}'")
+
+    for words in ("usage", "verify", "audit"):
+        expected = shell(f"{CHATLOGS} {words} {store}")
+        done = told(f"{CHATLOGS} {words} {store}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, expected.stdout, expected.stderr)
+    done = told(f"{CHATLOGS} usage {log}")
+    assert done.returncode == 1 and done.stderr.startswith("Error: no folder for temporary files can be written to")
+    done = told(f"{CHATLOGS} ingest {log} -o {store}")
+    assert done.returncode == 1 and "Read-only file system" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not HAS_NAMESPACES, reason="disks can be made small by root on Linux only")
+@pytest.mark.parametrize("path", ["LOG", "- < LOG"])
+def test_a_full_folder_for_temporary_files_is_named(tmp_path: Path, path: str) -> None:
+    log, full = tmp_path / "log.jsonl", tmp_path / "full"
+    log.write_bytes(b"....\n" * 100_000)
+    full.mkdir()
+    command = f"mount -t tmpfs -o size=64k none {full} && {CHATLOGS} usage {path.replace('LOG', str(log))}"
+    done = shell(f"export TMPDIR={full}; unshare -m sh -c '{command}'")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert f"{full}/chatlogs-" in done.stderr and "No space left on device" in done.stderr
+
+
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text("{}\n")

@@ -192,7 +192,7 @@ def test_a_link_to_nothing_in_a_folder_is_no_log(tmp_path: Path) -> None:
     for name, target in (("current.log", "gone.log"), ("one.log", "two.log"), ("two.log", "one.log")):
         (tmp_path / name).symlink_to(target)
     assert names(str(tmp_path)) == names(str(tmp_path / "*")) == ["app.jsonl"]
-    with pytest.raises(SourceError, match="current.log does not exist"):
+    with pytest.raises(SourceError, match=r"current\.log does not exist"):
         find(str(tmp_path / "current.log"))
 
 

@@ -11,7 +11,6 @@ import itertools
 import os
 import re
 import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,15 +21,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import duckdb
 import polars as pl
 
-from chatlogs import sql
+from chatlogs import places, sql
 from chatlogs.asking import exchange, pricing, queries, session
 from chatlogs.asking.answers import Answers
 from chatlogs.asking.frames import frame as _frame
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
 from chatlogs.asking.reports import ALL
-from chatlogs.errors import EXIT_USAGE, ChatlogsError, QueryError
+from chatlogs.errors import EXIT_USAGE, ChatlogsError, QueryError, StoreError
 from chatlogs.keeping import damage
+from chatlogs.keeping.staging import reason
 from chatlogs.schema import TABLES
 
 if TYPE_CHECKING:
@@ -86,12 +86,14 @@ class Logs(Answers):
         """
         from chatlogs.moving.ingest import ingest
 
-        folder = tempfile.mkdtemp(prefix="chatlogs-")
+        folder = places.temporary_folder()
         try:
             report = ingest(paths, os.path.join(folder, "store"), **options)
             logs = cls.open(os.path.join(folder, "store"))
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, StoreError) and isinstance(error.__cause__, OSError):
+                raise places.no_room(folder, reason(error.__cause__)) from error
             raise
         logs.ingest_report = report
         logs._folder = weakref.finalize(logs, shutil.rmtree, folder, ignore_errors=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
@@ -15,6 +14,7 @@ import click
 from chatlogs.cli.inputs import command
 from chatlogs.cli.options import Command, Option, Output, common_options, tell
 from chatlogs.errors import ChatlogsError
+from chatlogs.places import temporary_folder
 
 
 @click.command(cls=Command, name="demo")
@@ -79,7 +79,7 @@ def _place(folder: str | None) -> Iterator[Path]:
     if folder:
         yield Path(folder)
         return
-    made = tempfile.mkdtemp(prefix="chatlogs-demo-")
+    made = temporary_folder("chatlogs-demo-")
     try:
         yield Path(made)
     finally:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from chatlogs import engine
 from chatlogs.errors import ChatlogsError, StoreError
 from chatlogs.schema import TABLES
 
@@ -71,7 +72,7 @@ def _is_readable(path: str) -> bool:
 
     try:
         pq.read_metadata(path)
-        with duckdb.connect() as connection:
+        with engine.connect() as connection:
             connection.execute("select * from parquet_schema($path)", {"path": path}).fetchall()
     except (OSError, pa.ArrowException, duckdb.Error):
         return False

@@ -169,8 +169,11 @@ def spooled(sources: Sequence[Source], folder: str) -> list[Source]:
     for number, source in enumerate(sources):
         if source.is_read_once:
             path = os.path.join(folder, f"pipe-{number}")
-            with open(path, "wb") as copy, _stream(source) as stream:
-                shutil.copyfileobj(stream, copy, _PIPE_BYTES)
+            try:
+                with open(path, "wb") as copy, _stream(source) as stream:
+                    shutil.copyfileobj(stream, copy, _PIPE_BYTES)
+            except OSError as error:
+                raise SourceError(f"{source.name} cannot be copied to {folder}: {error.strerror}") from error
             source = Source(source.name, path)
         result.append(source)
     return result
