@@ -76,7 +76,7 @@ def test_what_is_no_store_is_refused_in_one_sentence(tmp_path: Path) -> None:
             f"{path} is not a chatlogs store (no sources table in it); create one with: chatlogs ingest LOGS -o {path}"
         )
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot make a store at"):
+    with pytest.raises(StoreError, match="is a file, and a store is a folder"):
         Store.create(tmp_path / "file")
     with pytest.raises(StoreError, match=r"holds other things \(file\)"):
         Store.create(tmp_path)
@@ -342,7 +342,29 @@ def test_a_path_that_delta_would_misread_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a b").mkdir()
     with pytest.raises(StoreError, match="has an escape such as %20 in it"):
         Store.create(tmp_path / "a%20b")
+    for name, what in (("a\\b", "a backslash"), ("a\nb", "a control"), (os.fsdecode(b"\xff"), "bytes that are no")):
+        with pytest.raises(StoreError, match=f"has {what}"):
+            Store.create(tmp_path / name)
     assert [path.name for path in tmp_path.rglob("*")] == ["a b"]
+
+
+def test_an_empty_path_is_no_place_for_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be the current folder."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="is empty"):
+        Store.create("")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+@pytest.mark.parametrize("table", ["completions", "sources"])
+def test_a_damaged_log_of_a_table_is_told_with_what_to_do(store: Store, table: str, damage: str) -> None:
+    log = Path(store.path, table, "_delta_log", f"{0:020d}.json")
+    log.unlink() if damage == "gone" else log.write_bytes(log.read_bytes()[:100])
+    with pytest.raises(StoreError) as caught:
+        Store.open(store.path).read(lambda snapshot: snapshot.files(table))
+    assert "\n" not in str(caught.value) and "{" not in str(caught.value)
+    assert str(caught.value).endswith(f"if its log {table}/_delta_log is damaged, read the logs into a new store.")
 
 
 def spoil_rows(store: Store, table: str, change: Callable[[pa.Table], pa.Table]) -> None:

@@ -63,6 +63,8 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
     """
     from chatlogs.moving.ingest import ingest as read_into
 
+    if store.startswith("-"):
+        raise click.UsageError(f"-o takes the store's folder, and '{store}' is none; write ./{store} if it is meant.")
     with progress() as step:
         report = read_into(list(paths), store, progress=step, container=setting("container"), **options)
     if as_json:

@@ -7,6 +7,7 @@ that it is in. The ledger (`sources`) also keeps, in its state, the versions of 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,11 @@ CHILDREN = tuple(name for name in TABLES if name != LEDGER)
 # A file without rows in each folder, first by name: globs find a file, and its columns, in an empty table too.
 SCHEMA_FILE = "00000-schema.parquet"
 
+_UNFIT = {
+    "a backslash": re.compile(r"\\"),
+    "a control character": re.compile(r"[\x00-\x1f\x7f]"),
+    "bytes that are no UTF-8": re.compile("[\ud800-\udfff]"),
+}
 _FORMAT = "chatlogs.format"
 _MADE = "made"
 _CHECKPOINT_EVERY = 10
@@ -66,7 +72,15 @@ def open_table(store: str, table: str, version: int | None = None) -> DeltaTable
     try:
         return DeltaTable(_uri(store, table), version=version)
     except failures() + (ValueError,) as error:
-        raise StoreError(f"the {table} table of {store} cannot be read: {reason(error)}.") from error
+        raise StoreError(
+            f"the {table} table of {store} cannot be read: {_plainly(reason(error))}; if its log {table}/_delta_log is "
+            "damaged, read the logs into a new store."
+        ) from error
+
+
+def _plainly(told: str) -> str:
+    """What delta-rs says, without the names of its layers before it, and the values of its code behind."""
+    return re.sub(r"^(?:\w+ error(?: ->|:) |Generic [\w ]+error: )+|:? ?[A-Z]\w+ ?[{(].*", "", told)
 
 
 def make_tables(store: str) -> None:
@@ -190,9 +204,13 @@ def checkpoint(store: str, table: str, version: int) -> None:
 
 
 def check_path(store: str) -> None:
-    """StoreError when delta-rs, which unescapes twice, would take a folder named `a%20b` for `a b`, and write there."""
-    if unquote(store) != store:
-        raise StoreError(f"{store} cannot hold a store, as its path has an escape such as %20 in it: rename it.")
+    """StoreError for a path that delta-rs does not take as it is: it unescapes twice, and would take a folder named
+    `a%20b` for `a b`, and one named `a\\b` for `a/b`, and write there.
+    """
+    found = next((what for what, pattern in _UNFIT.items() if pattern.search(store)), None)
+    if found or unquote(store) != store:
+        what = found or "an escape such as %20"
+        raise StoreError(f"{store} cannot hold a store, as its path has {what} in it: rename it.")
 
 
 def _uri(store: str, table: str) -> str:

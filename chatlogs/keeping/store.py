@@ -63,8 +63,12 @@ class Store:
 
         StoreError as in `create`.
         """
+        if not os.fspath(path):
+            raise StoreError("the path of the store is empty, maybe a variable that is not set: name a folder.")
         store = cls(os.path.abspath(path))
         deltas.check_path(store.path)
+        if os.path.exists(store.path) and not os.path.isdir(store.path):
+            raise StoreError(f"{store.path} is a file, and a store is a folder: name another.")
         if deltas.is_made(store.path):
             return cls.open(store.path), True
         try:
