@@ -264,6 +264,7 @@ def test_a_damaged_store_takes_no_log_and_says_why(run: Run, log: str, tmp_path:
         (["usage", "STORE", "--bi", "model"], 2, "Did you mean '--by'"),
         (["usage", "STORE", "--by", "wek"], 2, "Did you mean 'week'"),
         (["usage", "STORE", "-o", "x.what"], 2, "--format"),
+        (["usage", "STORE", "-o", "", "--csv"], 2, "-o has no name"),
         (["ingest", "x", "-o", "-"], 2, "write ./- if it is meant"),
         (["ingest", "x", "-o", "--json"], 2, "-o takes the store's folder"),
         (["usage", "STORE", "STORE"], 1, "one store at a time"),

@@ -268,8 +268,12 @@ class Logs(Answers):
         return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"
 
     def _answer(self, report: str, query: queries.Query, filters: Filters) -> pl.DataFrame:
+        def asked(cursor: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+            session.check_condition(cursor, filters.where)
+            return _frame(cursor.sql(query.sql, params=dict(query.values)))
+
         with _explained(report, filters):
-            frame = self._run(lambda cursor: _frame(cursor.sql(query.sql, params=dict(query.values))))
+            frame = self._run(asked)
         if "hour" in frame.columns and filters.tz.upper() != "UTC":
             zone(filters.tz)
             frame = frame.with_columns(pl.col("hour").dt.convert_time_zone(filters.tz))

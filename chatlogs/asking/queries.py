@@ -85,6 +85,8 @@ def build(name: str, filters: Filters, parts: Mapping[str, str] | None = None) -
     report = ALL[name]
     if report.utc_days and filters.tz.upper() not in ("UTC", "ETC/UTC", "Z"):
         raise QueryError(f"the days of a bill are those of UTC: {name} cannot be asked for those of '{filters.tz}'.")
+    if not 0 <= filters.limit < 1 << 63:
+        raise QueryError(f"cannot show the first {filters.limit} rows: give a number of rows, or 0 for all of them.")
     keys = _keys(report, filters.by, _TIME_KEYS_UTC if filters.tz.upper() == "UTC" else _TIME_KEYS)
     values: dict[str, Any] = {}
 

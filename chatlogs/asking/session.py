@@ -100,6 +100,14 @@ def check_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
         check_reading(connection, body[explained.end() :])
 
 
+def check_condition(connection: duckdb.DuckDBPyConnection, condition: str | None) -> None:
+    """SqlError unless `condition` can be asked as it stands: one that closes brackets of ours says something else."""
+    if condition and condition.strip():
+        with said_plainly():
+            connection.extract_statements(f"select 1 where ({condition}\n)")
+            connection.extract_statements(f"select 1 where {condition}\n")
+
+
 def run(connection: duckdb.DuckDBPyConnection, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
     """The answer to a question, on a cursor of its own; Ctrl-C stops it at once.
 

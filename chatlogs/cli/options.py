@@ -60,6 +60,8 @@ class Output:
     def chosen(self) -> str:
         from chatlogs.telling.report import SUFFIXES
 
+        if self.path == "":
+            raise QueryError("-o has no name, maybe a variable that is not set: name a file.")
         if self.format or self.to_stdout:
             return self.format or "table"
         suffix = os.path.splitext(str(self.path))[1].lower()

@@ -21,7 +21,15 @@ from chatlogs.reading.sources import Source
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
-_OTHER = {b"\xfd7zX": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"PAR1": "Parquet"}
+_OTHER = {
+    b"\xfd7zX": "xz",
+    b"BZh": "bzip2",
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf": "7-Zip",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x1f\x9d": "compress (.Z)",
+}
+_PARQUET = b"PAR1"
 _PIPE_BYTES = 1 << 20
 
 
@@ -163,6 +171,8 @@ def open_source(source: Source) -> Opened:
         for magic, kind in _OTHER.items():
             if head.startswith(magic):
                 raise SourceError(f"{source.name} is {kind}; chatlogs reads plain text, gzip and zstd: unpack it first")
+        if head == _PARQUET:
+            raise SourceError(f"{source.name} is Parquet, a table and no log: ask it with DuckDB")
         opened = _opened(source, raw, head)
         unless_opened.pop_all()
         return opened
