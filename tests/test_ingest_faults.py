@@ -197,3 +197,12 @@ def test_a_store_that_cannot_be_made_takes_nothing(tmp_path: Path) -> None:
     (store / "completions").unlink()
     assert ingest(log, store).responses == 1
     assert problems(Store.open(store)) == []
+
+
+def test_a_store_that_is_deleted_meanwhile_is_told_as_gone(tmp_path: Path) -> None:
+    log, store = tmp_path / "log.jsonl", tmp_path / "store"
+    log.write_bytes(completion(1))
+    ingest(log, store)
+    log.write_bytes(b"".join(map(completion, range(2, 100))))
+    with pytest.raises(StoreError, match=r"is not a chatlogs store|cannot write|cannot be read"):
+        ingest(log, store, progress=lambda *_: shutil.rmtree(store, ignore_errors=True))

@@ -210,8 +210,12 @@ def test_names_that_are_no_utf_8_are_told_escaped(tmp_path: Path) -> None:
 
 def test_a_path_that_is_empty_or_a_store_is_no_log(tmp_path: Path) -> None:
     (tmp_path / "store" / "sources" / "_delta_log").mkdir(parents=True)
-    with pytest.raises(SourceError, match="is a store"):
+    with pytest.raises(SourceError, match="is a store: name logs"):
         find(str(tmp_path / "store"))
+    (tmp_path / "made" / ".staging").mkdir(parents=True)
+    (tmp_path / "made" / "completions.tmp").touch()
+    with pytest.raises(SourceError, match="is a store that nothing was read into yet"):
+        find(str(tmp_path / "made"))
     with pytest.raises(SourceError, match="a path is empty"):
         find("")
 

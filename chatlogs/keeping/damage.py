@@ -30,8 +30,8 @@ def told(store: Store) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
             raise  # The system says what is wrong: no rights, no room.
-        if file := _of(store, str(error)):
-            raise sentence(store.path, file) from error
+        if why := _why(store, error):
+            raise why from error
         raise
 
 
@@ -56,12 +56,13 @@ def named(paths: Sequence[str], said: str) -> str | None:
     return None
 
 
-def _of(store: Store, said: str) -> str | None:
+def _why(store: Store, error: Exception) -> StoreError | None:
     try:
         snapshot = store.snapshot()
-        return find([path for table in TABLES for path in snapshot.files(table)], said)
-    except ChatlogsError:
-        return None
+        file = find([path for table in TABLES for path in snapshot.files(table)], str(error))
+    except StoreError as gone:
+        return gone if isinstance(error, FileNotFoundError) else None
+    return sentence(store.path, file) if file else None
 
 
 def _is_readable(path: str) -> bool:

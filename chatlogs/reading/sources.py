@@ -79,8 +79,7 @@ def _expand(path: str) -> Iterator[Source]:
     elif os.path.isdir(path):
         names = list(_files_of(path))
         if not names:
-            is_store = _is_store(path)
-            raise SourceError(f"{path} is a store: name logs to read" if is_store else f"{path} holds no logs")
+            raise SourceError(_without_logs(path))
         yield from map(_named, _by_age(names))
     elif os.path.exists(path):
         yield _named(path)
@@ -112,7 +111,20 @@ def _files_of(folder: str) -> Iterator[str]:
         yield from (os.path.join(path, name) for name in names if _may_be_log(path, name))
 
 
+def _without_logs(folder: str) -> str:
+    if not _is_store(folder):
+        return f"{folder} holds no logs"
+    if _is_made(folder):
+        return f"{folder} is a store: name logs to read"
+    return f"{folder} is a store that nothing was read into yet; try again when the ingest is done, or ingest into it"
+
+
 def _is_store(folder: str) -> bool:
+    """Whether a store lies there, or one is just being made."""
+    return _is_made(folder) or os.path.isdir(os.path.join(folder, ".staging"))
+
+
+def _is_made(folder: str) -> bool:
     return os.path.isdir(os.path.join(folder, "sources", "_delta_log"))
 
 
