@@ -101,6 +101,24 @@ def test_an_engine_that_panics_is_one_sentence(store: str) -> None:
 HAS_NAMESPACES = sys.platform == "linux" and not shell("unshare -m mount --make-rprivate /").returncode
 
 
+@pytest.mark.parametrize("part", ["completions", "completions/_delta_log", "sources", "."])
+def test_a_part_of_a_store_that_may_not_be_read_is_told_as_such(tmp_path: Path, part: str) -> None:
+    """And not as one that is not there, or is damaged."""
+    store = asked_store.make(tmp_path / "store")
+    (place := tmp_path / "store" / part).chmod(0)
+    may_all = os.access(place, os.R_OK)
+    if may_all and shell(f"{NO_RIGHTS} true").returncode:
+        pytest.skip("this user may read everything")
+    done = [
+        shell(f"{NO_RIGHTS if may_all else ''}{CHATLOGS} {words} {store}") for words in ("usage", "verify", "compact")
+    ]
+    place.chmod(0o755)
+    for one in done:
+        assert one.returncode == 1 and "Permission denied" in one.stdout + one.stderr, one
+        assert "not a chatlogs store" not in one.stdout + one.stderr
+    assert shell(f"{CHATLOGS} verify {store}").returncode == 0
+
+
 READ_ONLY = "mount -o remount,ro,bind / && ! touch /tmp/any /var/tmp/any 2>&-"
 
 

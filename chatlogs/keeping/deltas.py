@@ -219,7 +219,13 @@ def _uri(store: str, table: str) -> str:
 
 
 def _exists(store: str, table: str) -> bool:
-    return os.path.isdir(os.path.join(store, table, "_delta_log"))
+    try:
+        os.stat(os.path.join(store, table, "_delta_log"))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreError(f"{store} cannot be read: {reason(error)}.") from error
+    return True
 
 
 def _write_schema_file(store: str, table: str) -> Added:

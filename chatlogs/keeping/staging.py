@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FOLDER = ".staging"
 _ALIVE = "alive"
 _GATE = "gate"
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -153,6 +154,8 @@ def leftovers(store: str) -> bool:
 def reason(error: BaseException) -> str:
     """Why, in the words of the system: 'No space left on device'."""
     number = getattr(error, "errno", None)  # Arrow says it in more words
+    if not number and (found := _OS_ERROR.search(str(error))):  # and delta-rs below several lines of its own
+        number = int(found[1])
     text = (os.strerror(number) if number else "") or str(error) or type(error).__name__
     return str(text).splitlines()[0].rstrip(".")
 
