@@ -27,7 +27,8 @@ from chatlogs.normalizing.unwrapping.shells import (
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.sse import looks_like_sse
-from chatlogs.reading.wrappers import ANSWERS_UNDER, LISTS, STEPS, WRAPPERS
+from chatlogs.reading.unnamed import row_of
+from chatlogs.reading.wrappers import ANSWERS_UNDER, LISTS, LOGGED, STEPS, WRAPPERS
 from chatlogs.values import as_json
 
 BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
@@ -159,6 +160,8 @@ def _under_any_name(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | 
     if len(names) != 1 or in_lists or all(isinstance(item, (dict, list)) for item in said.values()):
         return None
     (name,) = names
+    if any(said.get(path.partition(".")[0]) is not None for path in (*row_of(name).request, *LOGGED.request)):
+        return None  # what was asked may be a text as well
     form = COMPLETION if isinstance(said[name], dict) else TEXT
     is_answer = texts[name].lstrip()[:1] == "{" and _is_answer(msgspec.Raw(texts[name].encode()))
     return (said, (name,), form) if is_answer else None
