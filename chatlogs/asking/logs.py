@@ -9,11 +9,9 @@ from __future__ import annotations
 import html
 import itertools
 import os
-import re
 import shutil
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -24,11 +22,12 @@ import polars as pl
 from chatlogs import places, sql
 from chatlogs.asking import exchange, pricing, queries, session
 from chatlogs.asking.answers import Answers
+from chatlogs.asking.explaining import explained
 from chatlogs.asking.frames import frame as _frame
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
 from chatlogs.asking.reports import ALL
-from chatlogs.errors import EXIT_USAGE, ChatlogsError, QueryError, StoreError
+from chatlogs.errors import ChatlogsError, QueryError, StoreError
 from chatlogs.keeping import damage
 from chatlogs.keeping.staging import reason
 from chatlogs.schema import TABLES
@@ -272,7 +271,7 @@ class Logs(Answers):
             session.check_condition(cursor, filters.where)
             return _frame(cursor.sql(query.sql, params=dict(query.values)))
 
-        with _explained(report, filters):
+        with explained(report, filters):
             frame = self._run(asked)
         if "hour" in frame.columns and filters.tz.upper() != "UTC":
             zone(filters.tz)
@@ -332,35 +331,6 @@ class Logs(Answers):
 
 class _NotFound(ChatlogsError):
     """Nothing goes by the id that was asked for."""
-
-
-@contextmanager
-def _explained(report: str, filters: Filters) -> Iterator[None]:
-    """For a condition that cannot be asked, why; for a column the report does not have, where it is to be found."""
-    written = {"--where": filters.where, "--before": filters.before, "--after": filters.after}
-    try:
-        yield
-    except session.SqlError as error:
-        options = " and ".join(option for option, text in written.items() if (text or "").strip())
-        if not options or error.exit_code != EXIT_USAGE:
-            raise
-        missing = re.search(r'Referenced column "(.+?)" not found', str(error))
-        if not missing:
-            # Only what stands there is not ours; ours goes on behind it with a bracket.
-            why = str(error).replace('syntax error at or near ")"', "syntax error, maybe as it ends too early")
-            raise QueryError(f"{options} cannot be asked: {why}") from None
-        name, known = missing[1], ALL[report].columns
-        if any(f'"{name}"' in (text or "") for text in written.values()):
-            raise QueryError(
-                f"{options} takes \"{name}\" for a column: a text stands in single quotes, '{name}'."
-            ) from None
-        homes = [table for table in TABLES.values() if name in table.names and "completion_key" in table.names]
-        if not homes or "completion_key" not in known:
-            raise queries.unknown(options, name, known) from None
-        within = f"completion_key in (select completion_key from {homes[0].name} where {name} = ...)"
-        raise QueryError(
-            f"column '{name}' is in {homes[0].name}, not in {report}: write --where \"{within}\"."
-        ) from None
 
 
 def _say(value: Any) -> str:

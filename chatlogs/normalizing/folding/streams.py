@@ -15,12 +15,11 @@ from functools import cached_property
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from chatlogs.normalizing.folding.chunks import NONE, TEXTS, Chunks, Codes, says
+from chatlogs.normalizing.folding.chunks import NONE, TEXTS, Chunks, says
+from chatlogs.normalizing.folding.grouped import agreed, joined, unknown, worst
 from chatlogs.normalizing.folding.groups import NEVER, Groups
-from chatlogs.normalizing.folding.unknown import SAID, all_kept, kept_of_stream
-from chatlogs.normalizing.records.filters import worst_of
+from chatlogs.normalizing.folding.unknown import SAID
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.lines import Ints
 
@@ -260,8 +259,8 @@ class Streams:
             "opens": pa.array(self._opens[by_stream.first][kept]),
             "role_repeats": pa.array(((roles > starts) | (by_stream.most(numbers["chunks"], has_role) > 1))[kept]),
         }
-        columns["extra"] = _unknown(codes["extra"], by_stream, kept, ())
-        return pa.table(columns | {name: _agreed(codes[name], by_stream, kept) for name in _ONE_A_STREAM})
+        columns["extra"] = unknown(codes["extra"], by_stream, kept, ())
+        return pa.table(columns | {name: agreed(codes[name], by_stream, kept) for name in _ONE_A_STREAM})
 
     def _flags(self, varies: Bools, kept: Bools) -> pa.Array:
         """The flags of streams: of their chunks, and whether these were created at different times."""
@@ -282,11 +281,11 @@ class Streams:
             "line_number": pa.array(self.first_line[by_choice.first[kept]]),
             "choice_index": pa.array(index[kept]),
             "role": codes["role"].take(by_choice.earliest(codes["role"].code)[kept]),
-            "finish_reason": _agreed(codes["finish_reason"], by_choice, kept),
-            "extra": _unknown(codes["choice_extra"], by_choice, kept, SAID),
-            "content_filter": _worst(filtered, by_choice, kept),
+            "finish_reason": agreed(codes["finish_reason"], by_choice, kept),
+            "extra": unknown(codes["choice_extra"], by_choice, kept, SAID),
+            "content_filter": worst(filtered, by_choice, kept),
         }
-        texts = {name: _joined(self.chunks.texts[name], by_choice, kept) for name in TEXTS[:_CALL]}
+        texts = {name: joined(self.chunks.texts[name], by_choice, kept) for name in TEXTS[:_CALL]}
         return pa.table(columns | texts)
 
     def _tool_calls(self, plain: Bools) -> pa.Table:
@@ -303,58 +302,6 @@ class Streams:
                 "call_id": codes["call_id"].take(by_call.most(codes["call_id"].code[rows])[kept]),
                 "kind": pa.repeat(pa.scalar("function"), int(kept.sum())),
                 "name": name.take(by_call.earliest(name.code[rows])[kept]),
-                "arguments": _joined(self.chunks.texts["call_arguments"].take(pa.array(rows)), by_call, kept),
+                "arguments": joined(self.chunks.texts["call_arguments"].take(pa.array(rows)), by_call, kept),
             }
         )
-
-
-def _agreed(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
-    """What the rows of each group say in a column, that say anything; they agree."""
-    return column.take(groups.most(column.code)[kept])
-
-
-def _worst(column: Codes, groups: Groups, kept: Bools) -> pa.Array:
-    """The verdicts of content filters on each group: where its rows do not agree, the worst of each kind."""
-    found = all_kept(column.take(groups.latest(column.code)[kept]))
-    differ = np.flatnonzero(~groups.agree(column.code)[kept])
-    if not len(differ):
-        return found
-    texts = all_kept(column.texts).to_pylist()
-    said: dict[int, list[str]] = {}
-    for row in groups.order[column.code[groups.order] >= 0].tolist():
-        said.setdefault(int(groups.of_row[row]), []).append(texts[column.code[row]])
-    at = np.flatnonzero(kept)[differ].tolist()
-    return pc.replace_with_mask(found, _mask(differ, len(found)), pa.array([worst_of(tuple(said[g])) for g in at]))
-
-
-def _mask(rows: Ints, count: int) -> pa.BooleanArray:
-    mask = np.zeros(count, bool)
-    mask[rows] = True
-    return pa.array(mask)
-
-
-def _unknown(column: Codes, groups: Groups, kept: Bools, nested: tuple[str, ...]) -> pa.Array:
-    """The unknown fields of each group, as a stream keeps them: the values of each in a list, repeats once."""
-    if not (column.code >= 0).any():
-        return pa.nulls(int(kept.sum()), pa.string())
-    texts = column.texts.to_pylist()
-    said: list[list[str]] = [[] for _ in range(len(groups))]
-    rows = groups.order[column.code[groups.order] >= 0]
-    for group, code in zip(groups.of_row[rows].tolist(), column.code[rows].tolist(), strict=True):
-        said[group].append(texts[code])
-    one_by_one = (said[group] for group in np.flatnonzero(kept).tolist())
-    return pa.array([kept_of_stream(tuple(of), nested) if of else None for of in one_by_one], pa.string())
-
-
-def _joined(texts: pa.Array, groups: Groups, kept: Bools) -> pa.Array:
-    """The texts of each group, one behind the other; null where there is none."""
-    rows = groups.order[kept[groups.of_row[groups.order]]]
-    there = texts.is_valid().to_numpy(zero_copy_only=False)
-    rows = rows[there[rows]]
-    counts = np.bincount(groups.of_row[rows], minlength=len(groups))[kept]
-    ends = np.cumsum(counts)
-    if not len(rows) or counts.max() == 1:
-        return texts.take(pa.array(rows)).take(pa.array(ends - 1, mask=counts == 0))
-    offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
-    lists = pa.ListArray.from_arrays(offsets, texts.take(pa.array(rows)))
-    return pc.if_else(pa.array(counts > 0), pc.binary_join(lists, ""), pa.scalar(None, pa.string()))
