@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +54,33 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[]
     [answers(11, 12, 13, 14), answers(11), b"", answers(1, 12, 3, 4)],
     ids=["longer", "short", "empty", "mixed"],
 )
-def test_a_log_exchanged_after_it_was_looked_up_is_refused(
+def test_a_log_exchanged_after_it_was_looked_up_is_read_as_it_is_now(
     new_store: NewStore, tmp_path: Path, meanwhile: Callable[[Callable[[], Any]], None], cut: int, other: bytes
 ) -> None:
-    """As by a rotation that copies a log and truncates it. Read again it is a log of its own."""
+    """As by a rotation that copies a log and truncates it: what came in its place is a log of its own."""
     path, store = tmp_path / "app.log", new_store()
     data = answers(1, 2, 3)
     path.write_bytes(data[: len(data) - cut])
     ingest(path, store)
-    before = stored(store)
     path.write_bytes(answers(1, 2, 3, 4))
     meanwhile(lambda: path.write_bytes(other))
-    with pytest.raises(SourceError, match="changed while it was read; ingest it again"):
-        ingest(path, store, block_bytes=100)
-    assert stored(store) == before and problems(Store.open(store)) == []
-    ingest(path, store)
+    ingest(path, store, block_bytes=100)
     numbers = {1, 2, *([] if cut else [3]), *(n for n in (11, 12, 13, 14, 1, 3, 4) if answer(n) in other)}
     assert {row["id"] for row in stored(store)["completions"]} == {f"c{number}" for number in numbers}
+    assert problems(Store.open(store)) == []
+
+
+def test_a_log_exchanged_again_and_again_is_refused(
+    new_store: NewStore, tmp_path: Path, meanwhile: Callable[[Callable[[], Any]], None]
+) -> None:
+    path, store, numbers = tmp_path / "app.log", new_store(), count(11)
+    path.write_bytes(answers(1, 2, 3))
+    ingest(path, store)
+    before = stored(store)
+    meanwhile(lambda: path.write_bytes(answer(next(numbers))))
+    with pytest.raises(SourceError, match="changed while it was read; ingest it again"):
+        ingest(path, store)
+    assert stored(store) == before and problems(Store.open(store)) == []
 
 
 def test_a_log_that_grew_after_it_was_looked_up_is_known(
