@@ -77,6 +77,7 @@ def test_a_log_exchanged_again_and_again_is_refused(
     path.write_bytes(answers(1, 2, 3))
     ingest(path, store)
     before = stored(store)
+    path.write_bytes(answers(1, 2, 3, 4))
     meanwhile(lambda: path.write_bytes(answer(next(numbers))))
     with pytest.raises(SourceError, match="changed while it was read; ingest it again"):
         ingest(path, store)
