@@ -4,8 +4,8 @@
     python benchmarks/shapes.py --scale 0.1    a tenth of it
     python benchmarks/shapes.py --runs 1
 
-Each log is a whole `chatlogs ingest`, its start included; the logs of a table take turns, medians are shown. Bytes
-stand beside seconds, for what a wrapper says of the request is read and kept as well.
+Each log is a whole `chatlogs ingest`, its start included; the logs of a table take turns, forth and back, and medians
+are shown. Bytes stand beside seconds, for what a wrapper says of the request is read and kept as well.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ def table(folder: Path, shapes: Sequence[Shape], kind: str, lines: int, runs: in
     for shape, log in zip(shapes, logs, strict=True):
         write(kind, log, lines=lines, **shape.made)
     seen: list[list[Measurement]] = [[] for _ in shapes]
-    for _ in range(runs):
-        for shape, log, taken in zip(shapes, logs, seen, strict=True):
-            with tempfile.TemporaryDirectory(dir=folder) as store:
-                command = [sys.executable, "-m", "chatlogs", "ingest", str(log), "-o", f"{store}/store", "-q"]
-                taken.append(measure([*command, *shape.options], cwd=HERE.parent))
+    _ingested(folder, shapes[0], logs[0])  # what was written before has its time to settle
+    for turn in range(runs):
+        order = list(zip(shapes, logs, seen, strict=True))
+        for shape, log, taken in order[:: -1 if turn % 2 else 1]:
+            taken.append(_ingested(folder, shape, log))
     print(f"| {lines:,} lines | MB | wall s | CPU s | beside the first: MB | wall | CPU |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     first, size = median(seen[0]), logs[0].stat().st_size
@@ -80,6 +80,12 @@ def table(folder: Path, shapes: Sequence[Shape], kind: str, lines: int, runs: in
         )
         log.unlink()
     print()
+
+
+def _ingested(folder: Path, shape: Shape, log: Path) -> Measurement:
+    with tempfile.TemporaryDirectory(dir=folder) as store:
+        command = [sys.executable, "-m", "chatlogs", "ingest", str(log), "-o", f"{store}/store", "-q"]
+        return measure([*command, *shape.options], cwd=HERE.parent)
 
 
 def main() -> None:
