@@ -54,7 +54,7 @@ def test_a_reader_of_the_help_may_leave() -> None:
         assert (done.returncode in (0, 141), done.stderr) == (True, "")  # 0 where it was written before it left
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_process_that_is_told_to_go_leaves_no_logs_behind(tmp_path: Path, number: signal.Signals) -> None:
     """What raw logs are read into lies in a folder for temporary files, and they are private."""
     log = tmp_path / "log"

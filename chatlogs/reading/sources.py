@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -180,6 +181,7 @@ def spooled(sources: Sequence[Source], folder: str) -> list[Source]:
     result = []
     for number, source in enumerate(sources):
         if source.is_read_once:
+            _let_ctrl_c_interrupt()
             path = os.path.join(folder, f"pipe-{number}")
             try:
                 with open(path, "wb") as copy, _stream(source) as stream:
@@ -189,6 +191,12 @@ def spooled(sources: Sequence[Source], folder: str) -> list[Source]:
             source = Source(source.name, path)
         result.append(source)
     return result
+
+
+def _let_ctrl_c_interrupt() -> None:
+    """Let Ctrl-C end the wait for a pipe: polars takes SIGINT with SA_RESTART, after which a read goes on instead."""
+    if hasattr(signal, "siginterrupt"):  # not on Windows
+        signal.siginterrupt(signal.SIGINT, True)
 
 
 @contextmanager
