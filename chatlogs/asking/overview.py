@@ -26,6 +26,7 @@ SUMMARY = Report(
         Measure("fingerprints", COUNT, "Different system_fingerprints."),
         Measure("choices", COUNT, "Choices of all responses."),
         Measure("no_usage", COUNT, "Responses that report no usage; the sums leave them out."),
+        Measure("part_usage", COUNT, "Responses whose usage lacks one of the counts that the sums here are of."),
         Measure("prompt_tokens", TOKENS, "Tokens in prompts, cached ones included."),
         Measure("cached_tokens", TOKENS, "Prompt tokens served from cache."),
         Measure("completion_tokens", TOKENS, "Tokens in answers, as reported."),
