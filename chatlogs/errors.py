@@ -5,6 +5,10 @@ Exceptions are for the caller's mistakes and for broken stores; each message is 
 that says what, where, and what to do next.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 # 1: what was asked cannot be done, such as to read a file that is not there. 2: it cannot be meant as it is written.
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -54,3 +58,12 @@ REJECT_REASONS: dict[str, str] = {
     "too_deep": "The line nests deeper than any API object does.",
     "too_large": "The line is longer than the limit for one record.",
 }
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The hint that goes behind a sentence on a name that is none: the nearest one; nothing when none is near."""
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1) or difflib.get_close_matches(name.lower(), names, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

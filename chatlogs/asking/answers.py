@@ -5,13 +5,13 @@ The rule: what a method counts is told by its report's declaration; here stand o
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from chatlogs.asking.differences import ALPHA
 from chatlogs.asking.periods import When
 from chatlogs.asking.queries import Filters
+from chatlogs.errors import did_you_mean
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -154,7 +154,6 @@ def _filters(by: Keys, given: Filtered, **more: str | None) -> Filters:
     for name in given:
         if name not in Filtered.__annotations__:
             known = ", ".join(Filtered.__annotations__)
-            near = difflib.get_close_matches(name, Filtered.__annotations__, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(name, Filtered.__annotations__)
             raise TypeError(f"there is no filter '{name}'.{hint} Known: {known}.")
     return Filters(by, **given, **more)  # type: ignore[arg-type]

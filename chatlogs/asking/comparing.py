@@ -7,7 +7,6 @@ are none. What is too little to judge stays in the answer, without a p.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from chatlogs.asking import periods, queries, statistics
 from chatlogs.asking.differences import ALPHA, COLUMNS, DIFF, MEASURES, OF_CHOICES, SHARES, SIZES
 from chatlogs.asking.measures import COUNT, REAL, USD
 from chatlogs.asking.queries import Filters
-from chatlogs.errors import QueryError
+from chatlogs.errors import QueryError, did_you_mean
 from chatlogs.schema import BOOL, TEXT
 
 if TYPE_CHECKING:
@@ -181,9 +180,8 @@ def _empty_side(ask: Callable[[str, Filters], pl.DataFrame], side: str, filters:
     names = [str(name) for column in ("model", "system_fingerprint") for name in named[column].unique() if name]
     if any(fnmatch.fnmatchcase(name, text) for name in names):
         return f"{told} under these filters, so there is nothing to compare."
-    near = difflib.get_close_matches(text, sorted(names), n=1)
     longer = any(name.startswith(text) for name in names)
-    hint = f" Did you mean '{text}*'?" if longer else f" Did you mean '{near[0]}'?" if near else ""
+    hint = f" Did you mean '{text}*'?" if longer else did_you_mean(text, sorted(names))
     return f"{told}: no model or system_fingerprint is called so.{hint}"
 
 

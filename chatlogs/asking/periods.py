@@ -7,11 +7,10 @@ the first instant after it. So `until` includes the date it names, and excludes 
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 from typing import TypeAlias
 
-from chatlogs.errors import QueryError
+from chatlogs.errors import QueryError, did_you_mean
 
 When: TypeAlias = "str | dt.date | dt.datetime"
 
@@ -39,8 +38,7 @@ def zone(tz: str) -> dt.tzinfo:
     try:
         return zoneinfo.ZoneInfo(tz)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(tz, sorted(zoneinfo.available_timezones()), n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else " Use a name such as 'Europe/Berlin'."
+        hint = did_you_mean(tz, sorted(zoneinfo.available_timezones())) or " Use a name such as 'Europe/Berlin'."
         raise QueryError(f"unknown time zone '{tz}'.{hint}") from None
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chatlogs.asking.tariffs import RATES, STANDARD_TIERS, Asked, Quote, Step
-from chatlogs.errors import FileError, QueryError
+from chatlogs.errors import FileError, QueryError, did_you_mean
 
 _TIERS = ("standard", "batch", "flex", "priority", "scale")  # Well-known ones; providers have more.
 _OTHER_KEYS = ("model", "provider", "tier", "since", "prompt_over")
@@ -128,9 +128,9 @@ def _entry(item: Any, place: str) -> Entry:
         raise QueryError(f"{place}: it names no model.")
     unknown = sorted(item.keys() - {*RATES, *_OTHER_KEYS})
     if unknown:
-        near = difflib.get_close_matches(unknown[0], (*_OTHER_KEYS, *RATES), n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise QueryError(f"{place}: unknown '{unknown[0]}'.{hint} Known: {', '.join((*_OTHER_KEYS, *RATES))}.")
+        known = (*_OTHER_KEYS, *RATES)
+        hint = did_you_mean(unknown[0], known)
+        raise QueryError(f"{place}: unknown '{unknown[0]}'.{hint} Known: {', '.join(known)}.")
     if not isinstance(item.get("model"), str):
         raise QueryError(f"{place}: it names no model.")
     rates = {name: _rate(item[name], f"{place}, {name}") for name in RATES if name in item}

@@ -8,7 +8,6 @@ it runs in can read the tables and do nothing else.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from chatlogs import sql
 from chatlogs.asking import periods
 from chatlogs.asking.measures import Report
 from chatlogs.asking.reports import ALL, REPORTS
-from chatlogs.errors import QueryError
+from chatlogs.errors import QueryError, did_you_mean
 from chatlogs.schema import TABLES, TEXT
 
 GROUPING = "grouped_otherwise"
@@ -159,12 +158,10 @@ def output_columns(report: Report, keys: Sequence[str]) -> list[str]:
 
 def unknown(what: str, name: str, known: Sequence[str]) -> QueryError:
     """One sentence for a name nobody declared, with the nearest one and what there is."""
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
     names = ", ".join(
         [*known[:_FEW], f"and {len(known) - _FEW} more (chatlogs schema)"] if len(known) > _FEW else known
     )
-    return QueryError(f"unknown column '{name}' for {what}.{hint} Known: {names}.")
+    return QueryError(f"unknown column '{name}' for {what}.{did_you_mean(name, known)} Known: {names}.")
 
 
 def _text(

@@ -6,7 +6,6 @@ module is imported when the command is asked for, heavy packages inside its func
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
 import os
@@ -20,7 +19,7 @@ import click
 
 from chatlogs.cli import process
 from chatlogs.cli.options import common_options
-from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError
+from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError, did_you_mean
 
 EXIT_UNREAD = 141  # As other programs end whose reader goes before they are done.
 
@@ -78,8 +77,7 @@ class Commands(click.Group):
         """As click does it, but a name that is none gets a hint."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(name, self.list_commands(ctx))
             if os.path.exists(name):
                 hint = f" To look into it: {shlex.join(['chatlogs', 'summary', *args])}"
             ctx.fail(f"No such command '{name}'.{hint}")

@@ -11,7 +11,7 @@ from chatlogs.asking.glossary import METRICS, RULES
 from chatlogs.asking.reports import ALL, REPORTS
 from chatlogs.asking.tariffs import PRICE_STATUS
 from chatlogs.cli.options import Command, Output, common_options, output_options, setting
-from chatlogs.errors import REJECT_REASONS, QueryError
+from chatlogs.errors import REJECT_REASONS, QueryError, did_you_mean
 from chatlogs.schema import FLAGS, TABLES
 
 KINDS: Mapping[str, str] = {
@@ -57,11 +57,7 @@ def schema(name: str | None, output: Output) -> None:
 
     known = _names()
     if name is not None and name not in known:
-        import difflib
-
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise QueryError(f"no table '{name}'.{hint} Known: {', '.join(known)}.")
+        raise QueryError(f"no table '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}.")
     rows = [row for row in declared() if _wanted(row, name, whole=not output.for_people)]
     columns = ["kind", "table", "name", "type", "doc"]
     hidden = {"kind", "table"} | (set() if name in _LISTED and name not in KINDS else {"type"})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatlogs.errors import OptionError
+from chatlogs.errors import OptionError, did_you_mean
 from chatlogs.reading.hosted import HOSTED
 from chatlogs.reading.wrappers import WRAPPERS
 
@@ -54,6 +53,4 @@ def check(option: str, value: str, known: Sequence[str]) -> str:
     """The value; OptionError when it is none of those known."""
     if value in known:
         return value
-    near = difflib.get_close_matches(value.lower(), known, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise OptionError(f"there is no {option} '{value}'.{hint} Known are: {', '.join(known)}.")
+    raise OptionError(f"there is no {option} '{value}'.{did_you_mean(value, known)} Known are: {', '.join(known)}.")
