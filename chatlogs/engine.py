@@ -13,7 +13,7 @@ import shutil
 import threading
 from typing import TYPE_CHECKING
 
-from chatlogs.places import NoPlaceError, temporary_folder
+from chatlogs import temporary
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +33,7 @@ def connect(folder: str | None = None) -> duckdb.DuckDBPyConnection:
     try:
         # Engines name their files alike, so that no two may share a folder.
         spill = os.path.join(folder or _private(os.getpid()), f"spill-{next(_numbers)}")
-    except NoPlaceError:
+    except temporary.NoPlaceError:
         spill = ""
     return duckdb.connect(config={"temp_directory": spill})
 
@@ -42,7 +42,7 @@ def _private(process: int) -> str:
     """The process's own temporary folder; DuckDB makes those in it when it has something to spill."""
     with _making:
         if process not in _folders:
-            _folders[process] = temporary_folder()
+            _folders[process] = temporary.folder()
             atexit.register(_remove, process)
         return _folders[process]
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import duckdb
 import polars as pl
 
-from chatlogs import places, sql
+from chatlogs import sql, temporary
 from chatlogs.asking import exchange, pricing, queries, session
 from chatlogs.asking.answers import Answers
 from chatlogs.asking.explaining import explained
@@ -85,14 +85,14 @@ class Logs(Answers):
         """
         from chatlogs.moving.ingest import ingest
 
-        folder = places.temporary_folder()
+        folder = temporary.folder()
         try:
             report = ingest(paths, os.path.join(folder, "store"), **options)
             logs = cls.open(os.path.join(folder, "store"))
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, StoreError) and isinstance(error.__cause__, OSError):
-                raise places.no_room(folder, reason(error.__cause__)) from error
+                raise temporary.no_room(folder, reason(error.__cause__)) from error
             raise
         logs.ingest_report = report
         logs._folder = weakref.finalize(logs, shutil.rmtree, folder, ignore_errors=True)

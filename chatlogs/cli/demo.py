@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
+from chatlogs import temporary
 from chatlogs.cli.inputs import command
 from chatlogs.cli.options import Command, Option, Output, common_options, tell
 from chatlogs.errors import ChatlogsError
-from chatlogs.places import temporary_folder
 
 
 @click.command(cls=Command, name="demo")
@@ -79,7 +79,7 @@ def _place(folder: str | None) -> Iterator[Path]:
     if folder:
         yield Path(folder)
         return
-    made = temporary_folder("chatlogs-demo-")
+    made = temporary.folder("chatlogs-demo-")
     try:
         yield Path(made)
     finally:

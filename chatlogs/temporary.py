@@ -11,7 +11,7 @@ class NoPlaceError(ChatlogsError):
     """No folder for temporary files can be written to."""
 
 
-def temporary_folder(prefix: str = "chatlogs-") -> str:
+def folder(prefix: str = "chatlogs-") -> str:
     """A new folder that only this user can look into; whoever asks for it removes it.
 
     NoPlaceError where there is no place for it, as in a container whose disk is read-only.
