@@ -125,9 +125,8 @@ def test_what_is_counted_of_streams_that_are_read_together() -> None:
     said = [(-0.5,), (-1.5, -9999.0), (None,), (-2.5,)]
     chunks = [chunk(stream, f"{number}", *logprobs) for number, logprobs in enumerate(said) for stream in range(20)]
     log = log_of([*chunks, *(chunk(stream, "", finish="stop") for stream in range(20))])
-    found = probabilities.apart(scan(Block.of(log)))
-    assert found is not None
-    without, measured = found
+    without, measured = probabilities.apart(scan(Block.of(log)))
+    assert measured is not None
     assert len(measured.line) == 80
     assert [json.loads(without.text(line))["choices"][0]["logprobs"] for line in range(100)] == [None] * 100
     choices = normalize(Block.of(log)).tables["choices"].to_pylist()

@@ -151,9 +151,9 @@ def _mark_open_text(block: Block, found: careful.Found) -> int | None:
 
 def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
     con = _connection()
-    found_apart = None if found.asked.logprobs else probabilities.apart(lines)
-    facts = fold.read(con, lines if found_apart is None else found_apart[0])
-    facts.tokens = None if found_apart is None else found_apart[1]
+    shown, tokens = (lines, None) if found.asked.logprobs else probabilities.apart(lines)
+    facts = fold.read(con, shown)
+    facts.tokens = tokens
     mended = _mended(con, lines, facts, found)
     for line in facts.odd:
         if line not in mended.lines:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from chatlogs.normalizing.folding import strings
 from chatlogs.normalizing.folding.groups import NEVER, Groups
-from chatlogs.normalizing.folding.runs import Runs
+from chatlogs.normalizing.folding.runs import Runs, each_line
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.lines import Ints
@@ -42,19 +42,17 @@ class Kept:
 
 def rows(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs | None, plain: Bools, kept: Kept) -> pa.Table:
     """The rows of these streams' chunks, in order, linked by the line that their stream begins in (`line_number`)."""
-    numbers = streams.chunks.numbers
-    is_run = streams.chunks.cut & (numbers["chunks"] > 1)
-    alone, joined = np.flatnonzero(plain & ~is_run), np.flatnonzero(plain & is_run)
-    line, row = numbers["line"][alone], alone
-    lengths = {name: _said(streams, name, alone) for name in _LENGTHS}
-    if runs is not None and len(joined):
-        more, of = runs.members(numbers["line"][joined])
-        field = streams.chunks.table["field"].combine_chunks().take(pa.array(joined[of]))
-        added = _written_lengths(con, runs, more)
+    chosen = np.flatnonzero(plain)
+    line, of = each_line(runs, streams.chunks.numbers["line"][chosen], streams.is_run[chosen])
+    row = chosen[of]
+    in_run = streams.is_run[row]
+    lengths = {name: _said(streams, name, row[~in_run]) for name in _LENGTHS}
+    if runs is not None and in_run.any():
+        field = streams.chunks.table["field"].combine_chunks().take(pa.array(row[in_run]))
+        added = _written_lengths(con, runs, line[in_run])
         for name, known in lengths.items():
             is_field = pc.equal(field, name).to_numpy(zero_copy_only=False)
             lengths[name] = np.concatenate([known, np.where(is_field, added, 0)])
-        line, row = np.concatenate([line, more]), np.concatenate([row, joined[of]])
     wanted = np.flatnonzero(kept.all | (kept.arrived[line] != NEVER))
     order = wanted[np.lexsort((line[wanted], streams.first_line[row[wanted]]))]
     return _table(streams, row[order], kept.arrived[line[order]], {n: values[order] for n, values in lengths.items()})

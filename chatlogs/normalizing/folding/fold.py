@@ -309,10 +309,10 @@ def _folded(streams: Streams, plain: Bools, facts: Facts) -> dict[str, pa.Table]
 
 def _rest_of(lines: Lines, streams: Streams, found: Runs | None, plain: Bools, *, as_runs: bool) -> list[Careful]:
     """The chunks of the streams that are not plain, and runs of them; as_runs: these may be read as one chunk."""
-    cut, numbers = streams.chunks.cut, streams.chunks.numbers
+    numbers = streams.chunks.numbers
     rows = np.flatnonzero(~plain)
     first = numbers["line"][rows]
-    of_runs = first[cut[rows] & (numbers["chunks"][rows] > 1)]
+    of_runs = first[streams.is_run[rows]]
     lines_of = found.lines_of(of_runs) if found else {}
     text = _run_texts(lines, found, of_runs) if found and as_runs else {}
     borders = zip(first.tolist(), numbers["last_line"][rows].tolist(), numbers["chunks"][rows].tolist(), strict=True)

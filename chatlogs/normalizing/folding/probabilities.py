@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing.folding.runs import Runs
+from chatlogs.normalizing.folding.runs import Runs, each_line
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.scanning.structure import EMPTY_LIST, LIST, NULL, NUMBER, Structure
 from chatlogs.normalizing.scanning.words import Bools, Words, ranges
@@ -51,12 +51,7 @@ class Tokens:
     def of_streams(self, choices: pa.Table, streams: Streams, runs: Runs | None) -> pa.Table:
         """The same of choices of streams."""
         numbers = streams.chunks.numbers
-        is_run = streams.chunks.cut & (numbers["chunks"] > 1)
-        alone, joined = np.flatnonzero(~is_run), np.flatnonzero(is_run)
-        line, row = numbers["line"][alone], alone
-        if runs is not None and len(joined):
-            more, of = runs.members(numbers["line"][joined])
-            line, row = np.concatenate([line, more]), np.concatenate([row, joined[of]])
+        line, row = each_line(runs, numbers["line"], streams.is_run)
         return self._beside(choices, line, streams.first_line[row], numbers["choice_index"][row])
 
     def _beside(self, choices: pa.Table, line: Ints, first: Ints, index: Ints) -> pa.Table:
@@ -86,11 +81,11 @@ class Tokens:
         return choices
 
 
-def apart(lines: Lines) -> tuple[Lines, Tokens] | None:
-    """The lines without log probabilities, and their tokens; None when there are none that can be told at once."""
+def apart(lines: Lines) -> tuple[Lines, Tokens | None]:
+    """The lines without log probabilities, and their tokens; as they are where none can be told at once."""
     line, place = _holding(lines)
     if not len(line):
-        return None
+        return lines, None
     structure = Structure(lines, line)
     place = place[np.searchsorted(line, structure.line)]
     opening = structure.at(place)
@@ -104,7 +99,7 @@ def apart(lines: Lines) -> tuple[Lines, Tokens] | None:
     count, counted = (np.bincount(owner[of], minlength=len(row))[good] for of in (kept, counts))
     row = row[good]
     if not len(row):
-        return None
+        return lines, None
     end = structure.place[structure.closing(opening[row], _DEPTH)] + 1
     tokens = Tokens(structure.line[row], count, counted, logprobs[counts])
     return _without(lines, tokens.line, structure.place[opening[row]].astype(np.int64), end.astype(np.int64)), tokens

@@ -126,6 +126,15 @@ def repeats(matcher: Matcher, line: Ints) -> Ints:
     return np.array([i for i, text in said.items() if times[text] > 1], np.int64)
 
 
+def each_line(runs: Runs | None, first: Ints, is_run: Bools) -> tuple[Ints, Ints]:
+    """All lines of rows that begin in these, and the place of each one's row: those of one line first, then runs."""
+    alone, many = np.flatnonzero(~is_run), np.flatnonzero(is_run)
+    if runs is None or not len(many):
+        return first[alone], alone
+    line, of = runs.members(first[many])
+    return joined([first[alone], line]), joined([alone, many[of]])
+
+
 def joined(parts: Iterable[Ints]) -> Ints:
     """All of the numbers, in the order given."""
     return np.concatenate([np.empty(0, np.int64), *parts])

@@ -50,6 +50,11 @@ class Streams:
         return ~(odd | tangled)[by_stream.of_row], (tangled & ~odd)[by_stream.of_row]
 
     @property
+    def is_run(self) -> Bools:
+        """Which rows stand for more lines than one."""
+        return self.chunks.cut & (self.chunks.numbers["chunks"] > 1)
+
+    @property
     def number(self) -> Ints:
         """The number of each row's stream."""
         return self._by_stream.of_row

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.folding import chunks
-from chatlogs.normalizing.folding.runs import Runs
+from chatlogs.normalizing.folding.runs import Runs, each_line
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.folding.strings import decoded
 from chatlogs.normalizing.scanning.words import Bools
@@ -22,11 +22,9 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
     """The streams of these rows, and no others, with stretches in the place of runs."""
     numbers = streams.chunks.numbers
     rows = np.flatnonzero(tangled)
-    is_run = streams.chunks.cut[rows] & (numbers["chunks"][rows] > 1)
-    of_runs, run = runs.members(numbers["line"][rows[is_run]])
+    lines, of = each_line(runs, numbers["line"][rows], streams.is_run[rows])
     row_of = np.full(len(runs.matcher.lines), -1)
-    row_of[of_runs] = rows[is_run][run]
-    row_of[numbers["line"][rows[~is_run]]] = rows[~is_run]
+    row_of[lines] = rows[of]
     line = np.flatnonzero(row_of >= 0)
     line = line[np.argsort(streams.number[row_of[line]], kind="stable")]
     row = row_of[line]

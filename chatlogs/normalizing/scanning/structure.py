@@ -7,6 +7,7 @@ the fields of an object are the texts at its depth that a colon follows. Lines o
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -46,6 +47,12 @@ class Members:
     name: Ints
     start: Ints
     end: Ints
+
+    @classmethod
+    def joined(cls, parts: Sequence[Members]) -> Members:
+        """All of them, in the order given."""
+        columns = zip(*((of.owner, of.name, of.start, of.end) for of in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
 
     def where(self, keep: Bools | Ints) -> Members:
         """Those of the fields that are to be kept, or that stand in these places."""

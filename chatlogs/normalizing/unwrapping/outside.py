@@ -142,8 +142,7 @@ def _members(structure: Structure, planned: Planned) -> Members:
             members = structure.members(structure.at(start[rows]), at, planned.line[rows])
             members.owner = rows[members.owner]
             found.append(members)
-    parts = zip(*((of.owner, of.name, of.start, of.end) for of in found), strict=True)
-    every = Members(*(np.concatenate(part) for part in parts))
+    every = Members.joined(found)
     return every.where(np.argsort(every.name, kind="stable")) if len(found) > 2 else every
 
 
@@ -164,8 +163,7 @@ def _with_those_beside(
         names += [name] * (name not in names)
         parts.append(Members(rows, np.full(len(rows), ABSENT), cells.start[rows], cells.end[rows]))
         codes.append(np.full(len(rows), names.index(name)))
-    found = zip(*((of.owner, of.name, of.start, of.end) for of in parts), strict=True)
-    every, code = Members(*(np.concatenate(part) for part in found)), np.concatenate(codes)
+    every, code = Members.joined(parts), np.concatenate(codes)
     order = np.argsort(every.owner, kind="stable")
     return every.where(order), code[order], names
 
