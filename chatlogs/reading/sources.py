@@ -6,6 +6,7 @@ import errno
 import glob
 import os
 import re
+import select
 import shutil
 import signal
 import stat
@@ -25,6 +26,7 @@ _PART = re.compile(
 )
 _MOST_ROTATIONS = 9999
 _PIPE_BYTES = 1 << 20
+_PATIENCE = 0.5  # seconds between two looks at a pipe in which nothing comes
 # Tables, code, documents and pictures: passed over in a folder, read when they are named.
 _BESIDE_LOGS = (
     ".parquet", ".csv", ".tsv", ".db", ".duckdb", ".sqlite", ".py", ".pyc", ".js", ".ts", ".sh", ".sql", ".ipynb",
@@ -185,7 +187,7 @@ def spooled(sources: Sequence[Source], folder: str) -> list[Source]:
             path = os.path.join(folder, f"pipe-{number}")
             try:
                 with open(path, "wb") as copy, _stream(source) as stream:
-                    shutil.copyfileobj(stream, copy, _PIPE_BYTES)
+                    _copy(stream, copy)
             except OSError as error:
                 raise SourceError(f"{source.name} cannot be copied to {folder}: {error.strerror}") from error
             source = Source(source.name, path)
@@ -193,8 +195,24 @@ def spooled(sources: Sequence[Source], folder: str) -> list[Source]:
     return result
 
 
+def _copy(stream: IO[bytes], copy: IO[bytes]) -> None:
+    """Copy all of it. No read waits: a signal that comes just before one would be heard when the pipe ends only."""
+    try:
+        handle = stream.fileno()
+    except OSError:  # no file of the system, as where another program stands in for standard input
+        shutil.copyfileobj(stream, copy, _PIPE_BYTES)
+        return
+    while True:
+        while not select.select([handle], [], [], _PATIENCE)[0]:
+            pass
+        data = os.read(handle, _PIPE_BYTES)
+        if not data:
+            return
+        copy.write(data)
+
+
 def _let_ctrl_c_interrupt() -> None:
-    """Let Ctrl-C end the wait for a pipe: polars takes SIGINT with SA_RESTART, after which a read goes on instead."""
+    """Let Ctrl-C end the wait for a writer, as a pipe is opened: polars takes SIGINT with SA_RESTART, and it would go on."""
     if hasattr(signal, "siginterrupt"):  # not on Windows
         signal.siginterrupt(signal.SIGINT, True)
 
