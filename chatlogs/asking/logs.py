@@ -312,7 +312,7 @@ class Logs(Answers):
                         raise damage.sentence(self.path, file) from error
                     raise
             except pl.exceptions.PolarsError as error:
-                if file := damage.named(list(itertools.chain(*self._files_now().values())), str(error)):
+                if file := damage.find(list(itertools.chain(*self._files_now().values())), str(error)):
                     raise damage.sentence(self.path, file) from error
                 raise session.SqlError(
                     f"polars cannot hold a column of this answer: {error}; cast it to varchar."

@@ -212,7 +212,7 @@ def _copy(stream: IO[bytes], copy: IO[bytes]) -> None:
 
 
 def _let_ctrl_c_interrupt() -> None:
-    """Let Ctrl-C end the wait for a writer, as a pipe is opened: polars takes SIGINT with SA_RESTART, and it would go on."""
+    """Let Ctrl-C end the wait for a writer as a pipe is opened: polars takes SIGINT so that such calls go on."""
     if hasattr(signal, "siginterrupt"):  # not on Windows
         signal.siginterrupt(signal.SIGINT, True)
 
