@@ -281,3 +281,17 @@ def test_what_stands_among_chunks_is_told_alike(wrapper: str, item: str) -> None
     assert fast.counts.balanced
     assert fast.rejects.to_pylist() == careful.rejects.to_pylist()
     assert shown(fast.tables) == shown(careful.tables)
+
+
+@pytest.mark.parametrize(
+    "typed", ['"temperature":{"$numberDouble":"0.5"}', '"temperature":0.5,"seed":{"$numberInt":"7"}']
+)
+def test_numbers_that_a_database_wrote_as_objects_are_read_alike_in_any_line(typed: str) -> None:
+    """Also where one line among many has them, which no sample of the lines shows."""
+    plain = f'{{"_id":"a","request":{{"model":"g","temperature":0.5}},"response":{ANSWER},"status":200}}'
+    lines = [plain.replace("c%d", f"c{number}") for number in range(40)]
+    lines[3] = lines[3].replace('"temperature":0.5', typed)
+    block = Block.of("\n".join(lines).encode())
+    fast, slow = normalize(block), carefully(block)
+    assert shown(fast.tables) == shown(slow.tables)
+    assert fast.tables["completions"]["temperature"].to_pylist() == [0.5] * 40

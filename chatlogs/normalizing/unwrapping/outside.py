@@ -25,6 +25,7 @@ from chatlogs.normalizing.unwrapping.plans import PLACE_IN_REQUESTS, STEPS_OF_RE
 from chatlogs.normalizing.unwrapping.requested import Parameters
 from chatlogs.normalizing.unwrapping.texts import in_one_line, lines_of, texts_of
 from chatlogs.reading.asked import Asked
+from chatlogs.reading.exported import TYPED
 from chatlogs.reading.lines import OBJECT, Ints, Lines
 
 _MOST_SLICES = 64  # of a table; of more of them a copy is made
@@ -43,6 +44,7 @@ class Outside:
     def take(self, lines: Lines, chosen: Ints, asked: Asked) -> list[Taken]:
         """What the lines say of which every word is sure: those that hold events apart from the others."""
         structure = Structure(lines, chosen)
+        _set_typed_aside(structure)
         planned = self.places.find(structure)
         if not len(planned):
             return []
@@ -116,6 +118,14 @@ class Outside:
             [(row[of], more) for of, more in flags],
             [_renumbered(table, number) for table in told],
         )
+
+
+def _set_typed_aside(structure: Structure) -> None:
+    """Leave lines of a database that writes numbers as objects to be read alone."""
+    texts = structure.opens[structure.data[structure.opens + 1] == TYPED[1]].astype(np.int64)
+    texts = texts[structure.words.equal(texts, TYPED)]
+    of = np.searchsorted(structure.lines.start[structure.line], texts, side="right") - 1
+    structure.bad[of[of >= 0]] = True
 
 
 def _both(own: pa.Array, more: pa.Array) -> pa.Array:

@@ -30,6 +30,7 @@ from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, CHUNK, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import TIMES, Envelope
+from chatlogs.reading.exported import TYPED
 from chatlogs.reading.lines import IGNORABLE, OBJECT, Block, Lines, scan
 from chatlogs.schema import TIME
 from chatlogs.values import as_json, is_duration
@@ -101,9 +102,9 @@ def read(lines: Lines, asked: Asked, normalize_bare: Normalize) -> tuple[list[Ta
 
 
 def _may_wrap(text: bytes) -> bool:
-    """Whether the line holds an answer below its first level, perhaps in a text."""
+    """Whether the line holds an answer below its first level, perhaps in a text, and no numbers that are objects."""
     at = text.find(b'"choices')
-    return at > 0 and text.count(b"{", 0, at) > 1
+    return at > 0 and text.count(b"{", 0, at) > 1 and TYPED not in text
 
 
 def _take(text: bytes, line: int, asked: Asked, found: _OneByOne) -> None:
