@@ -288,7 +288,7 @@ SOURCES = Table(
         Column("stored_hash", TEXT, "xxh3-128 of the bytes as stored (compressed or not)."),
         Column("head_hash", TEXT, "xxh3-128 of the first 256 decompressed bytes."),
         Column("compression", TEXT, "'none', 'gzip' or 'zstd', judged by the bytes."),
-        Column("container", TEXT, "How records were framed: jsonl, sse, json, ..."),
+        Column("container", TEXT, "How records were framed: jsonl, sse, json, yaml (a cassette), ..."),
         Column(
             "lines",
             INT,

@@ -14,7 +14,7 @@ from chatlogs.normalizing.records.oddlines import Decoded, Found, records, sse_p
 from chatlogs.normalizing.records.piece import ChunkRow
 from chatlogs.normalizing.records.pieces import Piece, finished
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.documents import is_yaml_cassette, read_documents
+from chatlogs.reading.documents import read_documents
 from chatlogs.reading.sse import events
 
 ANSWER: dict[str, Any] = {
@@ -468,24 +468,6 @@ def read(value: Any, only: str | None = None) -> Found:
     found = records(Decoded(value), asked=Asked(only))
     assert isinstance(found, Found)
     return found
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (b"interactions:\n- request:\n", True),
-        (b"---\nversion: 2\ninteractions:\n    - id: 0\n", True),
-        (b"# recorded\n---\nhttp_interactions:\r\n- request:\r\n", True),
-        (b"version: 1\nrecorded:\n  by: vcr\ninteractions:\n- request:\n", True),
-        (b"interactions: none today\n- request\n", False),
-        (b'data: {"interactions":\n- request', False),
-        (b"2026 interactions:\n- a\n", False),
-        (b'{"interactions": [', False),
-        (b"", False),
-    ],
-)
-def test_cassettes_in_yaml_are_known_by_how_they_begin(head: bytes, expected: bool) -> None:
-    assert is_yaml_cassette(head) is expected
 
 
 def test_text_between_values_comes_out_too() -> None:

@@ -23,7 +23,7 @@ FLOORS = ("ground", "reading", "normalizing", "keeping", "moving", "asking", "te
 # A floor may have rooms, each a folder of it; what lies in the floor itself is above them.
 ROOMS = {"normalizing": ("records", "scanning", "tables", "folding", "unwrapping")}
 DOORS = ("__init__", "__main__", "cli")
-HEAVY = ("duckdb", "polars", "pyarrow", "deltalake", "numpy", "rich", "genai_prices")
+HEAVY = ("duckdb", "polars", "pyarrow", "deltalake", "numpy", "rich", "genai_prices", "yaml")
 
 
 def floor_of(module: str) -> tuple[int, int]:

@@ -225,6 +225,19 @@ def test_a_pretty_printed_log_that_grows_in_the_middle_of_an_object(new_store: N
     assert sum(row["total_tokens"] for row in rows["completions"]) == 42
 
 
+def test_a_cassette_that_grows_is_read_whole_again(new_store: NewStore, tmp_path: Path) -> None:
+    """go-vcr adds calls at the end of its file; they are no log without what stands before them."""
+    answer = '{"id":"c-%d","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"content":"%d"}}]}'
+    call = "    - request:\n        body: '{\"model\":\"m\"}'\n      response:\n        body: '%s'\n"
+    log, store = tmp_path / "calls.yaml", new_store()
+    log.write_text("---\nversion: 2\ninteractions:\n" + call % (answer % (1, 1)))
+    assert [read(store, log).sources[0].known for _ in range(2)] == [False, True]
+    log.write_text(log.read_text() + call % (answer % (2, 2)))
+    again = read(store, log).sources[0]
+    assert (again.records, again.rejects, again.duplicates) == (2, 0, 1)
+    assert contents(stored(store)) == {"c-1": "1", "c-2": "2"}
+
+
 @pytest.mark.parametrize("one_run", [True, False])
 def test_a_stream_goes_on_in_the_next_file(new_store: NewStore, tmp_path: Path, one_run: bool) -> None:
     """Its row is completed wherever it was cut, even between the fragments of its second tool call."""

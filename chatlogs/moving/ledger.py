@@ -17,6 +17,7 @@ import xxhash
 
 from chatlogs.errors import SourceError
 from chatlogs.reading.blocks import Reader
+from chatlogs.reading.cassettes import is_cassette
 from chatlogs.reading.lines import Block
 from chatlogs.reading.opening import head_of, open_source
 from chatlogs.reading.sources import HEAD_BYTES, Source
@@ -144,6 +145,8 @@ def look_up(source: Source, head: str, logs: KnownLogs) -> tuple[Known | None, b
         at_end = found is not None and reader.position == found.size and not reader.skip(found.size + 1)
         if found is not None and not found.size and not at_end and found.source != source.name:
             found = None  # every log begins as an empty one does; only its own name tells that it is that one
+        if found is not None and not at_end and is_cassette(reader.head):
+            found = None  # what follows is no log without what stands before it
     finally:
         opened.close()
     return found, at_end

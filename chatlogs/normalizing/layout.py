@@ -8,8 +8,9 @@ texts share a line: each is a record, ignorable, or a reject of its own.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -19,10 +20,13 @@ from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text, ta
 from chatlogs.normalizing.records.oddlines import Found as Record
 from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
 from chatlogs.normalizing.records.piece import STREAM
+from chatlogs.reading.cassettes import Call, is_cassette, read_cassette
+from chatlogs.reading.credentials import without_secrets
 from chatlogs.reading.decoding import Reject, decode, is_begun
-from chatlogs.reading.documents import is_yaml_cassette, read_documents
+from chatlogs.reading.documents import read_documents
 from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, ODD, Block, Lines
 from chatlogs.reading.sse import looks_like_sse
+from chatlogs.values import as_json
 
 UNFINISHED = Reject(
     "truncated_line", "The log ends in the middle of this line; it is read again when the log has grown."
@@ -31,10 +35,7 @@ NO_JSON = ("not_json", "not_utf8")
 _HEAD = 1 << 16
 _STAMP = re.compile(rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _NOT_ALONE = ("not_json", "not_an_object", "unknown_shape")
-_IN_YAML = Reject(
-    "not_json",
-    "This is a cassette in YAML, which is not read: record it as JSON (VCR.py: serializer='json'), or convert it.",
-)
+_NO_YAML = "The cassette cannot be read from here on; {}."
 _QUOTED = Reject("not_json", "The text stands within another text, where it may be escaped in any way.")
 _TOLD = Reject("not_json", "Behind other text on its line only an answer is read.")
 # How many times its own length, and how many bytes more, a region is gone through for values behind open brackets.
@@ -64,7 +65,7 @@ _Read = Callable[[bytes, int, int], tuple[Record | Reject | Ignorable, bool]]
 def is_document(head: memoryview | bytes | bytearray) -> bool:
     """Whether a source that begins so is to be read whole: JSON laid out over lines, or what only looks like lines."""
     begin = bytes(head[:_HEAD])
-    if is_yaml_cassette(begin):
+    if is_cassette(begin):
         return True
     if begin[:3] == b"\xef\xbb\xbf":
         begin = begin[3:]
@@ -77,31 +78,47 @@ def is_document(head: memoryview | bytes | bytearray) -> bool:
     return is_begun(first) if first[-1:] in (b"}", b"]") else isinstance(decode(first), Reject)
 
 
-def read_whole(block: Block, found: Found) -> bool:
-    """Read the block as one text of JSON values; False, and nothing is read, when too little of it is that."""
+def read_whole(block: Block, found: Found) -> str | None:
+    """Read the block as one text of JSON values, or a cassette in YAML, and tell which of them it is.
+
+    None, and nothing is read, when too little of it is either.
+    """
     data = bytes(memoryview(block.data)[: block.size])
-    if is_yaml_cassette(data):
-        found.left.append(Left(0, block.offset, data.rstrip(), _IN_YAML))
-        found.lines, found.open = 1, block.offset
-        return True
+    if is_cassette(data):
+        _take_whole([_called(call, block.offset, found) for call in read_cassette(data)], block.offset, found)
+        return "yaml"
 
     def read(text: bytes, line: int, begin: int) -> tuple[Record | Reject | Ignorable, bool]:
         return read_text(text, line, block.offset + begin, found)
 
     texts = [_read(text, line - 1, begin, read) for line, begin, text in read_documents(data)]
     if 2 * sum(len(text.text) for text in texts if text.is_json) < len(data.strip()):
-        return False
-    for text in _settled(texts, data, read):
+        return None
+    _take_whole(_settled(texts, data, read), block.offset, found)
+    return "json"
+
+
+def _take_whole(texts: Iterable[_Text], offset: int, found: Found) -> None:
+    for text in texts:
         found.lines += 1
         if isinstance(text.result, Reject):
-            found.left.append(Left(text.first, block.offset + text.begin, text.text, text.result))
+            found.left.append(Left(text.first, offset + text.begin, text.text, text.result))
         elif isinstance(text.result, Ignorable):
             found.ignorable_more += 1
         else:
             take_beside(text.result, text.first, found)
             found.repaired += text.repaired
             found.pieces += [Placed(piece, closed=not text.result.loose) for piece in text.result.pieces]
-    return True
+
+
+def _called(call: Call, offset: int, found: Found) -> _Text:
+    """A call of a cassette, as a text of its own; set aside, it goes without the credentials in its headers."""
+    last = call.line + call.text.count(b"\n")
+    if call.problem:
+        return _Text(call.line, last, call.begin, call.text, Reject("not_json", _NO_YAML.format(call.problem)))
+    result, repaired = read_text(call.json, call.line, offset + call.begin, found)
+    text = as_json(without_secrets(json.loads(call.json))).encode() if isinstance(result, Reject) else call.text
+    return _Text(call.line, last, call.begin, text, result, repaired)
 
 
 def _read(text: bytes, line: int, begin: int, read: _Read) -> _Text:

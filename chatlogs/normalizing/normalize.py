@@ -47,8 +47,8 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     fast=False sends every record down the careful path; the yield is the same.
     """
     found = careful.Found(asked)
-    if block.offset == 0 and block.last and _may_be_document(block, asked) and read_whole(block, found):
-        return _document(block, found)
+    if block.offset == 0 and block.last and _may_be_document(block, asked) and (form := read_whole(block, found)):
+        return _document(block, found, form)
     lines = scan(block)
     _set_typed_lines_aside(lines)
     timed.mark(lines, found.arrivals)
@@ -123,18 +123,18 @@ def _with(
     return {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
 
 
-def _document(block: Block, found: careful.Found) -> Partials:
-    """The yield of a source that is JSON laid out over lines: each of its texts counts as one line."""
+def _document(block: Block, found: careful.Found, form: str) -> Partials:
+    """The yield of a source that is JSON, or YAML, laid out over lines: each of its texts counts as one line."""
     lines = scan(block)
     lines.kind[:] = BLANK
     lines.transcript[:] = NO_TRANSCRIPT
-    unfinished = _mark_open_text(block, found)
+    unfinished = _mark_open_text(block, found) if form == "json" else None
     rejects = len(found.left)
     records = found.lines - rejects - found.ignorable_more
     counts = Counts(found.lines, 0, found.ignorable_more, records, rejects, found.repaired)
     tables = _with(no_pieces(), lines, list(careful.folded(lines, found.pieces)), found)
     return Partials(
-        tables, _rejects(lines, found), counts, physical_lines=len(lines), unfinished=unfinished, container="json"
+        tables, _rejects(lines, found), counts, physical_lines=len(lines), unfinished=unfinished, container=form
     )
 
 

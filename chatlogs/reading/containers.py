@@ -134,12 +134,14 @@ def _unwrap_list(values: list[Any], level: int, place: str = "", *, deep: bool =
 
 
 def _with_unread(values: list[Any], inner: list[list[Envelope | Unread]], place: str) -> Iterator[Envelope | Unread]:
-    """What is in the items of a list; where it holds records at all, items without one are told too."""
-    holds = any(inner)
-    for number, (value, found) in enumerate(zip(values, inner, strict=True)):
-        yield from found
-        if holds and not found and says_more(value):
-            yield _unread(value, f"{place}[{number}]")
+    """What is in the items of a list; where it holds records at all, or none but other traffic, the others are told."""
+    told = [
+        found or [_unread(value, f"{place}[{number}]")] * says_more(value)
+        for number, (value, found) in enumerate(zip(values, inner, strict=True))
+    ]
+    more = [one for found in told for one in found]
+    if any(inner) or all(isinstance(one, Unread) and one.passed for one in more):
+        yield from more
 
 
 def _unread(value: object, place: str) -> Unread:

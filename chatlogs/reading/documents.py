@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from chatlogs.reading.decoding import SIZE_LIMIT
 
@@ -22,9 +21,6 @@ _TOKEN = re.compile(
     rb"|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)|(?P<space>\s+)|(?P<other>[^\"\[\]{},\s]+)",
     re.DOTALL,
 )
-_CASSETTE_HEAD = 1 << 12
-_INTERACTIONS = re.compile(rb"(?:http_)?interactions:[ \t]*")
-_TOP_LEVEL = re.compile(rb"[a-z_]+:(?: |$)|[ \t]|- ")
 
 
 def read_documents(data: bytes) -> Iterator[Document]:
@@ -39,21 +35,6 @@ def read_documents(data: bytes) -> Iterator[Document]:
             line += data.count(b"\n", counted, first)
             counted = first
             yield line, first, data[first:last]
-
-
-def is_yaml_cassette(head: bytes) -> bool:
-    """Whether a text that begins so is a cassette of recorded calls in YAML, as VCR.py, vcr and go-vcr write it.
-
-    Lines of it may look like JSON, but YAML folds and quotes texts in ways of its own.
-    """
-    lines = [line for line in head[:_CASSETTE_HEAD].splitlines() if line.strip() and not line.startswith((b"#", b"%"))]
-    lines = lines[1:] if lines and lines[0].startswith(b"---") else lines
-    for line, following in pairwise(lines):
-        if _INTERACTIONS.fullmatch(line):
-            return following.lstrip().startswith(b"-")
-        if not _TOP_LEVEL.match(line):
-            return False
-    return False
 
 
 def _parts(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -96,7 +96,7 @@ def records(
         _add_arrival(envelopes[0], arrived_at)
     pieces = [piece for envelope in envelopes for piece in reader.read(envelope)]
     if not pieces:
-        if isinstance(value, dict) and _says_nothing(value):
+        if (unread and all(item.passed for item in unread)) or (isinstance(value, dict) and _says_nothing(value)):
             return Ignorable()
         return Found([], loose=False) if is_asking(value) else _unknown(value, asked)
     for number, piece in enumerate(pieces):

@@ -1,0 +1,172 @@
+"""Cassettes in YAML: every call comes out as the JSON that it says, in its place, and what is broken is told."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatlogs.normalizing.normalize import normalize
+from chatlogs.reading.cassettes import is_cassette, read_cassette
+from chatlogs.reading.lines import Block
+
+# Without U+0085, which PyYAML writes bare and libyaml reads as a line end.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85"), max_size=40) | st.sampled_from(
+    [
+        "yes",
+        "on",
+        "~",
+        "12:30",
+        "2026-01-02",
+        "0x1F",
+        "1e3",
+        "null",
+        "- a",
+        "a: b",
+        "it's",
+        '"',
+        "#",
+        "\u2028",
+        " ",
+    ]
+)
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"interactions:\n- request:\n", True),
+        (b"---\nversion: 2\ninteractions:\n    - id: 0\n", True),
+        (b"# recorded\n---\nhttp_interactions:\r\n- request:\r\n", True),
+        (b"version: 1\nrecorded:\n  by: vcr\ninteractions:\n- request:\n", True),
+        (b"interactions: []\nversion: 1\n", True),
+        (b"interactions: none today\n- request\n", False),
+        (b'data: {"interactions":\n- request', False),
+        (b"2026 interactions:\n- a\n", False),
+        (b'{"interactions": [', False),
+        (b"", False),
+    ],
+)
+def test_cassettes_are_known_by_how_they_begin(head: bytes, expected: bool) -> None:
+    assert is_cassette(head) is expected
+
+
+def said(data: bytes) -> list[Any]:
+    """What the calls of a cassette say; all of them can be read."""
+    calls = list(read_cassette(data))
+    assert [call.problem for call in calls] == [""] * len(calls)
+    return [item for call in calls for items in json.loads(call.json).values() for item in items]
+
+
+@given(
+    calls=st.lists(st.dictionaries(TEXTS, VALUES, min_size=1, max_size=3), max_size=4),
+    unicode=st.booleans(),
+    flow=st.sampled_from([None, False, True]),
+    width=st.sampled_from([20, 80, 4096]),
+    style=st.sampled_from([None, '"', "'", "|", ">"]),
+    indent=st.sampled_from([2, 4]),
+)
+def test_what_was_dumped_is_read(calls: list[Any], unicode: bool, flow: bool | None, **layout: Any) -> None:
+    """Whatever the layout, a call says what it said before it was written as YAML."""
+    style = layout.pop("style")
+    dumped = yaml.safe_dump(
+        {"interactions": calls}, allow_unicode=unicode, default_flow_style=flow, default_style=style, **layout
+    )
+    assert said(dumped.encode()) == calls
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_calls_stand_where_they_stand(line_end: str, bom: bytes) -> None:
+    lines = [
+        "interactions:",
+        "- a: 'é\u2028ü'",
+        "  b: 1",
+        "# ö",
+        "-",
+        "  a: 😀",
+        "version: 1",
+        "---",
+        "interactions:",
+        "- c: 2",
+    ]
+    data = bom + (line_end.join(lines) + line_end).encode()
+    calls = list(read_cassette(data))
+    assert [call.line for call in calls] == [1, 5, 9]
+    assert [data[call.begin :].startswith(call.text) for call in calls] == [True] * 3
+    assert [call.text.split()[0] for call in calls] == [b"-", b"a:", b"-"]
+    assert said(data) == [{"a": "é\u2028ü", "b": 1}, {"a": "😀"}, {"c": 2}]
+
+
+def test_bodies_in_base64_are_the_text_that_they_hold() -> None:
+    def dumped(body: bytes) -> bytes:
+        return yaml.safe_dump({"interactions": [{"string": body}]}).encode()
+
+    assert said(dumped(gzip.compress("é".encode()))) == [{"string": "é"}]
+    assert said(dumped(b"plain")) == [{"string": "plain"}]
+    ruby = b"http_interactions:\n- string: !binary |-\n    " + base64.b64encode("ü".encode())
+    assert said(ruby) == [{"string": "ü"}]
+    assert said(b"interactions:\n- string: !!binary no base64 at all\n") == [{"string": "no base64 at all"}]
+
+
+def test_tags_that_nobody_knows_change_nothing() -> None:
+    data = b"interactions:\n- a: !ruby/object:Time {b: 1}\n  c: !mine 2\n  d: !!str 3\n  e: !!int x\n  f: &y [1]\n"
+    data += b"  g: *y\n"
+    assert said(data) == [{"a": {"b": 1}, "c": "2", "d": "3", "e": "x", "f": [1], "g": [1]}]
+
+
+WHOLE = b"interactions:\n- a: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "problem"),
+    [
+        (b"- b: 'open\n", "line 4: found unexpected end of stream"),
+        (b"- b: *nowhere\n", "line 3: nothing has the name *nowhere yet"),
+        (b"- b: &self [*self]\n", "line 3: nothing has the name *self yet"),
+        (b"- b: " + b"[" * 300 + b"]" * 300, "line 3: a value nests deeper than 200 levels"),
+        (b"- b: " + b"[" * 100_000, "line 3: exceeded maximum nesting depth"),
+        (b"- ? [1]\n  : 2\n", "line 3: the name of a field is no text"),
+        (b"- b: \x00\n", "control characters are not allowed"),
+        (b"x\n", "could not find expected ':'"),
+        (b"---\n- b\n", "a cassette is a mapping"),
+    ],
+    ids=["open", "alias", "itself", "deep", "very-deep", "key", "nul", "no-yaml", "list"],
+)
+def test_what_is_broken_is_told_once_behind_what_is_whole(rest: bytes, problem: str) -> None:
+    *whole, last = read_cassette(WHOLE + rest)
+    assert problem in last.problem
+    assert (WHOLE + rest).rstrip().endswith(last.text)
+    assert [json.loads(call.json)["interactions"] for call in whole] in ([[{"a": 1}]], [])
+
+
+def test_bytes_that_are_no_text_are_told() -> None:
+    (call,) = read_cassette(WHOLE + b"- b: \xff\n")
+    assert call.problem == "byte 26 is no UTF-8"
+    assert call.line == 0
+
+
+def test_names_for_values_are_no_bomb() -> None:
+    """Each level names the one before nine times: ten lines would say some billion words."""
+    levels = ["- &l0 [word]", *(f"- &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12))]
+    *whole, last = read_cassette(("interactions:\n" + "\n".join(levels) + "\n").encode())
+    assert "is the limit for one record" in last.problem
+    assert len(whole) < len(levels)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_behind_a_call_are_accounted_for(rest: bytes) -> None:
+    counts = normalize(Block.of(WHOLE + rest)).counts
+    assert counts.records + counts.blank + counts.ignorable + counts.rejects == counts.lines > 0
