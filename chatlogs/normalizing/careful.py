@@ -112,6 +112,7 @@ def read(lines: Lines, records: Iterable[Careful], found: Found) -> None:
         elif not _read_run(lines, record, found):
             for line in record.lines:
                 read_one(lines, line, found)
+    look_ahead(lines, found)
 
 
 def _spans(found: Found) -> list[_Span]:
@@ -226,8 +227,6 @@ def add(lines: Lines, line: int, record: Record, repaired: bool, found: Found) -
     closed = not record.loose and (transcript == NO_TRANSCRIPT or record.wrapped)
     padded = text if has_padding(text := lines.text(line)) else None
     found.pieces += [Placed(piece, transcript, closed, padded=padded) for piece in record.pieces]
-    if record.loose and transcript == NO_TRANSCRIPT and is_opening(record.pieces[0]):
-        found.pieces[-1].ahead = _id_ahead(lines, line)
 
 
 def take_beside(record: Record, line: int, found: Found) -> None:
@@ -237,6 +236,13 @@ def take_beside(record: Record, line: int, found: Found) -> None:
         found.left += [Left(line, offset, text.encode(), reject) for text, reject in record.left]
         found.ignorable_more += record.passed
         found.lines += len(record.left) + record.passed
+
+
+def look_ahead(lines: Lines, found: Found) -> None:
+    """Note of what may open an answer which id the next record has."""
+    for placed in found.pieces:
+        if not placed.closed and placed.transcript == NO_TRANSCRIPT and is_opening(placed.piece):
+            placed.ahead = _id_ahead(lines, placed.piece.last_line)
 
 
 def _id_ahead(lines: Lines, line: int) -> str | None:

@@ -51,15 +51,15 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
         return _document(block, found, form)
     lines = scan(block)
     _set_typed_lines_aside(lines)
-    timed.mark(lines, found.arrivals)
+    worded = timed.mark(lines, found.arrivals)
     if asked.wrapper is None:
         captured.show(lines, found.arrivals)
     fast = fast and not asked.each_record
     _set_cut_lines_aside(lines)
     bare = partial(normalize_bare, logprobs=asked.logprobs)
     more, taken = wrapped.read(lines, asked, bare) if fast and not asked.chunks else ([], [])
-    if found.arrivals:
-        timed.show(lines, found.arrivals)
+    if found.arrivals or worded:
+        timed.show(lines, [*found.arrivals, *worded])
         _set_cut_lines_aside(lines)
     return _normalized(lines, found, more, taken, fast=fast)
 
@@ -232,10 +232,15 @@ def _mended(con: duckdb.DuckDBPyConnection, lines: Lines, facts: fold.Facts, fou
 
 
 def _read_odd(lines: Lines, found: careful.Found, done: Collection[int] = ()) -> None:
-    for line in np.flatnonzero(lines.kind == ODD).tolist():
+    odd = np.flatnonzero(lines.kind == ODD).tolist()
+    for line in odd:
         if line not in done:
             careful.read_one(lines, line, found)
+    # Records stand next to each other, however the lines begin that hold them.
+    read = [line for line in odd if line not in found.rejects and line not in found.ignorable]
+    lines.kind[[line for line in read if lines.kind[line] == ODD]] = OBJECT
     read_together(lines, found)
+    careful.look_ahead(lines, found)
 
 
 def _conform(name: str, table: pa.Table, lines: Lines) -> pa.Table:

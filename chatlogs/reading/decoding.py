@@ -2,7 +2,8 @@
 
 Exact first (msgspec), then patient: NaN and Infinity are null, integers of any length are exact, and
 harmless damage is repaired: trailing commas, byte order marks, UTF-16, NULs around the text, raw control
-characters in strings, bytes that are not UTF-8. Of duplicate keys the first wins, as it does in DuckDB.
+characters in strings, bytes that are not UTF-8, Python's own way to print an object. Of duplicate keys the
+first wins, as it does in DuckDB.
 Linear in the length of the text, and never an exception.
 """
 
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+
+from chatlogs.reading.printed import read_printed
 
 DEPTH_LIMIT = 512
 SIZE_LIMIT = 64 << 20
@@ -37,6 +40,10 @@ class Decoded:
     value: Any
     repaired: bool = False
     flags: frozenset[str] = frozenset()
+
+
+class Repaired(dict[str, Any]):
+    """An object within a record that was read only after a repair, so that a response that it is can say so."""
 
 
 @dataclass(slots=True)
@@ -231,6 +238,9 @@ def _patient(text: str, notes: _Notes) -> Decoded | Reject:
             continue
         repaired = notes.repaired or repair is not _as_is
         return Decoded(value, repaired, frozenset(notes.flags | flags))
+    printed = read_printed(text, notes.flags)
+    if printed is not None:
+        return Decoded(printed, True, frozenset(notes.flags))
     return reject or Reject("not_json", "The line is not JSON.")
 
 

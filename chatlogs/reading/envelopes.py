@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatlogs.reading.decoding import Repaired
 from chatlogs.values import is_duration
 
 TIMES = ("started_at", "ended_at", "first_chunk_at", "completion_start_at")
@@ -27,6 +28,10 @@ class Part:
     unread: str | None = None
     line: int = 0
     item: Unread | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, Repaired):
+            self.flags.add("repaired")
 
 
 @dataclass(slots=True)

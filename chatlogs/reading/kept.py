@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chatlogs.reading.decoding import Decoded, decode_text
+from chatlogs.reading.decoding import Decoded, Repaired, decode_text
+from chatlogs.reading.printed import may_be_printed
 from chatlogs.values import as_json, integer
 
 _TOKENS = {
@@ -22,10 +23,11 @@ _SAYING = frozenset({"content", "tool_calls", "function_call", "refusal"})
 
 
 def parsed(value: object) -> object:
-    """The value of JSON text, anything else as it is."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
+    """The value of JSON text, or of what Python prints of an object; anything else as it is."""
+    if isinstance(value, str) and (value[:1] in ("{", "[") or may_be_printed(value)):
         decoded = decode_text(value)
-        return decoded.value if isinstance(decoded, Decoded) else value
+        if isinstance(decoded, Decoded):
+            return Repaired(found) if isinstance(found := decoded.value, dict) and decoded.repaired else found
     return value
 
 

@@ -13,6 +13,7 @@ from chatlogs.reading.decoding import SIZE_LIMIT, Decoded, decode_text
 from chatlogs.reading.envelopes import Part, Unread, first_time
 from chatlogs.reading.exported import restored
 from chatlogs.reading.kept import parsed
+from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
 
@@ -60,12 +61,12 @@ def _payload_of_text(text: str) -> tuple[list[Part], bool]:
     text = text.strip()
     if sse.looks_like_sse(text):
         return sse_parts(text), True
-    if text.startswith(("{", "[")):
+    if text.startswith(("{", "[")) or may_be_printed(text):
         decoded = decode_text(text)
         if isinstance(decoded, Decoded) and isinstance(decoded.value, (dict, list)):
             parts, transcript = payload(decoded.value)
             if parts:
-                parts[0].flags |= decoded.flags
+                parts[0].flags |= decoded.flags | ({"repaired"} if decoded.repaired else set())
             return parts, transcript
         return _with_items([(line, _part_of_text(line)) for line in text.split("\n")])
     return [], False

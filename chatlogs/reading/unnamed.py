@@ -133,7 +133,7 @@ def _counterparts(name: str, answer: str, question: str) -> Sequence[str]:
 
 
 def printed_field(value: Mapping[str, Any]) -> str | None:
-    """The field that holds an answer as Python prints it, which says too little of it to be read."""
+    """The field that holds an answer as Python prints it, cut or damaged so that it cannot be read."""
     return next((name for name, item in value.items() if isinstance(item, str) and _PRINTED.match(item)), None)
 
 
