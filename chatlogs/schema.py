@@ -292,7 +292,7 @@ SOURCES = Table(
         Column(
             "lines",
             INT,
-            "Lines read; a JSON text laid out over several lines, or an event of several, counts once, each of several "
+            "Lines read; a JSON text laid out over several lines, an event of several, or what a container's runtime cut into several, counts once, each of several "
             "texts on a line too, and so does each item that is left out of a list of records.",
         ),
         Column("blank", INT, "Blank lines."),
@@ -330,7 +330,7 @@ FLAGS: Mapping[str, str] = {
     "closed_early": "The stream was closed, by [DONE] or as its wrapper ends, before every choice had a finish_reason; nothing continues it.",
     "order_suspect": "Content follows the end of its choice, or the stream starts in the middle.",
     "repaired": "The record was read only after a harmless repair.",
-    "invalid_unicode": "Text holds half a surrogate pair or bytes that are not UTF-8; it is kept escaped.",
+    "invalid_unicode": "Text holds half a surrogate pair or bytes that are not UTF-8, kept escaped, or a character that Docker cut in two.",
     "non_finite_number": "A number is NaN, infinite or out of range; it is kept as null.",
     "integer_out_of_range": "An integer does not fit 64 bits; it is kept as null, its digits in extra, or in usage.",
     "count_unread": "A token count is no whole number; it is kept as null, and in usage as it was sent.",

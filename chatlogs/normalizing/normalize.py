@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing import careful, mendedrows, oddrows
+from chatlogs.normalizing import careful, mendedrows, oddrows, parted
 from chatlogs.normalizing.folding import chunkrows, chunks, fold, probabilities, stored
 from chatlogs.normalizing.folding.groups import NEVER
 from chatlogs.normalizing.folding.streams import Streams
@@ -51,6 +51,8 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
         return _document(block, found, form)
     lines = scan(block)
     _set_typed_lines_aside(lines)
+    parts = parted.read(lines, found)
+    lines.kind[[line for numbers in parts for line in numbers]] = TAKEN
     worded = timed.mark(lines, found.arrivals)
     if asked.wrapper is None:
         captured.show(lines, found.arrivals)
@@ -61,7 +63,7 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     if found.arrivals or worded:
         timed.show(lines, [*found.arrivals, *worded])
         _set_cut_lines_aside(lines)
-    return _normalized(lines, found, more, taken, fast=fast)
+    return _normalized(lines, found, more, [*taken, *(numbers[0] for numbers in parts)], fast=fast)
 
 
 def normalize_bare(lines: Lines, *, logprobs: bool = False) -> Partials:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from chatlogs.errors import SourceError
 from chatlogs.reading.lines import PADDING, Block
 from chatlogs.reading.opening import Opened
+from chatlogs.reading.parts import goes_on
 from chatlogs.reading.sources import HEAD_BYTES
 
 BLOCK_BYTES = 24 << 20
@@ -22,6 +23,7 @@ LONGEST_BYTES = 256 << 20  # of one line, or of JSON laid out over lines; a deco
 _MB = LONGEST_BYTES // 1_000_000
 _PIPE_BYTES = 1 << 20
 _NEARBY = 1 << 16  # bytes before the last line end, in which an event of an SSE body is looked for that ends
+_LONGEST_PARTS = 16 << 20  # bytes of lines that go on with each other
 _OF_EVENTS = (b"data:", b"event:", b"id:")
 _CONTINUING = (b" ", b"\t", b"}", b"]")
 _LINE_BEGIN = re.compile(rb"(?<=\n)[^\s}\]]")
@@ -66,7 +68,7 @@ class Reader:
             at_end = filled < room
             if whole is None:
                 whole = is_document is not None and is_document(memoryview(buffer)[:filled])
-            end = filled if at_end else _border(buffer, filled)
+            end = filled if at_end else _before_parts(buffer, _border(buffer, filled))
             if not at_end and (whole or not end):
                 if len(buffer) > max(LONGEST_BYTES, self._block_bytes + PADDING):
                     what = "a JSON text laid out over lines" if whole and end else "a line"
@@ -130,6 +132,17 @@ def _border(buffer: mmap.mmap, filled: int) -> int:
     near = memoryview(buffer)[:end][-_NEARBY:].tobytes()
     behind = max((near.rfind(blank) + len(blank) for blank in _BLANK_LINES if blank in near), default=len(near))
     return end - len(near) + behind
+
+
+def _before_parts(buffer: mmap.mmap, end: int) -> int:
+    """The same border, or one before lines that the next one goes on with; 0 where all lines are such."""
+    border = end
+    while border and end - border < _LONGEST_PARTS:
+        last = buffer.rfind(b"\n", 0, border - 1) + 1
+        if not goes_on(buffer, last, border - 1):
+            return border
+        border = last
+    return end if border else 0
 
 
 def _before_laid_out(buffer: mmap.mmap, end: int, filled: int) -> int:

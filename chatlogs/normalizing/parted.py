@@ -1,0 +1,99 @@
+"""Answers that a container's runtime cut into several lines: joined, and read as the one line that was printed.
+
+The unit is what was printed: it counts once, where it begins. Where the parts together are no answer, they stay the
+lines they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from chatlogs.normalizing.careful import Found, Left, add, read_text
+from chatlogs.normalizing.layout import UNFINISHED
+from chatlogs.normalizing.records.oddlines import Ignorable
+from chatlogs.reading.decoding import Reject
+from chatlogs.reading.lines import NO_TRANSCRIPT, OBJECT, ODD, Lines
+from chatlogs.reading.parts import PART_BYTES, Part, goes_on, part_of
+from chatlogs.values import as_json
+
+_BEGINS = ("{", "data:")
+_LOST = "\ufffd"  # what Docker writes for each half of a character that it cuts
+_DIGITS = (ord("0"), ord("9"))
+
+
+def read(lines: Lines, found: Found) -> list[list[int]]:
+    """Read what stands in several parts; returns the lines of each, which are read herewith."""
+    taken: list[list[int]] = []
+    for parts in _runs(lines):
+        numbers = list(parts)
+        if parts[numbers[-1]].goes_on:
+            _leave_open(lines, numbers, found)
+        elif not _read(lines, numbers[0], list(parts.values()), found):
+            continue
+        found.lines += 1 - len(numbers)
+        taken.append(numbers)
+    return taken
+
+
+def _leave_open(lines: Lines, numbers: list[int], found: Found) -> None:
+    """The log ends before the last part."""
+    begin, end = int(lines.begin[numbers[0]]), int(lines.end[numbers[-1]])
+    found.open = lines.block.offset + begin
+    found.left.append(Left(numbers[0], found.open, bytes(lines.block.data[begin:end]), UNFINISHED))
+
+
+def _read(lines: Lines, line: int, parts: list[Part], found: Found) -> bool:
+    """Read the parts as one text; False, and nothing is read, where it holds no answer."""
+    text, last = "".join(part.text for part in parts), parts[-1]
+    if last.is_docker:
+        text = as_json({"log": text, "stream": last.stream, "time": last.time})
+    else:
+        found.arrivals[line] = last.time
+    offset = lines.block.offset + int(lines.begin[line])
+    result, repaired = read_text(text.encode("utf-8", "surrogateescape"), line, offset, found)
+    if isinstance(result, (Reject, Ignorable)):
+        found.arrivals.pop(line, None)
+        return False
+    if any(before.text.endswith(_LOST) and after.text.startswith(_LOST) for before, after in pairwise(parts)):
+        for piece in result.pieces:
+            piece.flags.add("invalid_unicode")
+    add(lines, line, result, repaired, found)
+    return True
+
+
+def _runs(lines: Lines) -> Iterator[dict[int, Part]]:
+    """The parts of what may be an answer, by their lines."""
+    after = -1
+    for line in _may_begin(lines):
+        if line > after and goes_on(lines.block.data, int(lines.begin[line]), int(lines.end[line])):
+            parts = _run(lines, line)
+            if parts:
+                after = max(parts)
+                yield parts
+
+
+def _run(lines: Lines, first: int) -> dict[int, Part]:
+    """The lines that go on with each other, from the first to the last part, or to the log's end; else none."""
+    parts: dict[int, Part] = {}
+    for line in range(first, len(lines)):
+        part = part_of(lines.raw(line))
+        if part is None or part.stream != parts.get(first, part).stream:
+            return {}
+        parts[line] = part
+        if not parts[first].text.lstrip().startswith(_BEGINS):
+            return {}
+        if not part.goes_on:
+            return parts
+    return parts if lines.block.last else {}
+
+
+def _may_begin(lines: Lines) -> list[int]:
+    """Lines that may be a part that others follow, by their first bytes and their length."""
+    data = np.frombuffer(lines.block.data, np.uint8)
+    first, third = data[lines.begin], data[lines.begin + 2]
+    is_docker = (lines.kind == OBJECT) & (third == ord("l")) & (lines.end - lines.begin > PART_BYTES)
+    is_cri = (lines.kind == ODD) & (first >= _DIGITS[0]) & (first <= _DIGITS[1])
+    return np.flatnonzero((is_docker | is_cri) & (lines.transcript == NO_TRANSCRIPT)).tolist()
