@@ -245,6 +245,8 @@ class _Region:
         return self.at_end and text.last == len(self.region) - 1 and is_begun(text.text)
 
     def _read(self, text: bytes, line: int, begin: int) -> tuple[Record | Reject | Ignorable, bool]:
+        if begin == self.starts[line] and begin + len(text) + 1 == self.starts[line + 1]:
+            return self.found.rejects[self.region[line]], False  # a whole line, which has been read
         return read_text(text, self.region[line], self._place(line, begin), self.found)
 
     def _place(self, line: int, begin: int) -> int:

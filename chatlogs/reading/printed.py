@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 _OBJECT = re.compile(r"\s*[\[(]*\s*[A-Z]\w*\(\w+=")  # ChatCompletionChunk(id=
-_DICT = re.compile(r"\s*[\[(]*\s*\{['\"]")
+_DICT = re.compile(r"\s*[\[(]*\s*\{(?:'|\"[^\"]*')")  # in double quotes a name that has a single one
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = frozenset("\\'\"nrtxuU")
 _SIZE_LIMIT = 8 << 20  # a syntax tree takes many times the memory of its text
