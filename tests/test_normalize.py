@@ -496,3 +496,38 @@ def test_usage_is_kept_as_the_server_sent_it() -> None:
     usage = obj(prompt_tokens=12345678901234567890, completion_tokens=2, total_tokens=5)
     found = agree(lines(chunk(obj(content="a"), usage=usage)))
     assert json.loads(found.tables["completions"]["usage"][0].as_py())["prompt_tokens"] == 12345678901234567890
+
+
+@pytest.mark.parametrize("choices", [1, 3])
+@pytest.mark.parametrize("spaced", [False, True])
+def test_a_text_that_is_no_json_among_many_that_are(choices: int, spaced: bool) -> None:
+    """Only when the texts of many lines are decoded together is it found that one of them is none."""
+    marks = (", ", ": ") if spaced else (",", ":")
+    said = [
+        {"index": place, "message": {"role": "assistant", "content": f"text {place}"}, "finish_reason": "stop"}
+        for place in range(choices)
+    ]
+    top = {
+        "object": "chat.completion",
+        "created": 1700000000,
+        "model": "m",
+        "choices": said,
+        "usage": {"total_tokens": 3},
+    }
+    texts = [json.dumps({"id": f"c-{number}", **top}, separators=marks).encode() for number in range(400)]
+    texts[200] = texts[200].replace(b"text 0", b"no \\q escape")
+    found = agree(lines(*texts))
+    assert (found.counts.records, found.counts.rejects) == (399, 1)
+    assert found.tables["choices"].num_rows == 399 * choices
+
+
+def test_choices_that_stand_in_another_order_are_read_with_care() -> None:
+    """Several choices of a stored completion, with numbers of their own, twice the same, or none."""
+
+    def stored(*numbers: Any) -> bytes:
+        said = [{"index": n, "message": {"role": "assistant", "content": f"{n}"}} for n in numbers]
+        return json.dumps({"id": "c", "object": "chat.completion", "created": 1700000000, "choices": said}).encode()
+
+    orders = [(0, 1), (1, 0), (0, 0), (1, 2), (0, None), (0, 10**12), (0, 1, 2), (0, 2, 1)]
+    found = agree(lines(*[stored(*order) for order in orders * 30]))
+    assert found.counts.records == len(orders) * 30

@@ -24,7 +24,7 @@ NUMBERS = ("-0.5", "-1.25e-05", "0", "-0.0", "-7", "-9999.0", "-9999", "-10000.5
 WORDS = ('" a"', '"\\"logprobs\\":{"', '"\\u0041"', '"\\ud83d"', '"\\ud83d\\ude00"', '"é"', "null", "5", '"}]"')
 RESTS = ('"bytes":[32,97]', '"bytes":null', '"top_logprobs":[]', '"top_logprobs":[{"token":"b","logprob":-1e400}]',
          '"top_logprobs":[{"token":"b","logprob":-2.5,"bytes":[98]}]', '"x":{"logprobs":{}}', '"logprob":-4',
-         '"bytes" : []')  # fmt: skip
+         '"bytes" : []', '"bytes":[1E+400]')  # fmt: skip
 
 
 @st.composite
@@ -37,7 +37,8 @@ def entries(draw: st.DrawFn) -> str:
 @st.composite
 def plain_entries(draw: st.DrawFn) -> str:
     logprob = draw(st.sampled_from(("-0.5", "-1.25e-05", "0", "-0.12345678901234567", "-9999.0", "null")))
-    return f'{{"token":" a","logprob":{logprob},"bytes":[32,97],"top_logprobs":[{{"token":"b","logprob":-2.5}}]}}'
+    other = draw(st.sampled_from(("-2.5", "-2.5", "-1e400", "1E+400", "-1e-400", "-Infinity")))
+    return f'{{"token":" a","logprob":{logprob},"bytes":[32,97],"top_logprobs":[{{"token":"b","logprob":{other}}}]}}'
 
 
 @st.composite

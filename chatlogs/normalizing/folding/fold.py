@@ -28,7 +28,7 @@ from chatlogs.normalizing.folding.probabilities import Tokens
 from chatlogs.normalizing.folding.runs import Runs
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.folding.stretches import stretched
-from chatlogs.normalizing.folding.strings import streamed
+from chatlogs.normalizing.folding.strings import of_their_own, streamed
 from chatlogs.normalizing.folding.templates import Template
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.decoding import is_exact
@@ -100,9 +100,9 @@ def _engine(process: int) -> duckdb.DuckDBPyConnection:
 class Facts:
     """What the fast ways read of a block.
 
-    stored: its stored completions, one row each (plain.completions). streams: those of its chunks, if it has any, and
-    runs of them. tokens: those of lines that were read without their log probabilities. odd: the lines whose records
-    need the careful path.
+    stored: its stored completions, a row for each choice (plain.completions). streams: those of its chunks, if it has
+    any, and runs of them. tokens: those of lines that were read without their log probabilities. odd: the lines whose
+    records need the careful path.
     """
 
     stored: list[pa.Table] = field(default_factory=list)
@@ -222,10 +222,11 @@ def _as_kept(usage: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _judged(table: pa.Table) -> tuple[pa.Table, Ints]:
-    """The rows that SQL has found plain, and the lines of the others: also where it cannot tell."""
-    plain = pc.fill_null(table["plain"], False)
-    odd = table["line"].filter(pc.invert(plain)).to_numpy()
-    return (table.filter(plain) if len(odd) else table), odd
+    """The rows of lines that are plain as a whole, and the other lines: also where it cannot be told."""
+    odd = pc.unique(table["line"].filter(pc.invert(pc.fill_null(table["plain"], False))))
+    if len(odd):
+        table = of_their_own(table).filter(pc.invert(pc.is_in(table["line"], odd)))
+    return table, odd.to_numpy()
 
 
 def _worth_parsing(lines: Lines, line: Ints) -> tuple[Ints, Ints]:

@@ -15,7 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatlogs.normalizing.folding.projection import COMPLETION
-from chatlogs.normalizing.folding.templates import FILTER, LINE_END, NUMBER, TEXT_FIELDS, Border, Hole, Template, learn
+from chatlogs.normalizing.folding.templates import (
+    FILTER,
+    LINE_END,
+    NUMBER,
+    TEXT_FIELDS,
+    Border,
+    Hole,
+    Template,
+    field_of,
+    learn,
+)
 from chatlogs.normalizing.scanning.quotes import Quotes
 from chatlogs.normalizing.scanning.words import Bools, Words
 from chatlogs.reading.lines import NO_TRANSCRIPT, Ints, Lines
@@ -136,7 +146,7 @@ class Matcher:
         """Which lines say what a column holds as it stands; the others need judgement."""
         words = self.words
         plain = np.ones(len(line), bool)
-        texts = {template.fields[name] for name in TEXT_FIELDS if name in template.fields}
+        texts = {place for name, place in template.fields.items() if field_of(name) in TEXT_FIELDS}
         decoded = texts if template.lane == COMPLETION else {template.fields.get(template.text or "")}
         for place, (hole, (start, end)) in enumerate(zip(template.holes, holes, strict=True)):
             if hole.kind == NUMBER:
@@ -146,15 +156,15 @@ class Matcher:
         sizes = {name: holes[place][1] - holes[place][0] for name, place in template.fields.items()}
         if "created" in sizes:
             plain &= (sizes["created"] >= 9) & (sizes["created"] <= 11)
-        for name in ("choice_index", "call_index"):
-            if name in sizes:
-                plain &= sizes[name] <= 9
+        for name, size in sizes.items():
+            if field_of(name) in ("choice_index", "call_index"):
+                plain &= size <= 9
         if template.usage is not None:
             counted = np.zeros(len(line), bool)
             for place in template.usage_numbers:
                 counted |= ~words.begin_with(holes[place][0], ord("0"))
             plain &= counted
-        if not template.has_choice:
+        if not template.choices:
             plain &= self._says(template, holes, sizes, "object", _CHUNK_OBJECT)
         if "call_type" in sizes:
             plain &= (sizes["call_type"] == 0) | self._says(template, holes, sizes, "call_type", b"function")

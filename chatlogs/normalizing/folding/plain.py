@@ -18,7 +18,7 @@ from chatlogs.normalizing.folding.chunks import nothing
 from chatlogs.normalizing.folding.matching import Matched, Matcher
 from chatlogs.normalizing.folding.projection import COMPLETION
 from chatlogs.normalizing.folding.runs import Runs
-from chatlogs.normalizing.folding.templates import CHOICE, FILTER, SAID, TOP
+from chatlogs.normalizing.folding.templates import CHOICE, FILTER, SAID, TOP, of_choice
 
 _TEXTS = (
     "id", "model", "system_fingerprint", "service_tier", "role", "content", "reasoning", "refusal", "finish_reason",
@@ -27,23 +27,27 @@ _TEXTS = (
 _SAID = ("content", "reasoning", "refusal")
 _UNKNOWN = ("extra", "choice_extra", "content_filter")
 _NUMBERS = ("created", "choice_index", "call_index")
+_OF_CHOICE = ("role", "content", "reasoning", "refusal", "finish_reason")
 Columns = dict[str, pa.Array]
 _SCHEMA = pa.schema(
     [("line", pa.int64()), ("transcript", pa.int32()), ("usage", pa.string_view()), ("minified", pa.bool_())]
     + [(name, pa.string_view()) for name in _TEXTS]
-    + [(name, pa.int64()) for name in _NUMBERS]
+    + [(name, pa.int64()) for name in (*_NUMBERS, "place")]
     + [(name, pa.string()) for name in _UNKNOWN]
 )
 
 
 def completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: Sequence[Matched]) -> pa.Table:
-    """What these lines say, all of them stored completions; `plain` is false where a text of theirs is no JSON."""
+    """What these lines say, all of them stored completions: a row for each choice, with its `place` where it is one of
+    several. `plain` is false where a text is no JSON, and where choices do not stand in order of their numbers.
+    """
     parts = [_columns(matcher, lines) for lines in fitted]
+    parts += [_of_choice(matcher, lines, place) for lines in fitted for place in range(1, lines.template.choices)]
     for part in parts:
         part["usage"] = _minified(con, part)
     table = _table(parts)
     columns = dict(zip(table.column_names, table.columns, strict=True))
-    plain = pa.repeat(pa.scalar(True), len(table))
+    plain = pc.or_(pc.is_null(table["place"]), pc.equal(table["place"], table["choice_index"]))
     for name in _TEXTS:
         if name not in _SAID:
             columns[name] = _if_said(name, table[name].cast(pa.string()))
@@ -98,6 +102,8 @@ def _minified(con: duckdb.DuckDBPyConnection, part: Columns) -> pa.Array:
 def _columns(matcher: Matcher, lines: Matched) -> Columns:
     columns = {name: matcher.texts(lines, name) for name in _TEXTS}
     columns |= {name: matcher.numbers(lines, name) for name in _NUMBERS}
+    if lines.template.choices > 1:
+        columns["place"] = pa.repeat(pa.scalar(0, pa.int64()), len(lines.line))
     if lines.template.unknown:
         columns |= {"extra": matcher.unknown(lines, TOP), "content_filter": matcher.unknown(lines, FILTER)}
         columns["choice_extra"] = _with_said(lines, matcher.unknown(lines, CHOICE), matcher.unknown(lines, SAID))
@@ -106,6 +112,18 @@ def _columns(matcher: Matcher, lines: Matched) -> Columns:
         "transcript": pa.array(matcher.lines.transcript[lines.line]),
         "usage": matcher.usages(lines),
         "minified": pa.repeat(pa.scalar(lines.template.minified), len(lines.line)),
+    }
+
+
+def _of_choice(matcher: Matcher, lines: Matched, place: int) -> Columns:
+    """The columns of one of several choices."""
+    names = [name for name in _OF_CHOICE if of_choice(name, place) in lines.template.fields]
+    columns = {name: matcher.texts(lines, of_choice(name, place)) for name in names}
+    columns["choice_index"] = matcher.numbers(lines, of_choice("choice_index", place))
+    return columns | {
+        "line": pa.array(lines.line),
+        "usage": pa.nulls(len(lines.line), pa.string_view()),
+        "place": pa.repeat(pa.scalar(place, pa.int64()), len(lines.line)),
     }
 
 

@@ -21,14 +21,16 @@ from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.scanning.structure import EMPTY_LIST, LIST, NULL, NUMBER, Structure
 from chatlogs.normalizing.scanning.words import Bools, Words, ranges
 from chatlogs.normalizing.tables.columns import counts_in_mean
-from chatlogs.reading.lines import OBJECT, PADDING, Block, Ints, Lines
+from chatlogs.reading.lines import OBJECT, PADDING, WINDOW, Block, Ints, Lines
 
 _OPENING = re.compile(rb'"logprobs": ?\{')
 _SAMPLE = 32  # lines that tell whether a block has any
 _DEPTH = 4  # that the object opens in a choice
 _CHOICES = (b'"choices":', b'"choices": ')
 _LARGE = r"[eE]\+?[0-9]{3}|[0-9]{20}"  # a number of which the careful path has to say what it is
-_BACKSLASH, _SPACE, _U, _D, _LIST = 0x5C, 0x20, 0x75, 0x64, 0x5B
+_BACKSLASH, _SPACE, _U, _D, _E, _LIST, _PLUS = 0x5C, 0x20, 0x75, 0x64, 0x65, 0x5B, 0x2B
+_ZERO, _TEN = np.uint8(0x30), np.uint8(10)
+_REACH = 5  # bytes of an exponent that are looked at
 _PARTS = 4  # of a line: what stands before the object, null, what stands behind it, a line end
 _NULL, _LF = (np.uint64(int.from_bytes(text, "little") << 32 | len(text)) for text in (b"null", b"\n"))
 _KEY = 32  # bits of an index of choices
@@ -91,7 +93,7 @@ def apart(lines: Lines) -> tuple[Lines, Tokens | None]:
     opening = structure.at(place)
     row = np.flatnonzero(_are_of_choices(structure, place, opening))
     entries, owner = _entries(structure, row, opening[row])
-    _refuse_halves(structure, row, opening[row])
+    _refuse_flagged(structure, row, opening[row])
     has_value, logprobs = _logprobs(structure, entries, row[owner])
     good = ~structure.bad[row]
     kept = good[owner]
@@ -156,12 +158,25 @@ def _entries(structure: Structure, row: Ints, opening: Ints) -> tuple[Ints, Ints
     return found, lists.owner[owner]
 
 
-def _refuse_halves(structure: Structure, row: Ints, opening: Ints) -> None:
-    """Rows in which a token may be half of a surrogate pair, of which a flag tells."""
+def _refuse_flagged(structure: Structure, row: Ints, opening: Ints) -> None:
+    """Rows in which a token may be half of a surrogate pair, or a number be larger than any, of which flags tell."""
     place, data = structure.escapes.place, structure.data
     half = place[(data[place + 1] == _U) & (data[place + 2] | _SPACE == _D)]
     begin, end = structure.place[opening], structure.place[structure.closing(opening, _DEPTH)]
-    structure.bad[row[np.searchsorted(half, begin) < np.searchsorted(half, end)]] = True
+    for told in (half, _large_exponents(data)):
+        structure.bad[row[np.searchsorted(told, begin) < np.searchsorted(told, end)]] = True
+
+
+def _large_exponents(data: npt.NDArray[np.uint8]) -> Ints:
+    """Where exponents of three digits begin."""
+    found = []
+    for offset in range(0, len(data), WINDOW):
+        place = np.flatnonzero(data[offset : offset + WINDOW] | _SPACE == _E) + offset
+        found.append(place[(place > 0) & (place < len(data) - _REACH)])
+    exponent = np.concatenate([np.empty(0, np.int64), *found])
+    exponent = exponent[data[exponent - 1] - _ZERO < _TEN]  # of unsigned bytes, so that no other is less
+    behind = exponent + 1 + (data[exponent + 1] == _PLUS)
+    return exponent[np.logical_and.reduce([data[behind + digit] - _ZERO < _TEN for digit in range(3)])]
 
 
 def _logprobs(structure: Structure, entries: Ints, row: Ints) -> tuple[Bools, npt.NDArray[np.float64]]:

@@ -8,13 +8,22 @@ import pyarrow.compute as pc
 
 from chatlogs.normalizing.folding import unknown
 from chatlogs.normalizing.folding.probabilities import Tokens
+from chatlogs.normalizing.folding.strings import of_their_own
 
 _OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")
 _OF_CHOICE = ("choice_index", "role", "content", "reasoning", "refusal", "finish_reason")
 
 
 def completions(rows: pa.Table, tokens: Tokens | None) -> dict[str, pa.Table]:
-    """The pieces of plain stored completions, linked by their lines (`line_number`), and what is known of tokens."""
+    """The pieces of plain stored completions, linked by their lines (`line_number`), and what is known of tokens.
+
+    A row for each choice in, of which the first speaks for the response.
+    """
+    choices = rows
+    if "place" in rows.column_names and rows["place"].null_count < len(rows):
+        rows = of_their_own(rows)
+        choices = rows.sort_by([("line", "ascending"), ("choice_index", "ascending")])
+        rows = rows.filter(pc.equal(pc.fill_null(rows["place"], 0), 0))
     falses = pa.repeat(pa.scalar(False), len(rows))
     responses = {name: rows[name] for name in _OF_RESPONSE} | {
         "extra": _kept(rows, "extra"),
@@ -27,9 +36,9 @@ def completions(rows: pa.Table, tokens: Tokens | None) -> dict[str, pa.Table]:
     pieces = {
         "completions": pa.table(responses),
         "choices": pa.table(
-            {name: rows[name] for name in _OF_CHOICE}
-            | {"extra": _kept(rows, "choice_extra"), "content_filter": _kept(rows, "content_filter")}
-            | {"line_number": rows["line"]}
+            {name: choices[name] for name in _OF_CHOICE}
+            | {"extra": _kept(choices, "choice_extra"), "content_filter": _kept(choices, "content_filter")}
+            | {"line_number": choices["line"]}
         ),
     }
     if tokens is not None:

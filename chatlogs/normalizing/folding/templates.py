@@ -39,6 +39,7 @@ Border = tuple[int, int]
 _TOKEN = re.compile(rb'[ \t\r]*("(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*|true|false|null|[{}\[\]:,])')
 _WHOLE_NUMBER = re.compile(rb"0|[1-9][0-9]{0,15}")
 _LONGEST = 1 << 16  # a longer line is read alone
+_MOST_CHOICES = 16
 _DEEPEST = 8
 _TOP_TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier", "obfuscation")
 _TOP_FIELDS = frozenset({*_TOP_TEXTS, "created"})
@@ -74,7 +75,7 @@ class Template:
 
     quotes: how many such a line has. fields: the hole that fills each column. usage: from where to where that
     object reaches, if it is there; minified: it has no blanks. usage_numbers: the holes in it. unknown: other fields.
-    text: the field that a stream's lines differ in. has_choice: whether there is one.
+    text: the field that a stream's lines differ in. choices: how many there are; only a stored completion has several.
     """
 
     quotes: int
@@ -83,7 +84,7 @@ class Template:
     lane: str
     fields: Mapping[str, int]
     text: str | None
-    has_choice: bool
+    choices: int
     usage: tuple[Border, Border] | None = None
     minified: bool = True
     usage_numbers: tuple[int, ...] = ()
@@ -100,6 +101,16 @@ class Template:
     def before_text(self) -> bytes:
         """The last bytes before the text that a stream's lines differ in."""
         return self.pieces[self.fields[self.text or ""]][-16:]
+
+
+def of_choice(field: str, place: int) -> str:
+    """The name of a choice's field among the fields of a template; that of the first choice is the field's own."""
+    return f"{field} {place}" if place else field
+
+
+def field_of(name: str) -> str:
+    """The field of any choice that has the name among those of a template."""
+    return name.partition(" ")[0]
 
 
 class _Unfit(Exception):
@@ -168,27 +179,29 @@ def _walk(tokens: Sequence[tuple[bytes, int]], at: list[int], path: Path) -> Ite
 def _check(record: Any) -> None:
     """Raise _Unfit unless all that the record says has a column."""
     choices = record.get("choices") if isinstance(record, dict) else None
-    may_say_more = isinstance(choices, list) and len(choices) == 1
-    _only(record, KNOWN_TOP, more=may_say_more)
+    is_one = isinstance(choices, list) and len(choices) == 1
+    _only(record, KNOWN_TOP, more=is_one)
     _texts(record, _TOP_TEXTS)
     _whole(record.get("created"))
     usage = record.get("usage")
     if usage is not None and (not isinstance(usage, dict) or not are_plain(usage)):
         raise _Unfit
-    if not isinstance(choices, list) or len(choices) > 1:
+    if not isinstance(choices, list) or len(choices) > _MOST_CHOICES:
         raise _Unfit
     for choice in choices:
-        _only(choice, KNOWN_CHOICE, more=True)
+        _only(choice, KNOWN_CHOICE, more=is_one)
         _texts(choice, ("finish_reason",))
         _whole(choice.get("index"), absent=False)
         said = choice.get("delta", choice.get("message"))
         if ("delta" in choice) == ("message" in choice) or choice.get("logprobs") is not None:
             raise _Unfit
-        _check_said(said, "delta" in choice)
+        if "delta" in choice and not is_one:
+            raise _Unfit
+        _check_said(said, "delta" in choice, more=is_one)
 
 
-def _check_said(said: Any, streamed: bool) -> None:
-    _only(said, KNOWN_MESSAGE, more=True)
+def _check_said(said: Any, streamed: bool, *, more: bool) -> None:
+    _only(said, KNOWN_MESSAGE, more=more)
     _texts(said, _SAID_TEXTS)
     reasons = said.get("reasoning_content"), said.get("reasoning")
     is_odd = said.get("audio") is not None or said.get("function_call") is not None or None not in reasons
@@ -266,7 +279,7 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
         CHUNK if not record["choices"] or said == "delta" else COMPLETION,
         fields,
         _text_field(scalars, fields) if said == "delta" else None,
-        bool(record["choices"]),
+        len(record["choices"]),
         (_behind(quotes, usage.start), _before(quotes, line, usage.end)) if usage else None,
         usage is None or len(msgspec.json.encode(record["usage"])) == usage.end - usage.start,
         counted,
@@ -290,7 +303,7 @@ def _unknown(value: _Value, line: bytes, said: str) -> Iterator[tuple[str, str]]
         case ("choices", 0, str(name)) if name not in KNOWN_CHOICE:
             yield CHOICE, name
         case ("choices", 0, part, str(name)) if part == said and name not in KNOWN_MESSAGE:
-            yield SAID, name
+            yield SAID, name  # of several choices none has such a field
 
 
 def _quotes_of(match: re.Match[bytes]) -> tuple[int, int]:
@@ -326,6 +339,9 @@ def _field(path: Path, said: str) -> str | None:
             return f"call_{name}"
         case ("choices", 0, part, "tool_calls", 0, "function", "name" | "arguments" as name) if part == said:
             return f"call_{name}"
+        case ("choices", int(place), *rest) if place:
+            field = _field(("choices", 0, *rest), said)
+            return field and of_choice(field, place)
     return None
 
 
