@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,7 @@ class Lines:
     clean: the line has no control character but those that end it.
     bodies_closed: how many bodies ended with [DONE] in this block.
     quotes: where the quotes of the block are that no backslash escapes, if that is known already.
+    broken: the numbers of lines that are not UTF-8.
     """
 
     block: Block
@@ -75,6 +76,7 @@ class Lines:
     clean: npt.NDArray[np.bool_]
     bodies_closed: int = 0
     quotes: npt.NDArray[np.int32] | None = None
+    broken: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -89,6 +91,7 @@ class Lines:
             kind=self.kind[keep],
             transcript=self.transcript[keep],
             clean=self.clean[keep],
+            broken=np.flatnonzero(np.isin(np.flatnonzero(keep), self.broken)).tolist(),
         )
 
     def text(self, index: int) -> bytes:
@@ -221,6 +224,7 @@ def _mark_invalid_among(lines: Lines, first: int, after: int) -> None:
             str(data[start:end], "utf-8")
         except UnicodeDecodeError as error:
             broken = int(np.searchsorted(lines.begin, start + error.start, side="right")) - 1
+            lines.broken.append(broken)
             if lines.kind[broken] == OBJECT:
                 lines.kind[broken] = ODD
             first = broken + 1

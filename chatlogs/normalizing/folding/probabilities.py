@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing.folding.runs import Runs, each_line
+from chatlogs.normalizing.folding.runs import Runs
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.scanning.structure import EMPTY_LIST, LIST, NULL, NUMBER, Structure
 from chatlogs.normalizing.scanning.words import Bools, Words, ranges
@@ -53,7 +53,7 @@ class Tokens:
     def of_streams(self, choices: pa.Table, streams: Streams, runs: Runs | None) -> pa.Table:
         """The same of choices of streams."""
         numbers = streams.chunks.numbers
-        line, row = each_line(runs, numbers["line"], streams.is_run)
+        line, row = streams.each_line(runs)
         return self._beside(choices, line, streams.first_line[row], numbers["choice_index"][row])
 
     def _beside(self, choices: pa.Table, line: Ints, first: Ints, index: Ints) -> pa.Table:

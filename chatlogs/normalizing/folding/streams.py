@@ -19,6 +19,7 @@ import pyarrow as pa
 from chatlogs.normalizing.folding.chunks import NONE, TEXTS, Chunks, says
 from chatlogs.normalizing.folding.grouped import agreed, joined, unknown, worst
 from chatlogs.normalizing.folding.groups import NEVER, Groups
+from chatlogs.normalizing.folding.runs import Runs, each_line
 from chatlogs.normalizing.folding.unknown import SAID
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.lines import Ints
@@ -29,9 +30,13 @@ _ONE_A_STREAM = ("id", "model", "system_fingerprint", "service_tier", "usage")
 
 @dataclass
 class Streams:
-    """The streams of a block's chunks."""
+    """The streams of a block's chunks.
+
+    stretches: where rows stand for parts of runs, all of their lines, and the place of each one's row.
+    """
 
     chunks: Chunks
+    stretches: tuple[Ints, Ints] | None = None
 
     def plain(self, careful: Sequence[str] = ()) -> tuple[Bools, Bools]:
         """Which rows belong to plain streams, and which to streams that may be once tangled runs are cut.
@@ -53,6 +58,10 @@ class Streams:
     def is_run(self) -> Bools:
         """Which rows stand for more lines than one."""
         return self.chunks.cut & (self.chunks.numbers["chunks"] > 1)
+
+    def each_line(self, runs: Runs | None) -> tuple[Ints, Ints]:
+        """All lines that the rows stand for, and the place of each one's row."""
+        return self.stretches or each_line(runs, self.chunks.numbers["line"], self.is_run)
 
     @property
     def number(self) -> Ints:

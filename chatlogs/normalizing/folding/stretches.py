@@ -44,7 +44,8 @@ def stretched(con: duckdb.DuckDBPyConnection, streams: Streams, runs: Runs, tang
         if name == "content":
             for column, values in zip(("first_fragment", "last_fragment"), fragments[1:], strict=True):
                 columns[column] = _put(columns[column], ours, values, of_run)
-    return Streams(chunks.of(pa.table(columns, schema=table.schema)))
+    place = np.argsort(np.argsort(line[starts]))  # of a stretch among those in order of their lines
+    return Streams(chunks.of(pa.table(columns, schema=table.schema)), (line, np.repeat(place, counts)))
 
 
 def _fragments(runs: Runs, line: Ints, starts: Ints, counts: Ints) -> tuple[pa.Array, pa.Array, pa.Array]:
