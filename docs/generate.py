@@ -1,4 +1,6 @@
-"""Writes tables.md, commands.md and a page for each command from what the program declares: python docs/generate.py
+"""Writes logs.md, tables.md, commands.md and a page for each command, from what the program declares.
+
+    python docs/generate.py
 
 A test compares them with what this would write, so they are never out of date.
 """
@@ -24,6 +26,7 @@ from chatlogs.asking.pricing import Span
 from chatlogs.asking.reports import ALL
 from chatlogs.asking.tariffs import PRICE_STATUS, RATES, Asked
 from chatlogs.errors import REJECT_REASONS
+from chatlogs.reading.asked import FRAMES, WRAPPED
 from chatlogs.schema import FLAGS, SQL_TYPES, TABLES
 
 HERE = Path(__file__).parent
@@ -75,6 +78,43 @@ def tables() -> Iterator[str]:
     yield from _pairs("Flags", "What `completions.flags` may hold. A row without flags is as plain as it looks.", FLAGS)
     yield from _pairs("Reject reasons", "What `rejects.reason` may be.", REJECT_REASONS)
     yield "The answers of the reports have columns of their own: [commands.md](commands.md) leads to each."
+
+
+READ = """A log is told by its shape and its first bytes, never by its name. `--container NAME` says how one is
+to be read whose shape does not tell.
+
+Plain, gzip (of several members too) or zstd; files, folders, globs, or `-` for standard input. Of an answer all
+documented fields have columns; unknown ones are kept in `extra`, at the level where they stood."""
+BARE = """- Completions and chunks, one a line, mixed and interleaved; stored completions as the API lists them,
+  page by page, and  the pages of their messages.
+- SSE bodies: one or several in a file, with comments, events, CRLF, and with the headers that curl prints
+  before.
+- JSON laid out over lines, joined without line ends, in arrays, in arrays of arrays (a stream each), and in
+  `{"chunks": [...]}`.
+- Errors: the bodies of failed calls, in the middle of streams too."""
+AROUND = """- A time before each line, or beside it; the words of a logger (`INFO:root:`), syslog, CRI and
+  Docker, which cut long lines  into parts; the fields of Fluentd, Vector, Loki, CloudWatch, journald,
+  OpenTelemetry and others.
+- Answers that are texts within JSON, encoded twice, in base64 or gzip; under any name, as long as they look
+  like one.
+- Tables: rows of a warehouse with JSON in text columns, lists of columns as pandas writes them, MongoDB's typed
+  numbers.
+- What Python prints of an answer: `ChatCompletion(id=...)`, or a dict.
+- Harmless damage, which is repaired and counted: trailing commas, byte order marks, UTF-16, NULs, control
+  characters, bytes  that are no UTF-8."""
+NOT_READ = """Text completions, embeddings and the Responses API; CSV, Parquet, SQLite and mitmproxy's own
+files: export them as JSON Lines or HAR. Such lines are rejects, or the log is refused, with a sentence on what
+to do."""
+
+
+def logs() -> Iterator[str]:
+    """What is read."""
+    yield f"# Logs\n\n{READ}\n"
+    yield f"## Records\n\n{BARE}\n"
+    yield from _pairs("Containers", "What tools put around an answer, with its request, times and status.", WRAPPED)
+    yield f"## What may stand around all of these\n\n{AROUND}\n"
+    yield from _pairs("Frames", "For `--container`, where lines alone do not tell how a log is laid out.", FRAMES)
+    yield f"## What is not read\n\n{NOT_READ}"
 
 
 def commands() -> Iterator[str]:
@@ -158,6 +198,7 @@ BILLED = {"bill": bills.values([bills.BillLine(DAY.date(), "a-model", Decimal("1
 PARTS = {"cost": PRICED, "reconcile": PRICED | BILLED, "diff": PRICED | SIDES}
 COMMANDS = [name for section in cli.SECTIONS.values() for name in section]
 PAGES = {
+    "logs.md": logs,
     "tables.md": tables,
     "commands.md": commands,
     **{f"commands/{name}.md": functools.partial(page, name) for name in COMMANDS},

@@ -14,7 +14,9 @@ from ingested import Rows, stored
 import chatlogs
 from chatlogs.errors import OptionError
 from chatlogs.moving.ingest import ingest
-from chatlogs.reading.asked import CONTAINERS
+from chatlogs.reading.asked import CONTAINERS, WRAPPED
+from chatlogs.reading.hosted import HOSTED
+from chatlogs.reading.wrappers import WRAPPERS
 
 NewStore = Callable[[], Path]
 SECRET = "a text that nobody may keep"
@@ -175,6 +177,10 @@ def test_jsonl_is_never_laid_out(new_store: NewStore, tmp_path: Path) -> None:
     path.write_text("{\n" + json.dumps(answer())[1:] + "\n" + json.dumps(answer(id="c9")) + "\n")
     assert ingest(path, new_store(), container="json").responses == 2
     assert ingest(path, new_store(), container="jsonl").sources[0].container == "jsonl"
+
+
+def test_every_container_that_is_read_is_described() -> None:
+    assert set(WRAPPED) == {*HOSTED, *(row.name for row in WRAPPERS)}
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

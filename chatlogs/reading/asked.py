@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from chatlogs.errors import OptionError, did_you_mean
-from chatlogs.reading.hosted import HOSTED
-from chatlogs.reading.wrappers import WRAPPERS
 
 FRAMES: Mapping[str, str] = {
     "jsonl": "one record a line, never a text laid out over lines",
     "json": "JSON laid out over lines: one value or several",
     "sse": "SSE bodies, never JSON laid out over lines",
 }
-CONTAINERS = (*FRAMES, *sorted({*HOSTED, *(wrapper.name for wrapper in WRAPPERS)}))
+WRAPPED: Mapping[str, str] = {
+    "batch": "output and error files of the Batch API; read with their input file, they have the requests too",
+    "exchange": "a request and its response, however they are called; the response is an object, chunks, or SSE text",
+    "har": "HAR files of browsers and proxies",
+    "helicone": "Helicone: exports, queries, and its asynchronous log",
+    "langfuse": "Langfuse: exported generations, as far as they hold an answer or its message",
+    "langsmith": "LangSmith: exported runs of models, LangChain's own messages too",
+    "litellm": "LiteLLM: its standard logging payload, and its table of spend logs",
+    "llm": "`llm logs --json`",
+    "openpipe": "OpenPipe: exports",
+    "portkey": "Portkey: exports with dotted or nested names, and its logs API",
+    "vcr": "cassettes of VCR.py, Ruby's vcr and go-vcr, in YAML or JSON",
+    "weave": "Weave: exported calls",
+}
+CONTAINERS: Mapping[str, str] = {**FRAMES, **WRAPPED}
 CONTENTS: Mapping[str, str] = {
     "keep": "texts as they are",
     "hash": "the SHA-256 of each text in its place",
@@ -49,7 +61,7 @@ class Asked:
         return self.wrapper is not None or bool(self.messages)
 
 
-def check(option: str, value: str, known: Sequence[str]) -> str:
+def check(option: str, value: str, known: Collection[str]) -> str:
     """The value; OptionError when it is none of those known."""
     if value in known:
         return value
