@@ -86,7 +86,7 @@ to be read whose shape does not tell.
 Plain, gzip (of several members too) or zstd; files, folders, globs, or `-` for standard input. Of an answer all
 documented fields have columns; unknown ones are kept in `extra`, at the level where they stood."""
 BARE = """- Completions and chunks, one a line, mixed and interleaved; stored completions as the API lists them,
-  page by page, and  the pages of their messages.
+  page by page, and the pages of their messages.
 - SSE bodies: one or several in a file, with comments, events, CRLF, and with the headers that curl prints
   before.
 - JSON laid out over lines, joined without line ends, in arrays, in arrays of arrays (a stream each), and in
