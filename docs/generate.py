@@ -93,7 +93,7 @@ BARE = """- Completions and chunks, one a line, mixed and interleaved; stored co
   `{"chunks": [...]}`.
 - Errors: the bodies of failed calls, in the middle of streams too."""
 AROUND = """- A time before each line, or beside it; the words of a logger (`INFO:root:`), syslog, CRI and
-  Docker, which cut long lines  into parts; the fields of Fluentd, Vector, Loki, CloudWatch, journald,
+  Docker, which cut long lines into parts; the fields of Fluentd, Vector, Loki, CloudWatch, journald,
   OpenTelemetry and others.
 - Answers that are texts within JSON, encoded twice, in base64 or gzip; under any name, as long as they look
   like one.
@@ -101,7 +101,7 @@ AROUND = """- A time before each line, or beside it; the words of a logger (`INF
   numbers.
 - What Python prints of an answer: `ChatCompletion(id=...)`, or a dict.
 - Harmless damage, which is repaired and counted: trailing commas, byte order marks, UTF-16, NULs, control
-  characters, bytes  that are no UTF-8."""
+  characters, bytes that are no UTF-8."""
 NOT_READ = """Text completions, embeddings and the Responses API; CSV, Parquet, SQLite and mitmproxy's own
 files: export them as JSON Lines or HAR. Such lines are rejects, or the log is refused, with a sentence on what
 to do."""
