@@ -101,10 +101,10 @@ def blocks(data: bytes, *, block_bytes: int = BLOCK_BYTES) -> list[Block]:
 
 
 def assembled(
-    data: bytes, *, block_bytes: int = BLOCK_BYTES, with_: Normalize = normalize
+    data: bytes, *, block_bytes: int = BLOCK_BYTES, with_: Normalize = normalize, logprobs: bool = False
 ) -> tuple[Tables, Counts, list[tuple[Any, ...]]]:
-    """Whole responses of a log read block by block, its counts, and its rejects."""
-    assembler, counts, line_base = Assembler(), Counts(), 0
+    """Whole responses of a log read block by block, its counts, and its rejects. logprobs: as `with_` is asked."""
+    assembler, counts, line_base = Assembler(logprobs=logprobs), Counts(), 0
     settled, rejects = [], []
     for block in blocks(data, block_bytes=block_bytes):
         partials = with_(block)

@@ -9,14 +9,18 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ingested import assembled, shown
+from test_laws import WORKING
 from test_normalize import agree
 
 from chatlogs.normalizing.normalize import normalize
+from chatlogs.reading.asked import Asked
 from chatlogs.reading.lines import Block
 
 WORDS = ("Hello", " the", "é", "\n", '"', "\\", " 😀", "1", "{", " a", " data: ", "}")
@@ -129,6 +133,18 @@ def changed(draw: st.DrawFn, lines: list[bytes]) -> bytes:
 @given(data=st.data())
 def test_both_paths_agree_on_a_log_with_a_few_other_bytes(name: str, data: st.DataObject) -> None:
     assert agree(data.draw(changed(LOGS[name]))).counts.lines > 0
+
+
+@pytest.mark.parametrize("name", LOGS)
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), size=st.sampled_from([2000, 7000]), logprobs=st.booleans())
+def test_blocks_of_any_size_say_the_same_of_it(name: str, data: st.DataObject, size: int, logprobs: bool) -> None:
+    log = data.draw(changed(LOGS[name]))
+    with_ = partial(normalize, asked=Asked(logprobs=logprobs))
+    whole, *told = assembled(log, with_=with_, logprobs=logprobs)
+    cut, *cut_told = assembled(log, with_=with_, logprobs=logprobs, block_bytes=size)
+    assert cut_told == told
+    assert shown(cut, without=WORKING) == shown(whole, without=WORKING)
 
 
 TANGLED = [dumped(chunk) for chunk in chunks(0, logprobs=True)]

@@ -54,7 +54,8 @@ def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
 class Assembler:
     """The open responses of one source. Feed it the yield of each block, in order.
 
-    numbered: the number of the next piece; what is written together needs pieces of different numbers.
+    numbered: the number of the next piece; what is written together needs pieces of different numbers. logprobs:
+    whether tokens have rows; where some of a response had, and others not, those would be all that count.
     """
 
     waiting: Tables = field(default_factory=no_pieces)
@@ -63,6 +64,7 @@ class Assembler:
     last_record: int | None = None
     _exact: dict[int, Piece] = field(default_factory=dict)
     numbered: int = 0
+    logprobs: bool = False
 
     def add(self, partials: Partials, *, line_base: int, end: int, last: bool) -> Tables:
         """Take in the block that ends at byte `end` and begins at line `line_base`; whole responses come back.
@@ -164,7 +166,7 @@ class Assembler:
         self._exact |= {number: piece for number, piece in exact.items() if piece is not None}
         whole = [finished(piece) for piece in folded]
         bodies = dict.fromkeys(range(len(whole)), body) if body is not None else {}
-        tables = columns.tables(whole, first=self.numbered, transcripts=bodies)
+        tables = columns.tables(whole, first=self.numbered, transcripts=bodies, logprobs=self.logprobs)
         self.numbered += len(whole)
         return tables
 

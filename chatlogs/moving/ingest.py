@@ -227,7 +227,8 @@ class _Run:
                 continue
             from chatlogs.normalizing.layout import is_document
 
-            reader = reading.open(before, self.options.block_bytes, buffers)
+            logprobs = self.options.asked.logprobs
+            reader = reading.open(before, self.options.block_bytes, buffers, logprobs=logprobs)
             forced = self.options.asked.container
             judge = None if forced in ("jsonl", "sse") else (lambda _: True) if forced == "json" else is_document
             for block in reader.blocks(is_document=judge):

@@ -61,11 +61,12 @@ class Reading:
         """The log's name in the store: what it was called when it was first read."""
         return self.known.source if self.known is not None else self.source.name
 
-    def open(self, before: Reading | None, block_bytes: int, buffers: list[mmap.mmap]) -> Reader:
-        """The reader of what is new; `before` read, in this run, what the log begins with."""
+    def open(self, before: Reading | None, block_bytes: int, buffers: list[mmap.mmap], *, logprobs: bool) -> Reader:
+        """The reader of what is new; `before` read, in this run, what the log begins with. logprobs: as asked."""
         from chatlogs.moving.assemble import Assembler
 
-        self.assembler = Assembler(numbered=before.assembler.numbered if before and before.assembler else 0)
+        numbered = before.assembler.numbered if before and before.assembler else 0
+        self.assembler = Assembler(numbered=numbered, logprobs=logprobs)
         self.opened = open_source(self.source)
         self.reader = Reader(self.opened, block_bytes=block_bytes, buffers=buffers)
         self.start = self.end = self.known.resume_offset if self.known else 0

@@ -94,6 +94,15 @@ def _mend(piece: Piece) -> bool:
     return halves
 
 
+def are_names_sound(piece: Piece) -> bool:
+    """Whether UTF-8 can hold all texts of which a merge keeps one and drops the others."""
+    calls = [call for choice in piece.choices.values() for call in choice.tool_calls]
+    holders = [(piece, _PIECE_TEXTS), *((c, ("role", "finish_reason")) for c in piece.choices.values())]
+    holders += [(call, ("call_id", "kind", "name")) for call in calls]
+    values = [getattr(holder, name) for holder, names in holders for name in names]
+    return all(value is None or is_sound(value) for value in values)
+
+
 def _mend_texts(holder: object, names: tuple[str, ...]) -> bool:
     halves = False
     for name in names:

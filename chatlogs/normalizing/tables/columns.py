@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from chatlogs.normalizing.records.finishing import are_names_sound
 from chatlogs.normalizing.records.piece import Choice, ChunkRow, Piece
 from chatlogs.normalizing.records.toolcalls import ToolRuns, ToolSlot
 from chatlogs.normalizing.tables.partials import PIECES, no_pieces
@@ -160,10 +161,12 @@ def pieces(found: Mapping[str, pa.Table]) -> list[Piece]:
 def before_columns(piece: Piece) -> Piece | None:
     """A copy of the unfinished piece where its columns lack what a merge may need; None where they hold all.
 
-    That is: half a surrogate pair, tool calls that are several or not at the index they were sent with, a text that
-    repeats itself as it grows, the data of audio, and a full message, which replaces what was streamed before it.
+    That is: half a surrogate pair, also in a name that another may stand before; tool calls that are several or not at
+    the index they were sent with; a text that repeats itself as it grows; the data of audio; and a full message, which
+    replaces what was streamed before it.
     """
-    return copy.deepcopy(piece) if any(map(_is_more_than_columns, piece.choices.values())) else None
+    is_more = any(map(_is_more_than_columns, piece.choices.values())) or not are_names_sound(piece)
+    return copy.deepcopy(piece) if is_more else None
 
 
 def _is_more_than_columns(choice: Choice) -> bool:
