@@ -22,7 +22,7 @@ PADDING = 128  # bytes kept free behind a block, so that as many can be read at 
 BLANK, IGNORABLE, OBJECT, ODD = 0, 1, 2, 3
 NO_TRANSCRIPT = -1
 
-_LF, _CR, _SPACE, _D, _BRACE = 0x0A, 0x0D, 0x20, 0x64, 0x7B
+_TAB, _LF, _CR, _SPACE, _D, _BRACE = 0x09, 0x0A, 0x0D, 0x20, 0x64, 0x7B
 _LINES_AT_ONCE = 64  # looked at together, up to the first where something is wrong
 _DATA = b"data:"
 _DONE = b"[DONE]"
@@ -150,16 +150,17 @@ def _clean(data: npt.NDArray[np.uint8], ends: Ints, others: Ints) -> npt.NDArray
 
 
 def _read_sse(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) -> None:
-    """Find `data:` lines; each [DONE] closes a body, and what follows belongs to the next."""
+    """Find `data:` lines, also indented; each [DONE] closes a body, and what follows belongs to the next."""
     block = lines.block.data
-    candidates = odd[data[lines.begin[odd]] == _D]
+    begin = _behind_white_space(lines, data, odd)
+    candidates = odd[data[begin[odd]] == _D]
     is_data = np.ones(len(candidates), bool)
     for place, byte in enumerate(_DATA):
-        is_data &= data[np.minimum(lines.begin[candidates] + place, len(data) - 1)] == byte
+        is_data &= data[np.minimum(begin[candidates] + place, len(data) - 1)] == byte
     found = candidates[is_data]
     if not len(found):
         return
-    start = lines.begin[found] + len(_DATA)
+    start = begin[found] + len(_DATA)
     start += data[start] == _SPACE
     lines.start[found] = np.minimum(start, lines.end[found])
     lines.kind[found] = np.where(data[lines.start[found]] == _BRACE, OBJECT, ODD)
@@ -171,6 +172,16 @@ def _read_sse(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) -> None:
     before = np.cumsum(closed, dtype=np.int32) - closed
     lines.transcript[found] = before[found]
     lines.bodies_closed = len(done)
+
+
+def _behind_white_space(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) -> Ints:
+    """Where the texts of the lines begin, of which these may be indented."""
+    begin, block = lines.begin.copy(), lines.block.data
+    first = data[begin[odd]]
+    for line in odd[(first == _SPACE) | (first == _TAB)].tolist():
+        text = bytes(block[begin[line] : lines.end[line]])
+        begin[line] += len(text) - len(text.lstrip(b" \t"))
+    return begin
 
 
 def _read_white_space(lines: Lines) -> None:
