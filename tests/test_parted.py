@@ -97,20 +97,23 @@ def test_cut_or_not_they_say_the_same(cut: Cut, texts: list[str], share: int, bl
 
 
 @pytest.mark.parametrize("cut", [in_docker, in_kubernetes])
-def test_a_log_that_ends_between_parts_is_read_when_it_has_grown(cut: Cut, tmp_path: Path) -> None:
+def test_a_log_that_ends_among_parts_is_read_when_it_has_grown(cut: Cut, tmp_path: Path) -> None:
+    """Between two of them, or within one, be it in the text or in what the runtime writes around it."""
     parts = cut(answer(1, "long ", 9_000), PART_BYTES)
-    log, store = tmp_path / "app.log", tmp_path / "store"
-    for count in range(1, len(parts) + 1):
-        log.write_bytes(log_of([*cut("INFO ready", 100), *parts[:count]]))
-        report = ingest([log], store)
-        assert report.balanced
-        rejects = [row["reason"] for row in stored(store)["rejects"]]
-        assert rejects == ["not_json" if cut is in_kubernetes else "unknown_shape"] + ["truncated_line"] * (
-            count < len(parts)
-        )
-    assert [row["id"] for row in stored(store)["completions"]] == ["c-1"]
-    (source,) = stored(store)["sources"]
-    assert (source["lines"], source["records"], source["rejects"]) == (2, 1, 1)
+    data, whole_part = log_of([*cut("INFO ready", 100), *parts]), len(parts[0])
+    begin = len(data) - len(log_of(parts))
+    expected = "not_json" if cut is in_kubernetes else "unknown_shape"
+    for sizes in ([whole_part + 1, 2 * whole_part + 2], [whole_part + 9], [whole_part + 300], [9], [300], []):
+        name = "-".join(map(str, sizes))
+        log, store = tmp_path / f"log{name}", tmp_path / f"store{name}"
+        for size in [*sizes, len(data) - begin]:
+            log.write_bytes(data[: begin + size])
+            assert ingest([log], store).balanced
+            reasons = [row["reason"] for row in stored(store)["rejects"]]
+            assert reasons == [expected] + ["truncated_line"] * (begin + size < len(data))
+        assert [row["id"] for row in stored(store)["completions"]] == ["c-1"]
+        (source,) = stored(store)["sources"]
+        assert (source["lines"], source["records"], source["rejects"]) == (2, 1, 1)
 
 
 def test_a_character_that_docker_cut_is_told() -> None:

@@ -6,21 +6,25 @@ lines they are.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from chatlogs.normalizing.careful import Found, Left, add, read_text
 from chatlogs.normalizing.layout import UNFINISHED
 from chatlogs.normalizing.records.oddlines import Ignorable
+from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.decoding import Reject
-from chatlogs.reading.lines import NO_TRANSCRIPT, OBJECT, ODD, Lines
+from chatlogs.reading.lines import NO_TRANSCRIPT, OBJECT, ODD, Ints, Lines
 from chatlogs.reading.parts import PART_BYTES, Part, goes_on, part_of
 from chatlogs.values import as_json
 
 _BEGINS = ("{", "data:")
 _LOST = "\ufffd"  # what Docker writes for each half of a character that it cuts
+_OUTPUT, _BEHIND_TIMES = b"std", range(20, 37)
 _DIGITS = (ord("0"), ord("9"))
 
 
@@ -80,6 +84,8 @@ def _run(lines: Lines, first: int) -> dict[int, Part]:
     parts: dict[int, Part] = {}
     for line in range(first, len(lines)):
         part = part_of(lines.raw(line))
+        if part is None and parts and _is_cut(lines, line):
+            part = dataclasses.replace(parts[first], text="")  # whatever it will say, it is read with them then
         if part is None or part.stream != parts.get(first, part).stream:
             return {}
         parts[line] = part
@@ -90,10 +96,26 @@ def _run(lines: Lines, first: int) -> dict[int, Part]:
     return parts if lines.block.last else {}
 
 
+def _is_cut(lines: Lines, line: int) -> bool:
+    """Whether the log ends within the line."""
+    block = lines.block
+    return block.last and line == len(lines) - 1 and block.data[block.size - 1 : block.size] != b"\n"
+
+
 def _may_begin(lines: Lines) -> list[int]:
     """Lines that may be a part that others follow, by their first bytes and their length."""
     data = np.frombuffer(lines.block.data, np.uint8)
     first, third = data[lines.begin], data[lines.begin + 2]
     is_docker = (lines.kind == OBJECT) & (third == ord("l")) & (lines.end - lines.begin > PART_BYTES)
     is_cri = (lines.kind == ODD) & (first >= _DIGITS[0]) & (first <= _DIGITS[1])
+    is_cri[is_cri] = _name_an_output(data, lines.begin[is_cri])
     return np.flatnonzero((is_docker | is_cri) & (lines.transcript == NO_TRANSCRIPT)).tolist()
+
+
+def _name_an_output(data: npt.NDArray[np.uint8], begin: Ints) -> Bools:
+    """Which of the lines that begin there name standard output, or error, behind a time."""
+    named = np.zeros(len(begin), bool)
+    for offset in _BEHIND_TIMES if len(begin) else ():
+        at = np.minimum(begin + offset, len(data) - len(_OUTPUT))
+        named |= np.logical_and.reduce([data[at + place] == byte for place, byte in enumerate(_OUTPUT)])
+    return named
