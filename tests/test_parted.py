@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from ingested import assembled, final_rows, stored
 
 from chatlogs.moving.ingest import ingest
+from chatlogs.normalizing import parted
+from chatlogs.normalizing.careful import Found
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.reading.lines import Block
-from chatlogs.reading.parts import PART_BYTES
+from chatlogs.reading.lines import Block, scan
+from chatlogs.reading.parts import PART_BYTES, Part, part_of
 
 TIME = "2026-11-20T10:00:00.5Z"
 Cut = Callable[[str, int], list[bytes]]
@@ -130,3 +132,19 @@ def test_parts_of_two_outputs_are_not_put_together() -> None:
     lines = [in_kubernetes(text, 50)[0], *in_kubernetes(text, 50, "stderr")[1:]]
     partials = normalize(Block.of(log_of(lines)))
     assert partials.counts.records == 0 and partials.counts.rejects == len(lines)
+
+
+def test_parts_that_never_end_cost_time_in_proportion() -> None:
+    """Each of them may begin an answer, and none does: a line of another output stands behind all."""
+    log = log_of([*[f"{TIME} stdout P {{".encode()] * 20_000, f"{TIME} stderr F x".encode()])
+    looked_at = 0
+
+    def counting(line: bytes) -> Part | None:
+        nonlocal looked_at
+        looked_at += 1
+        return part_of(line)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parted, "part_of", counting)
+        assert parted.read(scan(Block.of(log)), Found()) == []
+    assert looked_at < 50_000

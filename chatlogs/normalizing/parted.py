@@ -73,27 +73,30 @@ def _runs(lines: Lines) -> Iterator[dict[int, Part]]:
     after = -1
     for line in _may_begin(lines):
         if line > after and goes_on(lines.block.data, int(lines.begin[line]), int(lines.end[line])):
-            parts = _run(lines, line)
-            if parts:
-                after = max(parts)
+            parts, is_whole = _run(lines, line)
+            after = max(parts, default=line)
+            if is_whole:
                 yield parts
 
 
-def _run(lines: Lines, first: int) -> dict[int, Part]:
-    """The lines that go on with each other, from the first to the last part, or to the log's end; else none."""
+def _run(lines: Lines, first: int) -> tuple[dict[int, Part], bool]:
+    """The lines that go on with each other from the first on; and whether to the last part, or to the log's end.
+
+    Where they do not, none of them begins what does.
+    """
     parts: dict[int, Part] = {}
     for line in range(first, len(lines)):
         part = part_of(lines.raw(line))
         if part is None and parts and _is_cut(lines, line):
             part = dataclasses.replace(parts[first], text="")  # whatever it will say, it is read with them then
         if part is None or part.stream != parts.get(first, part).stream:
-            return {}
+            return parts, False
+        if not parts and not part.text.lstrip().startswith(_BEGINS):
+            return parts, False
         parts[line] = part
-        if not parts[first].text.lstrip().startswith(_BEGINS):
-            return {}
         if not part.goes_on:
-            return parts
-    return parts if lines.block.last else {}
+            return parts, True
+    return parts, lines.block.last
 
 
 def _is_cut(lines: Lines, line: int) -> bool:

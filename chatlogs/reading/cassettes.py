@@ -63,9 +63,10 @@ def read_cassette(data: bytes) -> Iterator[Call]:
     places = _Places(data, bom)
     try:
         for name, item in _Items(data[bom:].decode()):
-            begin, end = places.line_of(item.begin), places.byte_of(item.end)
+            line, begin = places.line_of(item.begin)
+            end = places.byte_of(item.end)
             text = json.dumps({name: [item.value]}, ensure_ascii=False).encode()
-            yield Call(data.count(b"\n", 0, begin), begin, data[begin:end].rstrip(), text)
+            yield Call(line, begin, data[begin:end].rstrip(), text)
             places.taken = end
     except UnicodeDecodeError as error:
         yield _rest(data, 0, f"byte {error.start + bom:,} is no UTF-8")
@@ -84,6 +85,7 @@ class _Places:
     def __init__(self, data: bytes, bom: int) -> None:
         self._data, self._text = data, data[bom:].decode(errors="replace")
         self._characters, self._bytes = 0, bom
+        self._line, self._counted = 0, 0
         self.taken = bom
 
     def byte_of(self, character: int) -> int:
@@ -91,9 +93,12 @@ class _Places:
         self._characters = character
         return self._bytes
 
-    def line_of(self, character: int) -> int:
-        """Where the line with this character begins."""
-        return self._data.rfind(b"\n", 0, self.byte_of(character)) + 1
+    def line_of(self, character: int) -> tuple[int, int]:
+        """The number of the line with this character, and where it begins."""
+        begin = self._data.rfind(b"\n", 0, self.byte_of(character)) + 1
+        self._line += self._data.count(b"\n", self._counted, begin)
+        self._counted = begin
+        return self._line, begin
 
 
 class _Broken(Exception):
