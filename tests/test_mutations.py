@@ -32,6 +32,10 @@ BITS = (
 _SCALAR = re.compile(rb'(?<=:)("(?:[^"\\]|\\.)*"|-?\d[\d.]*|null|true)')
 
 
+def dumped(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def tokens(text: str) -> dict[str, Any]:
     other = {"token": "b", "logprob": -2.5, "bytes": [98], "top_logprobs": []}
     said = {"token": text, "logprob": -0.5, "bytes": list(text.encode()), "top_logprobs": [other]}
@@ -60,12 +64,12 @@ def chunks(stream: int, *, logprobs: bool = False) -> list[dict[str, Any]]:
     return found
 
 
+def body(stream: int) -> list[bytes]:
+    return [line for text in [*map(dumped, chunks(stream)), b"[DONE]"] for line in (b"data: " + text, b"")]
+
+
 def interleaved(**options: Any) -> list[dict[str, Any]]:
     return [chunk for row in zip(*(chunks(stream, **options) for stream in range(4)), strict=True) for chunk in row]
-
-
-def dumped(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def exchange(answer: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +87,7 @@ LOGS: Mapping[str, list[bytes]] = {
     "chunks with log probabilities": [dumped(chunk) for chunk in interleaved(logprobs=True)],
     "chunks behind times": [b"2026-01-01T00:00:%02dZ " % at + dumped(chunk) for at, chunk in enumerate(interleaved())],
     "chunks beside times": [dumped({"ts": 1790000000 + at, "chunk": chunk}) for at, chunk in enumerate(interleaved())],
-    "SSE": [line for chunk in chunks(0) + chunks(1) for line in (b"data: " + dumped(chunk), b"")],
+    "SSE": [line for stream in range(3) for line in body(stream)],
     "a runtime's lines": [b"2026-01-01T00:00:00.5Z stdout F " + dumped(stored(number)) for number in range(50)],
 }
 

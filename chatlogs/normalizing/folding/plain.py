@@ -47,7 +47,7 @@ def completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: Sequen
         part["usage"] = _minified(con, part)
     table = _table(parts)
     columns = dict(zip(table.column_names, table.columns, strict=True))
-    plain = pc.or_(pc.is_null(table["place"]), pc.equal(table["place"], table["choice_index"]))
+    plain = pc.or_kleene(pc.is_null(table["place"]), pc.equal(table["place"], table["choice_index"]))
     for name in _TEXTS:
         if name not in _SAID:
             columns[name] = _if_said(name, table[name].cast(pa.string()))
