@@ -173,8 +173,8 @@ def open_source(source: Source) -> Opened:
                 raise SourceError(f"{source.name} is {kind}; chatlogs reads plain text, gzip and zstd: unpack it first")
         if head == _PARQUET:
             raise SourceError(
-                f"{source.name} is Parquet, a table and no log: ask it with DuckDB; where its rows are exported logs, write"
-                f" them as JSON Lines first: COPY (FROM '{source.name}') TO 'rows.jsonl' (FORMAT json)"
+                f"{source.name} is Parquet, a table and no log: ask it with DuckDB; where its rows are exported logs,"
+                f" write them as JSON Lines first: COPY (FROM '{source.name}') TO 'rows.jsonl' (FORMAT json)"
             )
         opened = _opened(source, raw, head)
         unless_opened.pop_all()
