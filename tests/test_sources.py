@@ -178,6 +178,14 @@ def test_what_lies_beside_logs_in_a_folder_is_read_when_it_is_named(tmp_path: Pa
     assert names(str(tmp_path / "*.py")) == ["read.py"]
 
 
+def test_yaml_in_a_folder_is_a_log_where_it_is_a_cassette(tmp_path: Path) -> None:
+    (tmp_path / "calls.yaml").write_bytes(b"interactions:\n- request: {}\n")
+    (tmp_path / "config.yml").write_bytes(b"model_list:\n- model_name: m\n")
+    (tmp_path / "empty.yaml").write_bytes(b"")
+    assert names(str(tmp_path)) == ["calls.yaml"]
+    assert names(str(tmp_path / "config.yml")) == ["config.yml"]
+
+
 def test_explicit_paths_keep_their_order_and_come_once(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_bytes(b"{}")

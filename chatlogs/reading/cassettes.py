@@ -17,7 +17,7 @@ from typing import Any
 from chatlogs.reading.decoding import SIZE_LIMIT
 from chatlogs.reading.payloads import unbase64
 
-_HEAD = 1 << 12
+CASSETTE_HEAD = 1 << 12  # bytes that tell one
 _LIST = re.compile(rb"(?:http_)?interactions:[ \t]*(\[\])?")
 _TOP_LEVEL = re.compile(rb"[a-z_]+:(?: |$)|[ \t]|- ")
 _YAML = "tag:yaml.org,2002:"
@@ -44,7 +44,7 @@ class Call:
 
 def is_cassette(head: bytes) -> bool:
     """Whether a text that begins so is a cassette in YAML."""
-    lines = [line for line in head[:_HEAD].splitlines() if line.strip() and not line.startswith((b"#", b"%"))]
+    lines = [line for line in head[:CASSETTE_HEAD].splitlines() if line.strip() and not line.startswith((b"#", b"%"))]
     lines = lines[1:] if lines and lines[0].startswith(b"---") else lines
     for line, following in pairwise([*lines, b""]):
         if found := _LIST.fullmatch(line):

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from chatlogs.errors import SourceError
+from chatlogs.reading.cassettes import CASSETTE_HEAD, is_cassette
 
 STDIN = "-"
 HEAD_BYTES = 256
@@ -32,6 +33,7 @@ _BESIDE_LOGS = (
     ".parquet", ".csv", ".tsv", ".db", ".duckdb", ".sqlite", ".py", ".pyc", ".js", ".ts", ".sh", ".sql", ".ipynb",
     ".toml", ".md", ".rst", ".html", ".css", ".png", ".jpg", ".pdf",
 )  # fmt: skip
+_YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,18 @@ def _may_be_log(folder: str, name: str) -> bool:
     if name.startswith((".", "_")) or name.lower().endswith(_BESIDE_LOGS):
         return False
     path = os.path.join(folder, name)
-    return _may_be_file(path) and not (os.path.islink(path) and _leads_nowhere(path))
+    if not _may_be_file(path) or (os.path.islink(path) and _leads_nowhere(path)):
+        return False
+    return not name.lower().endswith(_YAML) or _may_be_cassette(path)
+
+
+def _may_be_cassette(path: str) -> bool:
+    """Whether YAML is a cassette, and no settings; what cannot be read says why when it is opened."""
+    try:
+        with open(path, "rb") as file:
+            return is_cassette(file.read(CASSETTE_HEAD))
+    except OSError:
+        return True
 
 
 def _leads_nowhere(link: str) -> bool:
