@@ -119,6 +119,7 @@ def _name_an_output(data: npt.NDArray[np.uint8], begin: Ints) -> Bools:
     """Which of the lines that begin there name standard output, or error, behind a time."""
     named = np.zeros(len(begin), bool)
     for offset in _BEHIND_TIMES if len(begin) else ():
-        at = np.minimum(begin + offset, len(data) - len(_OUTPUT))
-        named |= np.logical_and.reduce([data[at + place] == byte for place, byte in enumerate(_OUTPUT)])
+        some = np.flatnonzero(data[begin + offset] == _OUTPUT[0])
+        at = begin[some] + offset
+        named[some] |= (data[at + 1] == _OUTPUT[1]) & (data[at + 2] == _OUTPUT[2])
     return named

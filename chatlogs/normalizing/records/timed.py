@@ -66,7 +66,9 @@ def _is_answer(text: bytes | bytearray) -> bool:
 
 def show(lines: Lines, behind: Collection[int]) -> None:
     """Let the lines with a time, or words, be records like those without, wherever an object begins behind it."""
-    timed = np.setdiff1d(np.fromiter(behind, np.int64), lines.broken)
+    timed = np.fromiter(behind, np.int64)
+    if lines.broken:
+        timed = timed[~np.isin(timed, lines.broken)]
     data = np.frombuffer(lines.block.data, np.uint8)
     is_object = (lines.kind[timed] == ODD) & (data[lines.start[timed]] == ord("{"))
     lines.kind[timed[is_object]] = OBJECT
