@@ -109,9 +109,14 @@ class Matcher:
     def _may_fit(self, template: Template, line: Ints) -> Bools:
         if template.text is None:
             return self.fits(template, line)
-        before = template.before_text
-        start = self._place(template.hole(template.text).start, line) - len(before)
-        return (start >= self.lines.start[line]) & self.words.equal(np.maximum(start, 0), before)
+        before, number = template.before_text, template.fields[template.text]
+        start = self._place(template.holes[number].start, line) - len(before)
+        # What stands behind the text is compared later; its length tells other forms of chunks from this one.
+        is_last = number + 1 == len(template.holes)
+        until = (LINE_END, 0) if is_last else template.holes[number + 1].start
+        behind = self._place(until, line) - self._place(template.holes[number].end, line)
+        fits = (start >= self.lines.start[line]) & (behind == len(template.pieces[number + 1]))
+        return fits & self.words.equal(np.maximum(start, 0), before)
 
     def fits(self, template: Template, line: Ints) -> Bools:
         """Which of these lines are of the template, and plain."""
