@@ -54,6 +54,7 @@ def test_chunks_of_another_form_have_templates_of_their_own(monkeypatch: pytest.
         parsed.extend(line.tolist())
         return parse(con, matcher, line, facts)
 
+    matching._known().clear()
     monkeypatch.setattr(fold, "_parsed", counting)
     lines = [line.replace(b"chatcmpl-", b"chatcmpl-%d-" % number) for number in range(20) for line in LOGS["chunks"]]
     for before, after in ((b"m-1", b"m-1"), (b'"finish_reason":', b'"finish_reason": ')):
