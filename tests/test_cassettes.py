@@ -127,6 +127,14 @@ def test_tags_that_nobody_knows_change_nothing() -> None:
     assert said(data) == [{"a": {"b": 1}, "c": "2", "d": "3", "e": "x", "f": [1], "g": [1]}]
 
 
+@pytest.mark.parametrize(
+    "text", ["!!bool maybe", "!!int ''", "!!float ''", "!!float x", "9" * 5_000, "0x" + "f" * 9_000, "1:" * 3_000 + "1"]
+)
+def test_a_value_that_is_none_of_its_kind_is_its_text(text: str) -> None:
+    (call,) = said(b"interactions:\n- a: " + text.encode() + b"\n")
+    assert call == {"a": text.split()[-1].strip("'")}
+
+
 WHOLE = b"interactions:\n- a: 1\n"
 
 

@@ -26,6 +26,7 @@ _BINARY = frozenset({_YAML + "binary", "!binary"})  # Ruby's
 _LISTS = ("interactions", "http_interactions")
 _BOM = b"\xef\xbb\xbf"
 _DEPTH = 200
+_INT_BITS = 13_000  # some 4,000 digits; Python writes no longer numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,7 @@ class _Items:
         if tag not in _PLAIN:
             return text
         try:
-            return self._loader.construct_object(self._yaml.ScalarNode(tag, text))
-        except (ValueError, self._yaml.YAMLError):  # a tag that its text denies, a number of 5,000 digits
+            value = self._loader.yaml_constructors[tag](self._loader, self._yaml.ScalarNode(tag, text))
+        except (ValueError, LookupError, self._yaml.YAMLError):  # a tag that its text denies: `!!bool maybe`
             return text
+        return text if isinstance(value, int) and value.bit_length() > _INT_BITS else value
