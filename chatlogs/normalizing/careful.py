@@ -240,15 +240,17 @@ def take_beside(record: Record, line: int, found: Found) -> None:
 
 def look_ahead(lines: Lines, found: Found) -> None:
     """Note of what may open an answer which id the next record has."""
-    for placed in found.pieces:
-        if not placed.closed and placed.transcript == NO_TRANSCRIPT and is_opening(placed.piece):
-            placed.ahead = _id_ahead(lines, placed.piece.last_line)
+    loose = (placed for placed in found.pieces if not placed.closed and placed.transcript == NO_TRANSCRIPT)
+    openings = [placed for placed in loose if is_opening(placed.piece)]
+    records = np.flatnonzero(lines.kind == OBJECT)
+    after = np.searchsorted(records, [placed.piece.last_line for placed in openings], side="right")
+    for placed, number in zip(openings, after.tolist(), strict=True):
+        placed.ahead = _id_in(lines.text(int(records[number]))) if number < len(records) else None
 
 
-def _id_ahead(lines: Lines, line: int) -> str | None:
-    """The id in the record that follows the line."""
-    after = np.flatnonzero(lines.kind[line + 1 :] == OBJECT)[:1]
-    decoded = read_line(lines.text(line + 1 + int(after[0]))) if len(after) else None
+def _id_in(text: bytes) -> str | None:
+    """The id of the record that the text holds."""
+    decoded = read_line(text)
     value = decoded.value if isinstance(decoded, Decoded) else None
     return known_text(value.get("id")) if isinstance(value, dict) else None
 
