@@ -46,7 +46,7 @@ def test_plain_lines_are_read_together(name: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_chunks_of_another_form_have_templates_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where they have as many quotes, and the same before their texts: a blank more behind it is another form."""
+    """Also where they have as many quotes, and the same around their texts: a blank more is another form."""
     parsed: list[int] = []
     parse = fold._parsed
 
@@ -57,6 +57,6 @@ def test_chunks_of_another_form_have_templates_of_their_own(monkeypatch: pytest.
     matching._known().clear()
     monkeypatch.setattr(fold, "_parsed", counting)
     lines = [line.replace(b"chatcmpl-", b"chatcmpl-%d-" % number) for number in range(20) for line in LOGS["chunks"]]
-    for before, after in ((b"m-1", b"m-1"), (b'"finish_reason":', b'"finish_reason": ')):
+    for before, after in ((b"m-1", b"m-1"), (b'"finish_reason":', b'"finish_reason": '), (b'"model":', b'"model": ')):
         normalize(Block.of(b"".join(line.replace(before, after) + b"\n" for line in lines)))
         assert len(parsed) <= len(lines) // 20

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from chatlogs.normalizing.folding import chunks, plain
-from chatlogs.normalizing.folding.matching import Matched, Matcher
+from chatlogs.normalizing.folding.matching import Matcher
 from chatlogs.normalizing.folding.projection import CHUNK
 from chatlogs.normalizing.folding.strings import decoded
 from chatlogs.normalizing.padded import is_padded
@@ -63,11 +63,7 @@ def _mended(text: bytes) -> tuple[bytes, frozenset[str]] | None:
 def _rows(con: duckdb.DuckDBPyConnection, lines: Lines) -> pa.Table:
     """A row for each of the lines that is a plain chunk."""
     matcher = Matcher(lines)
-    whole: list[Matched] = []
-    for matched in matcher.candidates(np.flatnonzero(lines.clean)):
-        if matched.template.lane == CHUNK:
-            whole.append(matched.where(matcher.fits(matched.template, matched.line)))
-    whole = [matched for matched in whole if len(matched.line)]
+    whole = [each for each in matcher.matched(np.flatnonzero(lines.clean)) if each.template.lane == CHUNK]
     tables = [chunks.SCHEMA.empty_table()]
     for matched, part in zip(whole, plain.chunks(con, matcher, None, whole), strict=True):
         name = matched.template.text

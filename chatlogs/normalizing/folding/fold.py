@@ -167,7 +167,7 @@ def _matched(matcher: Matcher, line: Ints) -> tuple[list[Cuts], list[Matched], l
     cuts: list[Cuts] = []
     whole: list[Matched] = []
     stored: list[Matched] = []
-    for matched in matcher.candidates(line):
+    for matched in matcher.matched(line):
         if matched.template.lane == projection.COMPLETION:
             stored.append(matched)
         elif matched.template.text is None:
@@ -176,8 +176,7 @@ def _matched(matcher: Matcher, line: Ints) -> tuple[list[Cuts], list[Matched], l
             each = cutting.cut(matcher, matched)
             is_empty = each.text_end == each.text_start
             cuts.append(each.where(~is_empty))
-            empty = matched.where(is_empty)
-            whole.append(empty.where(matcher.fits(empty.template, empty.line)))
+            whole.append(matched.where(is_empty))
     return cuts, whole, stored
 
 

@@ -66,11 +66,8 @@ class Matcher:
         self.words = Words(self.lines.block)
         self.quotes = Quotes(self.lines)
 
-    def candidates(self, chosen: Ints) -> Iterator[Matched]:
-        """These lines by the template that may fit them: for sure, unless it is cut at a text; then `fits` has to tell.
-
-        A stream's lines have their text cut out and are put together before anything is asked of the rest of them.
-        """
+    def matched(self, chosen: Ints) -> Iterator[Matched]:
+        """Those of these lines that a template fits, by the template."""
         self.quotes.look(chosen)
         counts = self.quotes.count[chosen]
         narrow = counts.astype(np.uint16) if len(counts) and counts.max() < 1 << 16 else counts  # sorted by radix
@@ -93,8 +90,8 @@ class Matcher:
             left = yield from self._taken(learned, left)
 
     def _taken(self, template: Template, left: Ints) -> Generator[Matched, None, Ints]:
-        """Gives the lines that the template may fit, if any; what comes back are the others."""
-        hit = self._may_fit(template, left) if len(left) else np.zeros(0, bool)
+        """Gives the lines that the template fits, if any; what comes back are the others."""
+        hit = self.fits(template, left) if len(left) else np.zeros(0, bool)
         if hit.any():
             yield Matched(template, left[hit])
         return left[~hit]
@@ -105,18 +102,6 @@ class Matcher:
             if template is not None:
                 return template
         return None
-
-    def _may_fit(self, template: Template, line: Ints) -> Bools:
-        if template.text is None:
-            return self.fits(template, line)
-        before, number = template.before_text, template.fields[template.text]
-        start = self._place(template.holes[number].start, line) - len(before)
-        # What stands behind the text is compared later; its length tells other forms of chunks from this one.
-        is_last = number + 1 == len(template.holes)
-        until = (LINE_END, 0) if is_last else template.holes[number + 1].start
-        behind = self._place(until, line) - self._place(template.holes[number].end, line)
-        fits = (start >= self.lines.start[line]) & (behind == len(template.pieces[number + 1]))
-        return fits & self.words.equal(np.maximum(start, 0), before)
 
     def fits(self, template: Template, line: Ints) -> Bools:
         """Which of these lines are of the template, and plain."""
