@@ -80,11 +80,12 @@ def tables() -> Iterator[str]:
     yield "The answers of the reports have columns of their own: [commands.md](commands.md) leads to each."
 
 
-READ = """A log is told by its shape and its first bytes, never by its name. `--container NAME` says how one is
-to be read whose shape does not tell.
+READ = """A log is told by its shape and its first bytes, never by its name. `--container NAME` says how one is to be
+read whose shape does not tell.
 
-Plain, gzip (of several members too) or zstd; files, folders, globs, or `-` for standard input. Of an answer all
-documented fields have columns; unknown ones are kept in `extra`, at the level where they stood."""
+Plain, gzip (of several members too) or zstd; files, folders, globs, or `-` for standard input. Fields of an
+answer that have no column ([tables.md](tables.md)) are kept in `extra`, at the level where they stood, but for
+`obfuscation`, which is random."""
 BARE = """- Completions and chunks, one a line, mixed and interleaved; stored completions as the API lists them,
   page by page, and the pages of their messages.
 - SSE bodies: one or several in a file, with comments, events, CRLF, and with the headers that curl prints
@@ -93,10 +94,10 @@ BARE = """- Completions and chunks, one a line, mixed and interleaved; stored co
   `{"chunks": [...]}`.
 - Errors: the bodies of failed calls, in the middle of streams too."""
 AROUND = """- A time before each line, or beside it; the words of a logger (`INFO:root:`), syslog, CRI and
-  Docker, which cut long lines into parts; the fields of Fluentd, Vector, Loki, CloudWatch, journald,
-  OpenTelemetry and others.
-- Answers that are texts within JSON, encoded twice, in base64 or gzip; under any name, as long as they look
-  like one.
+  Docker, which cut long lines into parts; the fields of journald, Datadog, Elasticsearch, CloudWatch, Loki and
+  OpenTelemetry.
+- Answers that are texts within JSON, or encoded twice; bodies in base64, of gzip too; under any name, as long as
+  they say that they are answers.
 - Tables: rows of a warehouse with JSON in text columns, lists of columns as pandas writes them, MongoDB's typed
   numbers.
 - What Python prints of an answer: `ChatCompletion(id=...)`, or a dict.

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from chatlogs.reading.printed import read_printed
+from chatlogs.reading.printed import looks_printed, read_printed
 
 DEPTH_LIMIT = 512
 SIZE_LIMIT = 64 << 20
@@ -63,12 +63,7 @@ _BEFORE_CLOSE = re.compile(r",(?=\s*[\]}])")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_OTHERS = (
-    (re.compile(r"\A\s*(?:[\[(]\s*)?\{'[^']*': |\A\s*ChatCompletion(?:Chunk)?\(id="),
-     "what Python prints of an object: log the text of model_dump_json() or json.dumps() instead"),
-    (re.compile(r'(?:^|,)"\s*[\[{]\s*""'), "CSV: export the table as JSON Lines instead"),
-)  # fmt: skip
-"""What lines look like that people take for JSON, and what to do."""
+_CSV = re.compile(r'(?:^|,)"\s*[\[{]\s*""')
 _LONGEST_INT = 4000  # digits; Python refuses to read longer ones, they are kept as text
 
 
@@ -274,9 +269,10 @@ def _without_trailing_commas(text: str) -> str:
 
 def _why(error: ValueError, text: str, broken_bytes: bool) -> Reject:
     detail = "The line is not JSON"
-    known = next((what for look, what in _OTHERS if look.search(text)), None)
-    if known is not None:
-        detail = f"{detail} but {known}"
+    if looks_printed(text):
+        detail += " but what Python prints of an object: log the text of model_dump_json() or json.dumps() instead"
+    elif _CSV.search(text):
+        detail += " but CSV: export the table as JSON Lines instead"
     elif isinstance(error, json.JSONDecodeError):
         message = error.msg.removesuffix(" at")
         detail += f": {message[:1].lower()}{message[1:]} at character {error.pos + 1}"

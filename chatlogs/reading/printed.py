@@ -23,9 +23,14 @@ def may_be_printed(text: str) -> bool:
     return _OBJECT.match(text) is not None
 
 
+def looks_printed(text: str) -> bool:
+    """Whether the text begins as Python prints an object, or a dict that is no JSON."""
+    return may_be_printed(text) or _DICT.match(text) is not None
+
+
 def read_printed(text: str, flags: set[str]) -> dict[str, Any] | list[Any] | None:
     """The object or list that Python prints so, or None; flags: gets `non_finite_number` where one is null now."""
-    if len(text) > _SIZE_LIMIT or not (_OBJECT.match(text) or _DICT.match(text)):
+    if len(text) > _SIZE_LIMIT or not looks_printed(text):
         return None
     if not _ESCAPES.issuperset(_ESCAPE.findall(text)):  # Python prints no others, and its parser warns of them aloud
         return None

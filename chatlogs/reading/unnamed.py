@@ -14,6 +14,7 @@ from typing import Any
 from chatlogs.reading import shapes
 from chatlogs.reading.envelopes import Envelope, Unread
 from chatlogs.reading.kept import parsed
+from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
 
 WORDS_OF_CHATS = (b"choices", b"messages", b"chat.completion")
@@ -29,7 +30,6 @@ _PAIRS = (
     ("response", "request"), ("completion", "request"), ("resp", "req"), ("res", "req"), ("output", "input"),
     ("reply", "request"), ("result", "request"), ("stream", "request"), ("chunks", "request"), ("answer", "question"),
 )  # fmt: skip
-_PRINTED = re.compile(r"(ChatCompletion(Chunk)?|ModelResponse(Stream)?)\(id=")
 _CHOICES = "choices"
 _SAID = frozenset({
     "role", "content", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio",
@@ -134,7 +134,8 @@ def _counterparts(name: str, answer: str, question: str) -> Sequence[str]:
 
 def printed_field(value: Mapping[str, Any]) -> str | None:
     """The field that holds an answer as Python prints it, cut or damaged so that it cannot be read."""
-    return next((name for name, item in value.items() if isinstance(item, str) and _PRINTED.match(item)), None)
+    texts = ((name, item) for name, item in value.items() if isinstance(item, str) and _CHOICES in item)
+    return next((name for name, item in texts if may_be_printed(item)), None)
 
 
 def line_of(item: Any) -> Any:
