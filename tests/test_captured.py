@@ -14,8 +14,9 @@ from chatlogs.normalizing.normalize import normalize
 from chatlogs.normalizing.records.oddlines import Decoded, Found, read_line, records
 from chatlogs.normalizing.records.piece import Piece
 from chatlogs.normalizing.unwrapping.captured import Captured, inside
+from chatlogs.normalizing.unwrapping.capturedlines import show
 from chatlogs.normalizing.unwrapping.shells import ERRORS, NAMING
-from chatlogs.reading.lines import Block
+from chatlogs.reading.lines import OBJECT, Block, scan
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, WRAPPERS
 
 TIME = "2026-01-01T00:00:01.5Z"
@@ -112,3 +113,49 @@ def test_streams_of_such_lines_are_whole() -> None:
     times = timed.tables["chunks"]["arrived_at"]
     assert len(times) == 200 and times.null_count == 0
     assert timed.counts == plain.counts
+
+
+FORMS = (
+    '{"ts":"2026-01-0DT00:00:0D.DDDZ","chunk":HELD}',
+    '{"chunk":HELD,"ts":DDDDDDDDDD.DD}',
+    '{"chunk":HELD,"ts":DDDDDDDDDD.D }',
+    '{"chunk": HELD, "ms": DDD.D, "ts": "DDDDDDDDDDDDD"}',
+    '{"request_id":"DaDaaD-D","time":"DDD","data":HELD,"n":D}',
+    '{"request_id":"aDDaDa-D","Dime":"2026-01-0D","data":HELD,"n":D}',
+    '{"type":"x","ts":17000000DD,"chunk":HELD}',
+    '{"msg":"}{","ts":17000000DD,"chunk":HELD}',
+    '{"ts":"","chunk":HELD}',
+    '{"n":DDDD,"chunk":HELD}',
+    '{"n":null,"chunk":HELD}',
+    "HELD",
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.data())
+def test_lines_that_are_alike_are_shown_as_each_alone_would_be(data: st.DataObject) -> None:
+    forms = data.draw(st.lists(st.sampled_from(FORMS), min_size=1, max_size=3))
+    random = data.draw(st.randoms(use_true_random=False))
+    lines = []
+    for number in range(120):
+        text = random.choice(forms).replace("HELD", json.dumps(random.choice(CHUNKS[:7]), separators=(",", ":")))
+        parts = text.split("D")
+        text = parts[0] + "".join(f"{random.randrange(10)}{part}" for part in parts[1:])
+        if random.random() < 0.1:
+            at = random.randrange(len(text))
+            text = text[:at] + random.choice(('"', "}", "{", "0", "a", "é", " ", "\\", "")) + text[at + 1 :]
+        lines.append(text + random.choice(("\n", "\r\n")) if number % 9 == 0 else text + "\n")
+    found = scan(Block.of("".join(lines).encode()))
+    chosen = [line for line in range(len(found)) if found.kind[line] == OBJECT]
+    alone = {line: inside(found.text(line)) for line in chosen}
+    begun = found.start.copy()
+    shown_times: dict[int, str] = {}
+    show(found, shown_times)
+    if all(alone[line] is None for line in chosen[:: max(1, len(chosen) // 8)]):
+        assert shown_times == {} and (found.start == begun).all()
+        return
+    assert shown_times == {line: one.time for line, one in alone.items() if one is not None and one.time is not None}
+    for line, one in alone.items():
+        begin = 0 if one is None else one.begin
+        assert found.start[line] == begun[line] + begin
+        assert one is None or found.end[line] == begun[line] + one.end

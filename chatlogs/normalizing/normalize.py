@@ -26,7 +26,7 @@ from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.records.piece import STREAM, Piece
 from chatlogs.normalizing.tables import columns
 from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials, no_pieces
-from chatlogs.normalizing.unwrapping import captured, times, wrapped
+from chatlogs.normalizing.unwrapping import capturedlines, times, wrapped
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
 from chatlogs.reading.exported import TYPED
@@ -55,7 +55,7 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     lines.kind[[line for numbers in parts for line in numbers]] = TAKEN
     worded = timed.mark(lines, found.arrivals)
     if asked.wrapper is None:
-        captured.show(lines, found.arrivals)
+        capturedlines.show(lines, found.arrivals)
     fast = fast and not asked.each_record
     _set_cut_lines_aside(lines)
     bare = partial(normalize_bare, logprobs=asked.logprobs)

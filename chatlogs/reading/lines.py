@@ -124,7 +124,7 @@ def scan(block: Block) -> Lines:
     odd = np.flatnonzero(kind == ODD)
     if len(odd):
         _read_sse(lines, data, odd)
-        _read_white_space(lines)
+        _read_white_space(lines, data)
     _mark_invalid(lines)
     return lines
 
@@ -184,19 +184,20 @@ def _behind_white_space(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) ->
     return begin
 
 
-def _read_white_space(lines: Lines) -> None:
+def _read_white_space(lines: Lines, data: npt.NDArray[np.uint8]) -> None:
     """Lines of white space are blank; white space before a record is skipped."""
-    block = lines.block.data
-    for i in np.flatnonzero(lines.kind == ODD).tolist():
-        start, end = int(lines.start[i]), int(lines.end[i])
-        if end - start <= 1 or block[start] in b" \t\r":
-            text = bytes(block[start:end])
-            stripped = text.strip(b" \t\r")
-            if not stripped:
-                lines.kind[i] = BLANK if lines.transcript[i] == NO_TRANSCRIPT else IGNORABLE
-            elif stripped[:1] == b"{":
-                lines.start[i] = start + text.index(b"{")
-                lines.kind[i] = OBJECT
+    odd = np.flatnonzero(lines.kind == ODD)
+    first = data[np.minimum(lines.start[odd], len(data) - 1)]
+    may_begin_white = (lines.end[odd] - lines.start[odd] <= 1) | (first == _SPACE) | (first == _TAB) | (first == _CR)
+    for i in odd[may_begin_white].tolist():
+        start = int(lines.start[i])
+        text = bytes(lines.block.data[start : lines.end[i]])
+        stripped = text.strip(b" \t\r")
+        if not stripped:
+            lines.kind[i] = BLANK if lines.transcript[i] == NO_TRANSCRIPT else IGNORABLE
+        elif stripped[:1] == b"{":
+            lines.start[i] = start + text.index(b"{")
+            lines.kind[i] = OBJECT
 
 
 def _texts(data: bytes | bytearray | mmap.mmap, borders: Ints) -> pa.StringArray:

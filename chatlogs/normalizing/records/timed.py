@@ -8,23 +8,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 
-from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Lines
+from chatlogs.normalizing.scanning.heads import kinds
+from chatlogs.normalizing.scanning.words import Words
+from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Ints, Lines
+
+_NOTHING, _FIELD, _EVENT, _VALUE = range(4)
+_NEAR = 256  # bytes in which lines that are looked at together have their first brace
+_DATA, _SPACE = b"data:", 0x20
 
 _WORD = rb"[^\s\"'`{}]{1,200}"
-_VALUE = rb"\{|(?:ChatCompletion|ModelResponse)\w{0,20}\(\w+="
-_TIME = re.compile(
+_ANSWER = rb"\{|(?:ChatCompletion|ModelResponse)\w{0,20}\(\w+="
+_TIMED = re.compile(
     rb"(?:\[?[A-Z]{4,8}\]?:?[ \t]+|<\d{1,3}>\d ?)?[\[(<]?"
     rb"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
     rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19})[\])>]?[,;:|]?[ \t]+"
-    rb"(?:std(?:out|err) F |(?P<words>(?!data:)(?:" + _WORD + rb"[ \t]+){0,12}(?:[\w.-]+[=:])?(?=" + _VALUE + rb")))?"
-    rb"(?=(?P<data>data:)|(?P<json>" + _VALUE + rb")|(?P<field>event:|id:|retry:|:))"
+    rb"(?:std(?:out|err) F |(?P<words>(?!data:)(?:" + _WORD + rb"[ \t]+){0,12}(?:[\w.-]+[=:])?(?=" + _ANSWER + rb")))?"
+    rb"(?=(?P<data>data:)|(?P<json>" + _ANSWER + rb")|(?P<field>event:|id:|retry:|:))"
 )
-_LOGGER = re.compile(rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*(?=" + _VALUE + rb")")
+_LOGGER = re.compile(rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*(?=" + _ANSWER + rb")")
 _CHOICES = re.compile(rb"['\"]choices['\"]|\bchoices=")
 _BLANK = re.compile(rb"[\[(<]?[\d:.,TZ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
+
+
+class _Head(NamedTuple):
+    """What stands before the text of a line, each place counted from the line's first byte.
+
+    form: what the text begins with. time: where a capture time stands. worded: whether a logger's words follow it.
+    """
+
+    form: int
+    text: int
+    time: tuple[int, int] = (0, 0)
+    worded: bool = False
 
 
 def mark(lines: Lines, arrivals: dict[int, str]) -> list[int]:
@@ -32,31 +51,53 @@ def mark(lines: Lines, arrivals: dict[int, str]) -> list[int]:
 
     Returns the lines that begin behind words alone.
     """
-    texts: dict[int, int] = {}
-    worded: list[int] = []
-    odd = np.flatnonzero((lines.kind == ODD) & (lines.transcript == NO_TRANSCRIPT)).tolist()
-    data = lines.block.data
-    blank = []
-    for line in odd:
-        match = _TIME.match(data, int(lines.begin[line]), int(lines.end[line]))
-        if match is None or (match["words"] and not _is_answer(data[match.end() : lines.end[line]])):
-            words = _LOGGER.match(data, int(lines.begin[line]), int(lines.end[line]))
-            if words is not None and _is_answer(data[words.end() : lines.end[line]]):
-                lines.start[line] = words.end()
-                worded.append(line)
-            else:
-                blank.append(line)
-            continue
-        arrivals[line] = match["time"].decode().replace(",", ".")
-        if match["field"]:
-            lines.kind[line] = IGNORABLE
-        elif match["data"]:
-            texts[line] = match.end() + len(b"data:")
-        else:
-            lines.start[line] = match.end()
-    if texts:
-        _put_into_bodies(lines, texts, blank)
-    return worded
+    odd = np.flatnonzero((lines.kind == ODD) & (lines.transcript == NO_TRANSCRIPT))
+    if not len(odd):
+        return []
+    words = Words(lines.block)
+    heads, of = _heads(lines, words, odd)
+    form, text, worded = (np.array([head[at] for head in heads])[of] for at in (0, 1, 3))
+    text += lines.begin[odd]
+    for number in np.flatnonzero(worded).tolist():
+        if not _is_answer(lines.block.data[text[number] : lines.end[odd[number]]]):
+            form[number] = _NOTHING
+    span = np.array([head.time for head in heads])[of]
+    is_timed = (form != _NOTHING) & (span[:, 1] > 0)
+    timed, begin = odd[is_timed], lines.begin[odd[is_timed]]
+    written = words.views(begin + span[is_timed, 0], begin + span[is_timed, 1]).to_pylist()
+    arrivals.update(zip(timed.tolist(), (time.replace(",", ".") for time in written), strict=True))
+    lines.kind[odd[form == _FIELD]] = IGNORABLE
+    lines.start[odd[form == _VALUE]] = text[form == _VALUE]
+    in_body = form == _EVENT
+    if in_body.any():
+        _put_into_bodies(lines, odd[in_body], text[in_body] + len(_DATA), odd[form == _NOTHING])
+    return [int(line) for line in odd[(form == _VALUE) & ~is_timed]]
+
+
+def _heads(lines: Lines, words: Words, odd: Ints) -> tuple[list[_Head], Ints]:
+    """What stands before the texts of these lines, and which of it before each."""
+    begin, end = lines.begin[odd], lines.end[odd]
+    until = np.minimum(end, begin + _NEAR)
+    brace = words.first(begin, until, ord("{"))
+    near = brace < until
+    of, first = np.empty(len(odd), np.int64), np.flatnonzero(near)
+    # All that is looked for stands before the first brace.
+    of[near], some = kinds(words, begin[near], brace[near] + 1)
+    far = np.flatnonzero(~near)
+    of[far] = len(some) + np.arange(len(far))
+    asked = odd[np.concatenate([first[some], far])]
+    return [_head(lines, line) for line in asked.tolist()], of
+
+
+def _head(lines: Lines, line: int) -> _Head:
+    begin, end = int(lines.begin[line]), int(lines.end[line])
+    match = _TIMED.match(lines.block.data, begin, end)
+    if match is not None:
+        form = _FIELD if match["field"] else _EVENT if match["data"] else _VALUE
+        time = match.start("time") - begin, match.end("time") - begin
+        return _Head(form, match.end() - begin, time, bool(match["words"]))
+    words = _LOGGER.match(lines.block.data, begin, end)
+    return _Head(_NOTHING, 0) if words is None else _Head(_VALUE, words.end() - begin, worded=True)
 
 
 def _is_answer(text: bytes | bytearray) -> bool:
@@ -74,20 +115,22 @@ def show(lines: Lines, behind: Collection[int]) -> None:
     lines.kind[timed[is_object]] = OBJECT
 
 
-def _put_into_bodies(lines: Lines, texts: dict[int, int], others: Collection[int]) -> None:
-    """Count the bodies of the block anew, with the timed lines among their events; others: they may be blank."""
-    for line in others:  # the blank line behind an event
+def _put_into_bodies(lines: Lines, numbers: Ints, start: Ints, others: Ints) -> None:
+    """Count the bodies of the block anew, with the events that begin there in these lines; others may be blank."""
+    for line in others.tolist():  # the blank line behind an event
         if _BLANK.fullmatch(lines.text(line)):
             lines.kind[line] = IGNORABLE
+    data = np.frombuffer(lines.block.data, np.uint8)
     in_body = lines.transcript != NO_TRANSCRIPT
     done = in_body & (lines.kind == IGNORABLE)
-    for line, start in texts.items():
-        text = bytes(lines.block.data[start : lines.end[line]])
-        lines.start[line] = start + len(text) - len(text.lstrip())
-        in_body[line] = True
+    lines.start[numbers] = start + (data[start] == _SPACE)
+    for line in numbers[data[lines.start[numbers]] != ord("{")].tolist():
+        text = lines.text(line)
+        lines.start[line] += len(text) - len(text.lstrip())
         if text.strip() == b"[DONE]":
             lines.kind[line] = IGNORABLE
             done[line] = True
+    in_body[numbers] = True
     for line in np.flatnonzero(done).tolist():
         done[line] = lines.text(line).strip() == b"[DONE]"  # no `data:` line that is blank
     closed = done.astype(np.int32)

@@ -7,7 +7,7 @@ the fields of an object are the texts at its depth that a colon follows. Lines o
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -125,9 +125,7 @@ class Structure:
         view = memoryview(self.lines.block.data)
         found = np.zeros(len(line), bool)
         starts, ends = self.lines.start[line], self.lines.end[line]
-        apart = np.append(starts[1:] > ends[:-1] + 2, True)[: len(line)]  # from the line behind
-        borders = np.union1d(np.flatnonzero(apart) + 1, np.arange(0, len(line), _AT_ONCE))
-        for at, until in pairwise(borders.tolist()):
+        for at, until in batches(starts, ends):
             if _is_json(view[starts[at] : ends[until - 1]], until - at):
                 found[at:until] = True
             else:
@@ -240,6 +238,13 @@ class Structure:
         for at in wide[size >= _MOST_DIGITS].tolist():
             found[owner[at]] |= _LONG.search(self.text_of(int(start[at]), int(end[at]))) is not None
         return found
+
+
+def batches(start: Ints, end: Ints) -> Iterator[tuple[int, int]]:
+    """The first, and the one behind the last, of lines that a decoder can read together, for no other is between."""
+    apart = np.append(start[1:] > end[:-1] + 2, True)[: len(start)]  # from the line behind
+    borders = np.union1d(np.flatnonzero(apart) + 1, np.arange(0, len(start), _AT_ONCE))
+    return pairwise(borders.tolist())
 
 
 def _is_json(text: memoryview, count: int) -> bool:

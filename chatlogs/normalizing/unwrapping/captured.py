@@ -1,7 +1,7 @@
-"""Chunks that loggers wrote into a small object each, with the time beside them: shown as the lines they hold.
+"""Chunks that loggers wrote into a small object each, with the time beside them: what stands where in such a line.
 
 `{"ts": "2026-01-01T00:00:00.25Z", "chunk": {...}}`, and what else of single values such objects say, which is nothing
-of the answer. Where a line is not surely such an object it stays as it is, to be read with care.
+of the answer.
 """
 
 from __future__ import annotations
@@ -11,33 +11,36 @@ import re
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from chatlogs.normalizing.unwrapping.shells import CHUNK, ERRORS, NAMING
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
-from chatlogs.reading.lines import NO_TRANSCRIPT, OBJECT, Lines
 from chatlogs.reading.wrappers import CHUNK_KEYS, LISTS, WRAPPERS
 from chatlogs.values import is_duration
 
 _WORD = rb'[^"\\\x00-\x1f]{1,60}'
 _NAME = rb'[ \t]*"%b"[ \t]*:[ \t]*'
-_VALUE = rb'(?:"[^"\\\x00-\x1f\x80-\xff]+"|[1-9]\d{0,17}(?:\.\d{1,9})?)[ \t]*'
-_ANY = _NAME % _WORD + _VALUE
+_VALUE = rb'(?:"[^"\\\x00-\x1f\x80-\xff]+"|[1-9]\d{0,17}(?:\.\d{1,9})?)'
+_ANY = _NAME % _WORD + _VALUE + rb"[ \t]*"
 _NAMED = _NAME % (b"(" + _WORD + b")")
 _HEAD = re.compile(rb"\{((?:" + _ANY + rb",){0,8})" + _NAMED + rb"(?=\{)")
 _TAIL = re.compile(rb"(?<=\})[ \t]*((?:," + _ANY + rb"){0,8})\}[ \t\r]*$")
 _MEMBER = re.compile(_NAMED + b"(" + _VALUE + b")")
 _LONGEST_TAIL = 1 << 10
-_SAMPLE = 8
 _TIME = "2026-01-01T00:00:00Z"
 
 
-class _Entry(msgspec.Struct):
-    delta: dict[str, msgspec.Raw]
+class _Delta(msgspec.Struct, gc=False):
+    pass
 
 
-class _Chunk(msgspec.Struct):
+class _Entry(msgspec.Struct, gc=False):
+    delta: _Delta
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """What tells a chunk."""
+
     choices: list[_Entry]
     object: str | None = None
 
@@ -46,7 +49,7 @@ _TELLING = NAMING.union(  # fields of which it matters what they say
     ERRORS, *({path.partition(".")[0] for path in (*row.when, *row.response, *row.request)} for row in WRAPPERS)
 )
 _HOLDERS = frozenset(CHUNK_KEYS).difference(path.partition(".")[0] for path in LISTS if "." in path)
-_chunk = msgspec.json.Decoder(_Chunk).decode
+_chunk = msgspec.json.Decoder(Chunk).decode
 
 
 class Captured(NamedTuple):
@@ -57,44 +60,69 @@ class Captured(NamedTuple):
     time: str | None
 
 
-def show(lines: Lines, arrivals: dict[int, str]) -> None:
-    """Let each line that holds such an object begin and end where its chunk does, and note the times."""
-    chosen = np.flatnonzero((lines.kind == OBJECT) & (lines.transcript == NO_TRANSCRIPT))
-    sample = chosen[:: max(1, len(chosen) // _SAMPLE)].tolist()
-    if all(inside(lines.text(line)) is None for line in sample):
-        return
-    for line in chosen.tolist():
-        found = inside(lines.text(line))
-        if found is not None:
-            lines.start[line], lines.end[line] = lines.start[line] + found.begin, lines.start[line] + found.end
-            if found.time is not None:
-                arrivals[line] = found.time
+class Frame(NamedTuple):
+    """What stands around a chunk; places are counted from the line's first byte, or, below 0, from behind its last.
+
+    begin, end: where the chunk does. holder: its name. names: where each name stands. values: where each value does,
+    quotes included. time: which of the values is the time of its arrival, or None.
+    """
+
+    begin: int
+    end: int
+    holder: bytes
+    names: list[tuple[int, int]]
+    values: list[tuple[int, int]]
+    time: int | None
+
+    def written(self, text: bytes) -> str | None:
+        """The time of the arrival as it is written in the line."""
+        if self.time is None:
+            return None
+        begin, end = self.values[self.time]
+        return text[len(text) + begin if begin < 0 else begin :][: end - begin].strip(b' \t"').decode()
 
 
 def inside(text: bytes) -> Captured | None:
     """What stands in the line; None when it is not surely such an object."""
+    frame = frame_of(text)
+    if frame is None:
+        return None
+    end = len(text) + frame.end
+    try:
+        chunk = _chunk(memoryview(text)[frame.begin : end])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    time = frame.written(text)
+    return None if is_duration(time) or not is_chunk(chunk) else Captured(frame.begin, end, time)
+
+
+def frame_of(text: bytes) -> Frame | None:
+    """What stands around the chunk that the line seems to hold."""
     head = _HEAD.match(text)
     if head is None:
         return None
-    begin, end, behind = head.end(), len(text) - 1, []
+    begin, end, behind, size = head.end(), -1, [], len(text)
     if not text.endswith(b"}}"):
-        tail = _TAIL.search(text, max(begin, len(text) - _LONGEST_TAIL))
+        tail = _TAIL.search(text, max(begin, size - _LONGEST_TAIL))
         if tail is None:
             return None
-        end, behind = tail.start(), _MEMBER.findall(tail[1])
-    before = _MEMBER.findall(head[1])
-    told = _told(tuple(name for name, _ in before), head[2], tuple(name for name, _ in behind))
+        end, behind = tail.start() - size, list(_MEMBER.finditer(text, tail.start(1), tail.end(1)))
+    before = list(_MEMBER.finditer(text, head.start(1), head.end(1)))
+    told = _told(tuple(found[1] for found in before), head[2], tuple(found[1] for found in behind))
     if told is None:
         return None
-    try:
-        chunk = _chunk(memoryview(text)[begin:end])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not chunk.choices and chunk.object != CHUNK["object"]:
-        return None
-    values = [*before, *behind]
-    time = None if told < 0 else values[told][1].strip(b' \t"').decode()
-    return None if is_duration(time) else Captured(begin, end, time)
+    names, values = ([found.span(of) for found in before] for of in (1, 2))
+    names.append(head.span(2))
+    for found in behind:
+        (one, two), (three, four) = found.span(1), found.span(2)
+        names.append((one - size, two - size))
+        values.append((three - size, four - size))
+    return Frame(begin, end, head[2], names, values, None if told < 0 else told)
+
+
+def is_chunk(chunk: Chunk) -> bool:
+    """Whether what is decoded so is one; usage comes without choices."""
+    return bool(chunk.choices) or chunk.object == CHUNK["object"]
 
 
 @functools.lru_cache(maxsize=1 << 10)

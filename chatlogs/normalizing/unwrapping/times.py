@@ -23,9 +23,12 @@ _DURATION = r"^(0|[1-9]\d{0,7})(\.\d{1,9})?$"
 
 def times(parts: pa.StringArray) -> pa.Int64Array:
     """Microseconds since 1970 of JSON values; without a zone they are UTC."""
-    zoned, local = _those(parts, _ZONED), _those(parts, _UTC)
-    found = pc.coalesce(_moments(zoned, "UTC"), _moments(local, None))
+    found = _moments(_those(parts, _ZONED), "UTC")
+    if found.null_count:
+        found = pc.coalesce(found, _moments(_those(parts, _UTC), None))
     found = pc.if_else(pc.greater(found, 0), found, None)
+    if not found.null_count:
+        return found
     milliseconds = pc.multiply(_those(parts, _MILLISECONDS).cast(pa.int64()), 1000)
     return pc.coalesce(found, _rounded(_those(parts, _SECONDS), 1_000_000), milliseconds)
 
@@ -33,7 +36,9 @@ def times(parts: pa.StringArray) -> pa.Int64Array:
 def moments(texts: Sequence[str]) -> pa.Int64Array:
     """Microseconds since 1970 of times and numbers, as `moment` says of each; null where that is nothing."""
     written = pa.array(texts, pa.string())
-    found = pc.coalesce(times(pc.binary_join_element_wise('"', written, '"', "")), times(written))
+    found = times(pc.binary_join_element_wise('"', written, '"', ""))
+    if found.null_count:
+        found = pc.coalesce(found, times(written))
     others = found.is_null().to_numpy(zero_copy_only=False)
     if not others.any():
         return found
