@@ -122,10 +122,10 @@ class _Shown:
         start, end = self.lines.start[numbers], self.lines.end[numbers]
         found = np.zeros(len(numbers), bool)
         for at, until in batches(start, end):
-            held = _decoded(decode, view[start[at] : end[until - 1]])
-            if held is None or len(held) != until - at:
+            held = _decoded(decode, view[start[at] : end[until - 1]], until - at)
+            if held is None:
                 each = zip(start[at:until].tolist(), end[at:until].tolist(), strict=True)
-                held = [one for begin, stop in each for one in _decoded(decode, view[begin:stop]) or [None]]
+                held = [(_decoded(decode, view[begin:stop], 1) or [None])[0] for begin, stop in each]
             found[at:until] = [line is not None and is_chunk(line.chunk) for line in held]
         return found
 
@@ -148,8 +148,10 @@ def _decoder(holder: str) -> _Decode:
     return msgspec.json.Decoder(line).decode_lines
 
 
-def _decoded(decode: _Decode, text: memoryview) -> list[Any] | None:
+def _decoded(decode: _Decode, text: memoryview, count: int) -> list[Any] | None:
+    """So many lines, decoded; None when they are not: also more may be there, for a line may hold two objects."""
     try:
-        return decode(text)
+        found = decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return found if len(found) == count else None
