@@ -77,6 +77,13 @@ def exchange(answer: dict[str, Any]) -> dict[str, Any]:
     return {"started_at": "2026-01-01T00:00:00Z", "request": request, "response": answer, "status_code": 200}
 
 
+def printed(text: bytes, at: int) -> bytes:
+    """The line that Docker writes of it."""
+    return dumped(
+        {"log": f"{text.decode()}\n", "stream": "stdout", "time": f"2026-01-01T00:00:{at % 60:02}.123456789Z"}
+    )
+
+
 LOGS: Mapping[str, list[bytes]] = {
     "completions": [dumped(stored(number)) for number in range(50)],
     "completions with choices": [dumped(stored(number, 2)) for number in range(50)],
@@ -87,6 +94,16 @@ LOGS: Mapping[str, list[bytes]] = {
     "chunks with log probabilities": [dumped(chunk) for chunk in interleaved(logprobs=True)],
     "chunks behind times": [b"2026-01-01T00:00:%02dZ " % at + dumped(chunk) for at, chunk in enumerate(interleaved())],
     "chunks beside times": [dumped({"ts": 1790000000 + at, "chunk": chunk}) for at, chunk in enumerate(interleaved())],
+    "chunks beside times and ids": [
+        dumped({"chunk": chunk, "request_id": f"r-{at}", "n": 100 + at, "ts": f"2026-01-01T00:00:{at:02}.5Z"})
+        for at, chunk in enumerate(interleaved())
+    ],
+    "chunks that were printed": [printed(dumped(chunk), at) for at, chunk in enumerate(interleaved())],
+    "SSE that was printed": [printed(line, at) for at, line in enumerate([*body(1), *body(2)])],
+    "chunks in messages": [
+        dumped({"timestamp": 1790000000 + at, "level": "INFO", "message": dumped(chunk).decode(), "n": 1})
+        for at, chunk in enumerate(interleaved())
+    ],
     "SSE": [line for stream in range(3) for line in body(stream)],
     "a runtime's lines": [b"2026-01-01T00:00:00.5Z stdout F " + dumped(stored(number)) for number in range(50)],
 }

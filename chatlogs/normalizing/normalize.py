@@ -26,7 +26,7 @@ from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.records.piece import STREAM, Piece
 from chatlogs.normalizing.tables import columns
 from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials, no_pieces
-from chatlogs.normalizing.unwrapping import capturedlines, times, wrapped
+from chatlogs.normalizing.unwrapping import capturedlines, chunktexts, times, wrapped
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.decoding import Reject
 from chatlogs.reading.exported import TYPED
@@ -58,27 +58,38 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
         capturedlines.show(lines, found.arrivals)
     fast = fast and not asked.each_record
     _set_cut_lines_aside(lines)
+    texts = chunktexts.read(lines) if fast and asked.wrapper is None else chunktexts.ChunkTexts()
+    found.arrivals |= texts.times
+    found.ignorable.update(texts.nothing)
     bare = partial(normalize_bare, logprobs=asked.logprobs)
+    lines.kind[[*texts.held, *texts.nothing]] = TAKEN
     more, taken = wrapped.read(lines, asked, bare) if fast and not asked.chunks else ([], [])
+    lines.kind[[*texts.held, *texts.nothing]] = OBJECT
     if found.arrivals or worded:
         timed.show(lines, [*found.arrivals, *worded])
         _set_cut_lines_aside(lines)
-    return _normalized(lines, found, more, [*taken, *(numbers[0] for numbers in parts)], fast=fast)
+    return _normalized(lines, found, more, [*taken, *(numbers[0] for numbers in parts)], texts, fast=fast)
 
 
 def normalize_bare(lines: Lines, *, logprobs: bool = False) -> Partials:
     """The same of lines that are no wrappers, wherever in a block they stand."""
     _set_cut_lines_aside(lines)
-    return _normalized(lines, careful.Found(Asked(logprobs=logprobs)), [], [], fast=True)
+    return _normalized(lines, careful.Found(Asked(logprobs=logprobs)), [], [], chunktexts.ChunkTexts(), fast=True)
 
 
 def _normalized(
-    lines: Lines, found: careful.Found, more: Sequence[dict[str, pa.Table]], taken: list[int], *, fast: bool
+    lines: Lines,
+    found: careful.Found,
+    more: Sequence[dict[str, pa.Table]],
+    taken: list[int],
+    texts: chunktexts.ChunkTexts,
+    *,
+    fast: bool,
 ) -> Partials:
-    """The yield of the lines, of which some were taken already, with more tables."""
+    """The yield of the lines, of which some were taken already, with more tables; texts: the chunks some hold."""
     lines.kind[taken] = TAKEN
     if fast and bool(np.any(lines.kind == OBJECT)):
-        tables = _read_fast(lines, found)
+        tables = _read_fast(lines, found, texts)
     else:
         for line in np.flatnonzero(lines.kind == OBJECT).tolist():
             careful.read_one(lines, line, found)
@@ -151,11 +162,14 @@ def _mark_open_text(block: Block, found: careful.Found) -> int | None:
     return last.offset
 
 
-def _read_fast(lines: Lines, found: careful.Found) -> dict[str, pa.Table]:
+def _read_fast(lines: Lines, found: careful.Found, texts: chunktexts.ChunkTexts) -> dict[str, pa.Table]:
     con = _connection()
-    shown, tokens = (lines, None) if found.asked.logprobs else probabilities.apart(lines)
+    shown, tokens = texts.shown(lines), None
+    if not found.asked.logprobs:
+        shown, tokens = probabilities.apart(shown)
     facts = fold.read(con, shown)
-    facts.tokens = tokens
+    facts.tokens, facts.is_apart = tokens, shown is not lines
+    facts.leave_completions_of(texts.held)
     mended = _mended(con, lines, facts, found)
     for line in facts.odd:
         if line not in mended.lines:

@@ -102,7 +102,7 @@ class Facts:
 
     stored: its stored completions, a row for each choice (plain.completions). streams: those of its chunks, if it has
     any, and runs of them. tokens: those of lines that were read without their log probabilities. odd: the lines whose
-    records need the careful path.
+    records need the careful path. is_apart: the lines were read from a block that holds less than theirs.
     """
 
     stored: list[pa.Table] = field(default_factory=list)
@@ -110,6 +110,16 @@ class Facts:
     runs: Runs | None = None
     tokens: Tokens | None = None
     odd: list[int] = field(default_factory=list)
+    is_apart: bool = False
+
+    def leave_completions_of(self, lines: Sequence[int]) -> None:
+        """Leave stored completions in these lines, beside which more is said, to the careful path."""
+        for number, table in enumerate(self.stored if len(lines) else []):
+            theirs = pc.is_in(table["line"], pa.array(lines, pa.int64()))
+            if pc.any(theirs).as_py():
+                self.odd += pc.unique(table["line"].filter(theirs)).to_pylist()
+                self.stored[number] = of_their_own(table).filter(pc.invert(theirs))
+        self.odd.sort()
 
 
 def read(con: duckdb.DuckDBPyConnection, lines: Lines) -> Facts:
@@ -296,7 +306,7 @@ def folded(
         plain |= tangled & np.isin(streams.first_line, cut.first_line[are_plain])
     if kept.any:
         tables.append({"chunks": chunkrows.rows(con, streams, facts.runs, plain, kept)})
-    as_runs = not kept.any and facts.tokens is None
+    as_runs = not kept.any and not facts.is_apart
     return tables, _rest_of(lines, streams, facts.runs, plain, as_runs=as_runs)
 
 

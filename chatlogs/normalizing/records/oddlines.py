@@ -127,11 +127,14 @@ def _left(item: Unread) -> tuple[str, Reject]:
 def _says_nothing(value: dict[str, Any]) -> bool:
     """Whether a logger's line holds a line of a stream that carries no record: a blank one, a comment, [DONE]."""
     texts = logged_texts(value)
-    return texts is not None and all(_is_ignorable(text.encode("utf-8", "replace"), "log" in value) for text in texts)
+    return texts is not None and all(is_ignorable(text.encode("utf-8", "replace"), "log" in value) for text in texts)
 
 
-def _is_ignorable(text: bytes, is_output: bool) -> bool:
-    """is_output: what stands there was printed, so that a field of an SSE body is no sentence of a logger."""
+def is_ignorable(text: bytes, is_output: bool) -> bool:
+    """Whether a line of a stream carries no record.
+
+    is_output: what stands there was printed, so that a field of an SSE body is no sentence of a logger.
+    """
     if _SSE_FIELD.match(text) and not is_output:
         return False
     found = read_line(text)

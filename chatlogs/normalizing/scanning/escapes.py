@@ -22,17 +22,22 @@ for _value, _pair in enumerate(("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
 _LEADS = np.array([0, 0, 0xC0, 0xE0, 0xF0], np.uint64)
 
 
+def places(data: npt.NDArray[np.uint8], size: int, byte: int) -> Ints:
+    """Where the byte stands in so many bytes of a block."""
+    found, is_one = [np.empty(0, np.int64)], np.empty(WINDOW, bool)
+    for offset in range(0, size, WINDOW):
+        window = data[offset : min(offset + WINDOW, size)]
+        found.append(np.equal(window, byte, out=is_one[: len(window)]).nonzero()[0] + offset)
+    return np.concatenate(found)
+
+
 class Escapes:
     """Where the backslashes of a block are."""
 
     def __init__(self, words: Words, size: int) -> None:
         self._words = words
         self._data = data = np.frombuffer(words.data, np.uint8)
-        found, is_one = [np.empty(0, np.int64)], np.empty(WINDOW, bool)
-        for offset in range(0, size, WINDOW):
-            window = data[offset : min(offset + WINDOW, size)]
-            found.append(np.equal(window, _BACKSLASH, out=is_one[: len(window)]).nonzero()[0] + offset)
-        self.place = np.concatenate(found)
+        self.place = places(data, size, _BACKSLASH)
 
     def texts(self, start: Ints, end: Ints) -> pa.StringArray:
         """What the strings from start to end, given in the order of the block, say."""

@@ -16,7 +16,7 @@ from chatlogs.normalizing.unwrapping.shells import CHUNK, ERRORS, NAMING
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.wrappers import CHUNK_KEYS, LISTS, WRAPPERS
-from chatlogs.values import is_duration
+from chatlogs.values import as_json, is_duration
 
 _WORD = rb'[^"\\\x00-\x1f]{1,60}'
 _NAME = rb'[ \t]*"%b"[ \t]*:[ \t]*'
@@ -26,8 +26,11 @@ _NAMED = _NAME % (b"(" + _WORD + b")")
 _HEAD = re.compile(rb"\{((?:" + _ANY + rb",){0,8})" + _NAMED + rb"(?=\{)")
 _TAIL = re.compile(rb"(?<=\})[ \t]*((?:," + _ANY + rb"){0,8})\}[ \t\r]*$")
 _MEMBER = re.compile(_NAMED + b"(" + _VALUE + b")")
+_HEAD_OF_TEXT = re.compile(rb"\{((?:" + _ANY + rb",){0,8})" + _NAMED + rb'"(?=[^"\\\x00-\x1f\x80-\xff]{0,60}\\)')
+_TAIL_OF_TEXT = re.compile(rb'(?<!\\)(?:\\\\)*"[ \t]*((?:,' + _ANY + rb"){0,8})\}[ \t\r]*$")
 _LONGEST_TAIL = 1 << 10
 _TIME = "2026-01-01T00:00:00Z"
+_OUTPUT = b"stdout or stderr"
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -48,6 +51,7 @@ class Chunk(msgspec.Struct, gc=False):
 _TELLING = NAMING.union(  # fields of which it matters what they say
     ERRORS, *({path.partition(".")[0] for path in (*row.when, *row.response, *row.request)} for row in WRAPPERS)
 )
+# Of objects: a text is no list of answers.
 _HOLDERS = frozenset(CHUNK_KEYS).difference(path.partition(".")[0] for path in LISTS if "." in path)
 _chunk = msgspec.json.Decoder(Chunk).decode
 
@@ -64,7 +68,7 @@ class Frame(NamedTuple):
     """What stands around a chunk; places are counted from the line's first byte, or, below 0, from behind its last.
 
     begin, end: where the chunk does. holder: its name. names: where each name stands. values: where each value does,
-    quotes included. time: which of the values is the time of its arrival, or None.
+    quotes included. beside: their names. time: which of the values is the time of its arrival, or None.
     """
 
     begin: int
@@ -72,6 +76,7 @@ class Frame(NamedTuple):
     holder: bytes
     names: list[tuple[int, int]]
     values: list[tuple[int, int]]
+    beside: list[bytes]
     time: int | None
 
     def written(self, text: bytes) -> str | None:
@@ -101,14 +106,37 @@ def frame_of(text: bytes) -> Frame | None:
     head = _HEAD.match(text)
     if head is None:
         return None
-    begin, end, behind, size = head.end(), -1, [], len(text)
-    if not text.endswith(b"}}"):
-        tail = _TAIL.search(text, max(begin, size - _LONGEST_TAIL))
-        if tail is None:
-            return None
-        end, behind = tail.start() - size, list(_MEMBER.finditer(text, tail.start(1), tail.end(1)))
-    before = list(_MEMBER.finditer(text, head.start(1), head.end(1)))
-    told = _told(tuple(found[1] for found in before), head[2], tuple(found[1] for found in behind))
+    if text.endswith(b"}}"):
+        return _frame(text, head, -1, [])
+    tail = _TAIL.search(text, max(head.end(), len(text) - _LONGEST_TAIL))
+    return None if tail is None else _frame(text, head, tail.start() - len(text), _behind(text, tail))
+
+
+def frame_of_text(text: bytes) -> Frame | None:
+    """What stands around the text that the line seems to hold, which has an escape near its begin; its end: the quote.
+
+    It may be the JSON text of a chunk, as Docker and many loggers write it: `{"log":"{\\"id\\":...}\\n","time":"..."}`.
+    """
+    head = _HEAD_OF_TEXT.match(text)
+    if head is None:
+        return None
+    tail = _TAIL_OF_TEXT.search(text, max(head.end(), len(text) - _LONGEST_TAIL))
+    if tail is None:
+        return None
+    quote = text.index(b'"', tail.start())
+    return _frame(text, head, quote - len(text), _behind(text, tail), is_text=True)
+
+
+def _behind(text: bytes, tail: re.Match[bytes]) -> list[re.Match[bytes]]:
+    return list(_MEMBER.finditer(text, tail.start(1), tail.end(1)))
+
+
+def _frame(
+    text: bytes, head: re.Match[bytes], end: int, behind: list[re.Match[bytes]], *, is_text: bool = False
+) -> Frame | None:
+    before, size = list(_MEMBER.finditer(text, head.start(1), head.end(1))), len(text)
+    names_before, names_behind = (tuple(_name(found) for found in some) for some in (before, behind))
+    told = _told(names_before, head[2], names_behind, is_text)
     if told is None:
         return None
     names, values = ([found.span(of) for found in before] for of in (1, 2))
@@ -117,7 +145,8 @@ def frame_of(text: bytes) -> Frame | None:
         (one, two), (three, four) = found.span(1), found.span(2)
         names.append((one - size, two - size))
         values.append((three - size, four - size))
-    return Frame(begin, end, head[2], names, values, None if told < 0 else told)
+    beside = [found[1] for found in (*before, *behind)]
+    return Frame(head.end(), end, head[2], names, values, beside, None if told < 0 else told)
 
 
 def is_chunk(chunk: Chunk) -> bool:
@@ -125,21 +154,30 @@ def is_chunk(chunk: Chunk) -> bool:
     return bool(chunk.choices) or chunk.object == CHUNK["object"]
 
 
+def _name(member: re.Match[bytes]) -> bytes:
+    """The name of a member; of an output a name that tells nothing, where it may be that of an answer."""
+    return _OUTPUT if member[1] == b"stream" and member[2] in (b'"stdout"', b'"stderr"') else member[1]
+
+
 @functools.lru_cache(maxsize=1 << 10)
-def _told(before: tuple[bytes, ...], holder: bytes, behind: tuple[bytes, ...]) -> int | None:
+def _told(before: tuple[bytes, ...], holder: bytes, behind: tuple[bytes, ...], is_text: bool) -> int | None:
     """Which of the values beside a chunk is the time of its arrival, -1 for none; None where more is read of them."""
     names = [name.decode("utf-8", "replace") for name in (*before, *behind)]
     name = holder.decode("utf-8", "replace")
-    if name not in _HOLDERS or len({*names, name}) <= len(names) or not _TELLING.isdisjoint(names):
+    if (
+        name not in (CHUNK_KEYS if is_text else _HOLDERS)
+        or len({*names, name}) <= len(names)
+        or not _TELLING.isdisjoint(names)
+    ):
         return None
     values = {other: f"{_TIME}{place}" for place, other in enumerate(names)}
     ahead = {other: values[other] for other in names[: len(before)]}
-    wrapper = {**ahead, name: CHUNK, **values}
+    wrapper = {**ahead, name: as_json(CHUNK) if is_text else CHUNK, **values}
     envelopes = unwrap(wrapper) if not may_be_hosted(wrapper) else []
     if len(envelopes) != 1 or len(envelopes[0].parts) != 1:
         return None
     envelope, part = envelopes[0], envelopes[0].parts[0]
     says_more = envelope.facts or envelope.request or envelope.flags or envelope.error or envelope.transcript
-    if part.value is not CHUNK or says_more or part.flags:
+    if part.value != CHUNK or says_more or part.flags:
         return None
     return -1 if part.arrived_at is None else list(values.values()).index(str(part.arrived_at))

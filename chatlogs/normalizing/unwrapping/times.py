@@ -15,7 +15,7 @@ from chatlogs.values import moment
 
 # A day that its month has in every year: of no other do the engine and Python say the same.
 _DAY = r"(((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8]))|((0[13-9]|1[0-2])-(29|30))|((0[13578]|1[02])-31))"
-_LOCAL = rf'^"(19[7-9]\d|20\d\d)-{_DAY}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,6}})?'
+_LOCAL = rf'^"(19[7-9]\d|20\d\d)-{_DAY}[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,9}})?'
 _UTC, _ZONED = rf'{_LOCAL}"$', rf'{_LOCAL}(Z|[+-](0\d|1[0-4]):[0-5]\d)"$'
 _SECONDS, _MILLISECONDS = r"^[1-9]\d{8,9}(\.\d{1,9})?$", r"^[1-9]\d{12}$"
 _DURATION = r"^(0|[1-9]\d{0,7})(\.\d{1,9})?$"
@@ -57,7 +57,8 @@ def _those(parts: pa.StringArray, pattern: str) -> pa.StringArray:
 
 
 def _moments(texts: pa.StringArray, zone: str | None) -> pa.Int64Array:
-    return pc.utf8_slice_codeunits(texts, 1, -1).cast(pa.timestamp("us", zone)).cast(pa.int64())
+    nanoseconds = pc.utf8_slice_codeunits(texts, 1, -1).cast(pa.timestamp("ns", zone)).cast(pa.int64())
+    return pc.divide(nanoseconds, 1000)  # what is finer is cut off, as Python does
 
 
 def _rounded(texts: pa.StringArray, unit: int) -> pa.Int64Array:

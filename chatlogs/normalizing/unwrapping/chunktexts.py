@@ -1,0 +1,184 @@
+r"""Lines that hold the JSON text of a chunk, or a line of an SSE body: the chunks in a block of their own.
+
+`{"log":"{\"id\":...}\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}`, as Docker writes what is printed, and many
+loggers their messages. What is not surely so stays as it is, to be read with care.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from chatlogs.normalizing.records.oddlines import is_ignorable
+from chatlogs.normalizing.scanning.escapes import places
+from chatlogs.normalizing.scanning.words import Words
+from chatlogs.normalizing.unwrapping.captured import Frame, frame_of_text
+from chatlogs.normalizing.unwrapping.capturedlines import decoded
+from chatlogs.normalizing.unwrapping.framed import Framed
+from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, PADDING, Block, Ints, Lines
+from chatlogs.reading.wrappers import CHUNK_KEYS
+
+_SAMPLE = 8
+_SHORT = 64  # bytes of what may say nothing: a comment, the name of an event
+_DATA = b"data:"
+_CONTROL = re.compile(rb"[\x00-\x1f]")
+_SPACE, _QUOTE, _BACKSLASH, _OPEN, _CLOSE = b' "\\{}'
+_N = ord("n")
+
+
+class _Anything(msgspec.Struct, gc=False):
+    pass
+
+
+_objects = msgspec.json.Decoder(_Anything).decode_lines
+_said = msgspec.json.Decoder(str).decode
+
+
+def _none() -> Ints:
+    return np.empty(0, np.int64)
+
+
+@dataclass
+class ChunkTexts:
+    """Lines that hold a text which is an object, perhaps a chunk; times: of their arrival.
+
+    lines, in order, with where the text begins and ends. In these no escape is but that of a quote; others: the texts
+    of lines with other escapes. nothing: lines whose text is no record, such as [DONE]. escapes: where in the block
+    backslashes are.
+    """
+
+    lines: Ints = field(default_factory=_none)
+    start: Ints = field(default_factory=_none)
+    end: Ints = field(default_factory=_none)
+    others: dict[int, bytes] = field(default_factory=dict)
+    nothing: list[int] = field(default_factory=list)
+    times: dict[int, str] = field(default_factory=dict)
+    escapes: Ints = field(default_factory=_none)
+
+    @property
+    def held(self) -> list[int]:
+        """All lines but those that say nothing."""
+        return [*self.lines.tolist(), *self.others]
+
+    def shown(self, lines: Lines) -> Lines:
+        """The lines in a block of their own, in which those that hold a text begin and end with it."""
+        if not (len(self.lines) or self.others or self.nothing):
+            return lines
+        block = lines.block
+        data = np.frombuffer(block.data, np.uint8)[: block.size]
+        start, end, kind, clean = lines.start.copy(), lines.end.copy(), lines.kind.copy(), lines.clean.copy()
+        start[self.lines], end[self.lines] = self.start, self.end
+        kind[self.nothing] = IGNORABLE
+        dropped = self._escapes()
+        keep = np.ones(len(data), bool)
+        keep[dropped] = False
+        copy = bytearray(len(data) - len(dropped) + PADDING)
+        np.frombuffer(copy, np.uint8)[:-PADDING] = data[keep]
+        start, end = start - np.searchsorted(dropped, start), end - np.searchsorted(dropped, end)
+        for line, text in self.others.items():  # none is longer than with its escapes
+            copy[start[line] : start[line] + len(text)] = text
+            end[line] = start[line] + len(text)
+            clean[line] = _CONTROL.search(text) is None
+        own = Block(block.source, copy, len(copy) - PADDING, block.offset, block.last)
+        return dataclasses.replace(
+            lines, block=own, begin=start, start=start, end=end, kind=kind, clean=clean, quotes=None
+        )
+
+    def _escapes(self) -> Ints:
+        """Where the backslashes of the texts are."""
+        first, last = np.searchsorted(self.escapes, self.start), np.searchsorted(self.escapes, self.end)
+        inside = np.zeros(len(self.escapes) + 1, np.int8)
+        np.add.at(inside, first, 1)
+        np.subtract.at(inside, last, 1)
+        return self.escapes[np.cumsum(inside[:-1], dtype=np.int8) > 0]
+
+
+def read(lines: Lines) -> ChunkTexts:
+    """What the lines hold, as far as many hold it alike."""
+    found = ChunkTexts()
+    chosen = np.flatnonzero((lines.kind == OBJECT) & (lines.transcript == NO_TRANSCRIPT) & lines.clean)
+    sample = chosen[:: max(1, len(chosen) // _SAMPLE)].tolist()
+    if all(frame_of_text(lines.text(line)) is None for line in sample):
+        return found
+    is_sound = np.array([line is not None for line in decoded(lines, chosen, _objects)], bool)
+    framed = Framed(lines)
+    reader = _Reader(lines)
+    for frame, numbers in framed.frames(chosen[is_sound], _BACKSLASH, frame_of_text):
+        if frame is not None:
+            good, times = framed.arrived(numbers, frame)
+            numbers = numbers[good]
+            reader.take(numbers, frame, dict(zip(numbers.tolist(), times, strict=bool(times))), found)
+    order = np.argsort(found.lines)
+    found.lines, found.start, found.end = found.lines[order], found.start[order], found.end[order]
+    found.escapes = reader.escapes
+    return found
+
+
+class _Reader:
+    """Tells what the texts are that lines hold."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines, self._words = lines, Words(lines.block)
+        self._data = np.frombuffer(lines.block.data, np.uint8)
+        self.escapes, self._quotes = (places(self._data, lines.block.size, byte) for byte in (_BACKSLASH, _QUOTE))
+        self._odd = self.escapes[self._data[self.escapes + 1] != _QUOTE]
+
+    def take(self, numbers: Ints, frame: Frame, arrived: Mapping[int, str], found: ChunkTexts) -> None:
+        """Take the lines, in this frame, whose texts are objects or say nothing."""
+        data, begin, until = self._data, self._lines.start[numbers] + frame.begin, self._lines.end[numbers] + frame.end
+        start = begin + len(_DATA) * self._words.equal(begin, _DATA)
+        start += (start > begin) & (data[start] == _SPACE)
+        end = until - 2 * ((data[until - 2] == _BACKSLASH) & (data[until - 1] == _N))
+        is_plain = (end - start > 1) & (data[start] == _OPEN) & (data[end - 1] == _CLOSE)
+        # No escape but those of quotes, and no quote that is not escaped.
+        odd, escapes, quotes = (
+            np.searchsorted(place, end) - np.searchsorted(place, start)
+            for place in (self._odd, self.escapes, self._quotes)
+        )
+        is_plain &= (odd == 0) & (escapes == quotes)
+        found.lines = np.concatenate([found.lines, numbers[is_plain]])
+        found.start = np.concatenate([found.start, start[is_plain]])
+        found.end = np.concatenate([found.end, end[is_plain]])
+        rest = np.flatnonzero(~is_plain)
+        may_say_nothing = bool(arrived) and not any(_tells(name) for name in frame.beside)
+        view = memoryview(self._lines.block.data)
+        for row, one, other in zip(rest.tolist(), begin[rest].tolist(), until[rest].tolist(), strict=True):
+            quoted, line = view[one - 1 : other + 1], int(numbers[row])
+            if may_say_nothing and len(quoted) < _SHORT and _says_nothing(bytes(quoted), frame.holder == b"log"):
+                found.nothing.append(line)
+            elif (text := _object_in(quoted)) is not None:
+                found.others[line] = text
+        taken = numbers[is_plain].tolist()
+        found.times.update((line, arrived[line]) for line in (*taken, *found.others) if line in arrived)
+
+
+def _object_in(quoted: memoryview) -> bytes | None:
+    """The object that the text is, without `data:` and the white space around it."""
+    text = _text(quoted) or ""
+    said = text[len(_DATA) :].strip() if text.startswith("data:") else text.strip(" \t\r\n")
+    return said.encode() if said[:1] == "{" and said[-1:] == "}" and "\n" not in said else None
+
+
+def _text(quoted: bytes | memoryview) -> str | None:
+    """What the JSON string says; None where the frame misled, and it is more than one."""
+    try:
+        return _said(quoted)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _tells(name: bytes) -> bool:
+    """Whether a line that has the field is more than a logger's of a text."""
+    return name.decode() in CHUNK_KEYS or b"err" in name or b"exc" in name
+
+
+@functools.lru_cache(maxsize=1 << 10)
+def _says_nothing(quoted: bytes, is_log: bool) -> bool:
+    text = _text(quoted)
+    return text is not None and is_ignorable(text.encode("utf-8", "replace"), is_log)
