@@ -95,10 +95,13 @@ LOGS: Mapping[str, list[bytes]] = {
     "chunks behind times": [b"2026-01-01T00:00:%02dZ " % at + dumped(chunk) for at, chunk in enumerate(interleaved())],
     "chunks beside times": [dumped({"ts": 1790000000 + at, "chunk": chunk}) for at, chunk in enumerate(interleaved())],
     "chunks beside times and ids": [
-        dumped({"chunk": chunk, "request_id": f"r-{at}", "n": 100 + at, "ts": f"2026-01-01T00:00:{at:02}.5Z"})
+        dumped(
+            {"pod": {"name": f"a-{at % 3}", "of": at}, "chunk": chunk, "request_id": f"r-{at}", "ts": 1790000000 + at}
+        )
         for at, chunk in enumerate(interleaved())
     ],
     "chunks that were printed": [printed(dumped(chunk), at) for at, chunk in enumerate(interleaved())],
+    "completions that were printed": [printed(dumped(stored(number)), number) for number in range(50)],
     "SSE that was printed": [printed(line, at) for at, line in enumerate([*body(1), *body(2)])],
     "chunks in messages": [
         dumped({"timestamp": 1790000000 + at, "level": "INFO", "message": dumped(chunk).decode(), "n": 1})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from test_mutations import LOGS, dumped, stored
 from chatlogs.normalizing import careful
 from chatlogs.normalizing.folding import fold, matching
 from chatlogs.normalizing.normalize import normalize
+from chatlogs.normalizing.unwrapping import wrapped
 from chatlogs.reading.lines import Block
 
 # In these each text is told twice, or each line is joined with those behind it before it is read.
@@ -36,8 +38,9 @@ def test_plain_lines_are_read_together(name: str, monkeypatch: pytest.MonkeyPatc
         alone.extend(line.tolist())
         return parsed(con, matcher, line, facts)
 
-    # A template of another log may take lines that it does not fit, which are parsed then.
+    # What was learned of other logs, on other paths, must not tell.
     matching._known().clear()
+    monkeypatch.setattr(wrapped, "_worker", threading.local())
     monkeypatch.setattr(careful, "read_one", read)
     monkeypatch.setattr(fold, "_parsed", parse)
     lines = [line.replace(b"chatcmpl-", b"chatcmpl-%d-" % number) for number in range(20) for line in MANY[name]]

@@ -14,18 +14,25 @@ import msgspec
 
 from chatlogs.normalizing.unwrapping.shells import CHUNK, ERRORS, NAMING
 from chatlogs.reading.containers import unwrap
+from chatlogs.reading.exported import TYPED
 from chatlogs.reading.hosted import may_be_hosted
-from chatlogs.reading.wrappers import CHUNK_KEYS, LISTS, WRAPPERS
+from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, WRAPPERS
 from chatlogs.values import as_json, is_duration
 
 _WORD = rb'[^"\\\x00-\x1f]{1,60}'
 _NAME = rb'[ \t]*"%b"[ \t]*:[ \t]*'
-_VALUE = rb'(?:"[^"\\\x00-\x1f\x80-\xff]+"|[1-9]\d{0,17}(?:\.\d{1,9})?)'
+_TEXT, _NUMBER = rb'"[^"\\\x00-\x1f\x80-\xff]%b"', rb"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,9})?"
+_SCALAR = _TEXT % b"*" + b"|" + _NUMBER + b"|true|false|null"
+_FLAT = rb"\{(?:" + _NAME % _WORD + b"(?:" + _SCALAR + rb")[ \t]*(?:,|(?=\})))*\}"
+_NESTED = rb"\{(?:" + _NAME % _WORD + b"(?:" + _SCALAR + b"|" + _FLAT + rb")[ \t]*(?:,|(?=\})))*\}"
+_VALUE = b"(?:" + _SCALAR + b"|" + _NESTED + b")"
 _ANY = _NAME % _WORD + _VALUE + rb"[ \t]*"
 _NAMED = _NAME % (b"(" + _WORD + b")")
 _HEAD = re.compile(rb"\{((?:" + _ANY + rb",){0,8})" + _NAMED + rb"(?=\{)")
 _TAIL = re.compile(rb"(?<=\})[ \t]*((?:," + _ANY + rb"){0,8})\}[ \t\r]*$")
-_MEMBER = re.compile(_NAMED + b"(" + _VALUE + b")")
+_MEMBER = re.compile(_NAMED + b"(" + _VALUE + b")[ \\t]*,?")
+NESTED = re.compile(_NESTED)
+_SAYS = re.compile(_TEXT % b"+" + b"|" + _NUMBER)
 _HEAD_OF_TEXT = re.compile(rb"\{((?:" + _ANY + rb",){0,8})" + _NAMED + rb'"(?=[^"\\\x00-\x1f\x80-\xff]{0,60}\\)')
 _TAIL_OF_TEXT = re.compile(rb'(?<!\\)(?:\\\\)*"[ \t]*((?:,' + _ANY + rb"){0,8})\}[ \t\r]*$")
 _LONGEST_TAIL = 1 << 10
@@ -51,8 +58,8 @@ class Chunk(msgspec.Struct, gc=False):
 _TELLING = NAMING.union(  # fields of which it matters what they say
     ERRORS, *({path.partition(".")[0] for path in (*row.when, *row.response, *row.request)} for row in WRAPPERS)
 )
-# Of objects: a text is no list of answers.
-_HOLDERS = frozenset(CHUNK_KEYS).difference(path.partition(".")[0] for path in LISTS if "." in path)
+_OF_LISTS = frozenset(path.partition(".")[0] for path in LISTS if "." in path)
+_READ = frozenset(name.encode() for name in (*ARRIVALS, *CHUNK_KEYS))  # fields beside a chunk that may say something
 _chunk = msgspec.json.Decoder(Chunk).decode
 
 
@@ -79,6 +86,11 @@ class Frame(NamedTuple):
     beside: list[bytes]
     time: int | None
 
+    @property
+    def may_be_typed(self) -> bool:
+        """Whether the line may be a document of a database that writes numbers as objects."""
+        return b"_id" in self.beside
+
     def written(self, text: bytes) -> str | None:
         """The time of the arrival as it is written in the line."""
         if self.time is None:
@@ -90,7 +102,7 @@ class Frame(NamedTuple):
 def inside(text: bytes) -> Captured | None:
     """What stands in the line; None when it is not surely such an object."""
     frame = frame_of(text)
-    if frame is None:
+    if frame is None or (frame.may_be_typed and TYPED in text):
         return None
     end = len(text) + frame.end
     try:
@@ -106,8 +118,6 @@ def frame_of(text: bytes) -> Frame | None:
     head = _HEAD.match(text)
     if head is None:
         return None
-    if text.endswith(b"}}"):
-        return _frame(text, head, -1, [])
     tail = _TAIL.search(text, max(head.end(), len(text) - _LONGEST_TAIL))
     return None if tail is None else _frame(text, head, tail.start() - len(text), _behind(text, tail))
 
@@ -135,8 +145,11 @@ def _frame(
     text: bytes, head: re.Match[bytes], end: int, behind: list[re.Match[bytes]], *, is_text: bool = False
 ) -> Frame | None:
     before, size = list(_MEMBER.finditer(text, head.start(1), head.end(1))), len(text)
+    others = [*before, *behind]
+    if not all(_SAYS.fullmatch(found[2]) for found in others if found[1] in _READ):
+        return None
     names_before, names_behind = (tuple(_name(found) for found in some) for some in (before, behind))
-    told = _told(names_before, head[2], names_behind, is_text)
+    told = _told(names_before, head[2], names_behind, is_text, any(found[2][:1] == b"{" for found in others))
     if told is None:
         return None
     names, values = ([found.span(of) for found in before] for of in (1, 2))
@@ -145,7 +158,7 @@ def _frame(
         (one, two), (three, four) = found.span(1), found.span(2)
         names.append((one - size, two - size))
         values.append((three - size, four - size))
-    beside = [found[1] for found in (*before, *behind)]
+    beside = [found[1] for found in others]
     return Frame(head.end(), end, head[2], names, values, beside, None if told < 0 else told)
 
 
@@ -160,15 +173,19 @@ def _name(member: re.Match[bytes]) -> bytes:
 
 
 @functools.lru_cache(maxsize=1 << 10)
-def _told(before: tuple[bytes, ...], holder: bytes, behind: tuple[bytes, ...], is_text: bool) -> int | None:
-    """Which of the values beside a chunk is the time of its arrival, -1 for none; None where more is read of them."""
+def _told(
+    before: tuple[bytes, ...], holder: bytes, behind: tuple[bytes, ...], is_text: bool, has_objects: bool
+) -> int | None:
+    """Which of the values beside a chunk is the time of its arrival, -1 for none; None where more is read of them.
+
+    has_objects: some of the values are objects, so that under a name which nobody knows more may be looked for.
+    """
     names = [name.decode("utf-8", "replace") for name in (*before, *behind)]
     name = holder.decode("utf-8", "replace")
-    if (
-        name not in (CHUNK_KEYS if is_text else _HOLDERS)
-        or len({*names, name}) <= len(names)
-        or not _TELLING.isdisjoint(names)
-    ):
+    is_known = name in CHUNK_KEYS or not (is_text or has_objects)
+    if not is_known or (name in _OF_LISTS and not is_text):
+        return None
+    if len({*names, name}) <= len(names) or not _TELLING.isdisjoint(names):
         return None
     values = {other: f"{_TIME}{place}" for place, other in enumerate(names)}
     ahead = {other: values[other] for other in names[: len(before)]}

@@ -16,6 +16,7 @@ from chatlogs.normalizing.scanning.structure import batches
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.unwrapping.captured import Chunk, frame_of, inside, is_chunk
 from chatlogs.normalizing.unwrapping.framed import Framed
+from chatlogs.reading.exported import TYPED
 from chatlogs.reading.lines import NO_TRANSCRIPT, OBJECT, Ints, Lines
 
 _SAMPLE = 8
@@ -37,6 +38,8 @@ def show(lines: Lines, arrivals: dict[int, str]) -> None:
                 _show_one(lines, line, arrivals)
             continue
         found = numbers[_hold_chunks(lines, numbers, frame.holder.decode())]
+        if frame.may_be_typed:
+            found = found[[TYPED not in lines.text(line) for line in found.tolist()]]
         good, times = framed.arrived(found, frame)
         found = found[good]
         arrivals.update(zip(found.tolist(), times, strict=bool(times)))

@@ -18,7 +18,7 @@ import numpy as np
 from chatlogs.normalizing.records.oddlines import is_ignorable
 from chatlogs.normalizing.scanning.escapes import places
 from chatlogs.normalizing.scanning.words import Words
-from chatlogs.normalizing.unwrapping.captured import Frame, frame_of_text
+from chatlogs.normalizing.unwrapping.captured import Chunk, Frame, frame_of_text, is_chunk
 from chatlogs.normalizing.unwrapping.capturedlines import decoded
 from chatlogs.normalizing.unwrapping.framed import Framed
 from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, PADDING, Block, Ints, Lines
@@ -37,6 +37,7 @@ class _Anything(msgspec.Struct, gc=False):
 
 
 _objects = msgspec.json.Decoder(_Anything).decode_lines
+_chunk = msgspec.json.Decoder(Chunk).decode
 _said = msgspec.json.Decoder(str).decode
 
 
@@ -131,6 +132,8 @@ class _Reader:
 
     def take(self, numbers: Ints, frame: Frame, arrived: Mapping[int, str], found: ChunkTexts) -> None:
         """Take the lines, in this frame, whose texts are objects or say nothing."""
+        if not self._are_chunks(numbers, frame):
+            return  # completions are for those who read what is said beside them
         data, begin, until = self._data, self._lines.start[numbers] + frame.begin, self._lines.end[numbers] + frame.end
         start = begin + len(_DATA) * self._words.equal(begin, _DATA)
         start += (start > begin) & (data[start] == _SPACE)
@@ -157,8 +160,22 @@ class _Reader:
         taken = numbers[is_plain].tolist()
         found.times.update((line, arrived[line]) for line in (*taken, *found.others) if line in arrived)
 
+    def _are_chunks(self, numbers: Ints, frame: Frame) -> bool:
+        """Whether most of the objects in these texts are chunks, as far as some of them tell."""
+        texts = map(self._lines.text, numbers[:: max(1, len(numbers) // _SAMPLE)].tolist())
+        objects = [_object_in(text[frame.begin - 1 : len(text) + frame.end + 1]) for text in texts]
+        there = [text for text in objects if text is not None]
+        return not there or 2 * sum(map(_is_chunk, there)) >= len(there)
 
-def _object_in(quoted: memoryview) -> bytes | None:
+
+def _is_chunk(text: bytes) -> bool:
+    try:
+        return is_chunk(_chunk(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _object_in(quoted: bytes | memoryview) -> bytes | None:
     """The object that the text is, without `data:` and the white space around it."""
     text = _text(quoted) or ""
     said = text[len(_DATA) :].strip() if text.startswith("data:") else text.strip(" \t\r\n")

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from chatlogs.normalizing.scanning.heads import LETTERS, kinds
 from chatlogs.normalizing.scanning.words import Bools, Words
-from chatlogs.normalizing.unwrapping.captured import Frame
+from chatlogs.normalizing.unwrapping.captured import NESTED, Frame
 from chatlogs.reading.lines import Ints, Lines
 from chatlogs.values import is_duration
 
@@ -18,7 +18,7 @@ _NEAR = 256  # bytes in which the byte stands by which lines are told apart
 _FEW = 24  # lines that are not worth it
 _FRAMES = 8  # tried on lines that begin alike
 _DATE = r"^\d{4}-\d\d-\d\d\D"
-_ZERO, _NINE = ord("0"), 9
+_QUOTE, _OPEN, _ZERO, _NINE = ord('"'), ord("{"), ord("0"), 9
 
 
 class Framed:
@@ -75,6 +75,8 @@ class Framed:
         behind = np.maximum(end + frame.end - 1, start + frame.begin)
         of, _ = kinds(self._words, behind, end, LETTERS)
         framed = (of == of[0]) & (end - behind == 1 - frame.end)
+        before, _ = kinds(self._words, start, np.minimum(start + frame.begin, end), LETTERS)
+        framed &= before == before[0]
         for begin, until in frame.names:
             place = (end if begin < 0 else start) + begin
             framed &= self._words.equal(place, bytes(self._data[place[0] : place[0] + until - begin]))
@@ -83,12 +85,15 @@ class Framed:
         return framed
 
     def _are_alike(self, start: Ints, end: Ints, span: tuple[int, int]) -> Bools:
-        """Where the value is a text, or a number with as many digits as the first one."""
+        """Where the value is a text or an object, or a number with as many digits as the first one, or that value."""
         place = (end if span[0] < 0 else start) + span[0]
-        if self._data[place[0]] == ord('"'):
+        if self._data[place[0]] == _QUOTE:
             return np.ones(len(place), bool)
+        if self._data[place[0]] == _OPEN:
+            texts = pc.dictionary_encode(self._words.views(place, place + span[1] - span[0]).cast(pa.string()))
+            good = [NESTED.fullmatch(text.encode()) is not None for text in texts.dictionary.to_pylist()]
+            return np.array(good, bool)[texts.indices.to_numpy()]
         rows = self._data[place[:, None] + np.arange(span[1] - span[0])]
         is_digit = rows - _ZERO <= _NINE  # unsigned: what stands before 0 is far above 9
-        same = (is_digit & is_digit[0]) | (rows == rows[0])
-        found: Bools = same.all(1) & (rows[:, 0] != _ZERO)
-        return found
+        same: Bools = ((is_digit & is_digit[0]) | (rows == rows[0])).all(1)
+        return same

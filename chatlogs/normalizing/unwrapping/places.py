@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from chatlogs.normalizing.scanning.structure import LIST, NUMBER, OBJECT, Structure
+from chatlogs.normalizing.scanning.structure import LIST, NUMBER, OBJECT, TEXT, Members, Structure
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells
-from chatlogs.normalizing.unwrapping.plans import COMPLETION, TRUTHS, Plan, learn, names_that_tell
+from chatlogs.normalizing.unwrapping.plans import COMPLETION, OUTPUTS, TRUTHS, Plan, learn, names_that_tell
 from chatlogs.normalizing.unwrapping.shells import Path
 from chatlogs.reading.lines import Ints
 
@@ -120,7 +121,7 @@ class Places:
             truths = [place for place, name in enumerate(names) if name in TRUTHS]
             unsure = np.isin(code, truths) & (kinds == NUMBER)
             unsure |= np.isin(kinds, (OBJECT, LIST)) & (structure.data[members.start + 1] <= _SPACE)  # may be empty
-            structure.bad[line[unsure]] = True
+            structure.bad[line[unsure | _may_be_answers(structure, members, code, names, kinds)]] = True
             paths, path_of = _deeper(paths, path_of, names, code)
             inner = np.flatnonzero((path_of >= 0) & (kinds == OBJECT))
             if not len(inner):
@@ -152,6 +153,16 @@ class Places:
             path = (*path[: level - 1], names[number])
             paths.append(path)
         return paths
+
+
+def _may_be_answers(
+    structure: Structure, members: Members, code: Ints, names: Sequence[str], kinds: npt.NDArray[np.uint8]
+) -> Bools:
+    """Which of the fields are texts that may be answers, in the place of the name of an output."""
+    found = (code == (names.index("stream") if "stream" in names else ABSENT)) & (kinds == TEXT)
+    for output in OUTPUTS if found.any() else ():
+        found &= ~structure.words.equal(members.start, f'"{output}"'.encode())
+    return found
 
 
 def _tells(path: Path, name: str) -> bool:

@@ -53,6 +53,7 @@ _BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "str
 STEPS_OF_REQUESTS = _BODY_NAMES.union(*(STEPS.get(name, ()) for name in REQUESTS))
 PLACE_IN_REQUESTS = {name: place for row in WRAPPERS for place, name in enumerate(row.merged_request)}
 """Where requests keep a parameter that stands in no object of parameters."""
+OUTPUTS = ("stdout", "stderr")  # where a container's runtime read a line, in a field that may be an answer elsewhere
 _LOADED = _BODY_NAMES | {"error", "object", "content"}
 TRUTHS = ERRORS | _LOADED  # fields of which it matters whether they are zero
 STEPS_OF_ANSWERS = frozenset({"error"}).union(*(STEPS.get(name, ()) for name in BODIES))
@@ -261,6 +262,8 @@ def _may_be_object(item: Any) -> bool:
 
 def _is_told_by_shape(said: dict[str, Any], where: Path, in_text: Sequence[str]) -> bool:
     for name, item in said.items():
+        if name == "stream" and item in OUTPUTS:
+            continue
         if name in ERRORS and item:
             return False
         if "." in name or (name in _OTHERS and (name,) != where and isinstance(item, (str, list, dict))):
