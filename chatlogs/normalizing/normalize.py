@@ -5,7 +5,6 @@ Pure and picklable: the same bytes give the same tables in any thread, process o
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -23,20 +22,18 @@ from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.layout import UNFINISHED, is_document, read_together, read_whole
 from chatlogs.normalizing.records import timed
 from chatlogs.normalizing.records.oddlines import PLAINLY
-from chatlogs.normalizing.records.piece import STREAM, Piece
+from chatlogs.normalizing.records.piece import Piece
 from chatlogs.normalizing.tables import columns
-from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials, no_pieces
+from chatlogs.normalizing.tables.partials import PIECES, Partials, no_pieces
 from chatlogs.normalizing.unwrapping import capturedlines, chunktexts, times, wrapped
+from chatlogs.normalizing.yields import body_of, conform, partials_of, rejects_of
 from chatlogs.reading.asked import FRAMES, Asked
-from chatlogs.reading.decoding import Reject
 from chatlogs.reading.exported import TYPED
-from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
-from chatlogs.schema import arrow_schema
+from chatlogs.reading.lines import BLANK, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
 from chatlogs.tally import Counts
 
 _worker = threading.local()
 TAKEN = 4  # the kind of a line that has been read already
-_WHOLE_LIST = re.compile(rb'[ \t]*\[[ \t]*[\[{"]')
 _SAMPLE = 16  # lines that tell whose export a log is
 _MAY_END = np.isin(np.arange(256), list(b"} \t\r"))
 
@@ -99,7 +96,7 @@ def _normalized(
     if more:
         tables = {name: pa.concat_tables([tables[name], *(part[name] for part in more)]) for name in PIECES}
     slow = list(careful.folded(lines, found.pieces))
-    partials = _partials(lines, _with(tables, lines, slow, found), found)
+    partials = partials_of(lines, _with(tables, lines, slow, found), found)
     partials.exact = {len(lines) + i: placed.exact for i, placed in enumerate(slow) if placed.exact is not None}
     return partials
 
@@ -130,7 +127,7 @@ def _with(
     """The tables with the responses of the careful path."""
     if not slow:
         return tables
-    transcripts = {i: offset for i, p in enumerate(slow) if (offset := _body_of(lines, p)) is not None}
+    transcripts = {i: offset for i, p in enumerate(slow) if (offset := body_of(lines, p)) is not None}
     pieces = (placed.piece for placed in slow)
     added = columns.tables(pieces, first=len(lines), transcripts=transcripts, logprobs=found.asked.logprobs)
     return {name: pa.concat_tables([tables[name], added[name]]) for name in PIECES}
@@ -147,7 +144,7 @@ def _document(block: Block, found: careful.Found, form: str) -> Partials:
     counts = Counts(found.lines, 0, found.ignorable_more, records, rejects, found.repaired)
     tables = _with(no_pieces(), lines, list(careful.folded(lines, found.pieces)), found)
     return Partials(
-        tables, _rejects(lines, found), counts, physical_lines=len(lines), unfinished=unfinished, container=form
+        tables, rejects_of(lines, found), counts, physical_lines=len(lines), unfinished=unfinished, container=form
     )
 
 
@@ -180,7 +177,7 @@ def _read_fast(lines: Lines, found: careful.Found, texts: chunktexts.ChunkTexts)
     parts = [*(_logged(stored.completions(rows, facts.tokens), found) for rows in facts.stored), *streams]
     tables = no_pieces()
     for name in ("completions", "choices", "tool_calls", "chunks"):
-        conformed = [_conform(name, part[name], lines) for part in parts if name in part]
+        conformed = [conform(name, part[name], lines) for part in parts if name in part]
         tables[name] = pa.concat_tables([tables[name], *conformed])
     return oddrows.beside(tables, told)
 
@@ -257,108 +254,3 @@ def _read_odd(lines: Lines, found: careful.Found, done: Collection[int] = ()) ->
     lines.kind[[line for line in read if lines.kind[line] == ODD]] = OBJECT
     read_together(lines, found)
     careful.look_ahead(lines, found)
-
-
-def _conform(name: str, table: pa.Table, lines: Lines) -> pa.Table:
-    """The table with all declared columns: places in the source, keys of the piece, nulls for what SQL never fills."""
-    first = table["line_number"].combine_chunks()
-    given: dict[str, pa.Array | pa.ChunkedArray] = {column: table[column] for column in table.column_names}
-    given["piece"] = first
-    if name == "completions":
-        offsets = lines.block.offset + lines.begin
-        given["byte_offset"] = pa.array(offsets).take(first)
-        given["last_offset"] = pa.array(offsets).take(table["last_line"].combine_chunks())
-        given["part"] = pa.nulls(len(table), pa.int64()).fill_null(0)
-        given["created"] = pc.multiply(table["created"], 1_000_000).cast(pa.int64())
-        if "transcript" in given:
-            given["transcript"] = _body_offsets(lines, table["transcript"].combine_chunks())
-    schema = PIECES[name].arrow()
-    return pa.table([_column(given.get(f.name), f.type, len(table)) for f in schema], schema=schema)
-
-
-def _column(values: pa.Array | pa.ChunkedArray | None, type_: pa.DataType, length: int) -> pa.Array | pa.ChunkedArray:
-    if values is None:
-        return pa.nulls(length, type_)
-    return values if values.type == type_ else values.cast(type_)
-
-
-def _body_of(lines: Lines, placed: careful.Placed) -> int | None:
-    """The offset that names the piece's body; a stream that is whole in its line is a body of its own."""
-    if placed.transcript != NO_TRANSCRIPT:
-        return _body_offset(lines, placed.transcript)
-    return placed.piece.byte_offset if placed.closed and placed.piece.form == STREAM else None
-
-
-def _body_offset(lines: Lines, transcript: int) -> int:
-    return lines.block.offset + int(lines.begin[np.argmax(lines.transcript == transcript)])
-
-
-def _body_offsets(lines: Lines, transcripts: pa.Array) -> pa.Array:
-    if transcripts.null_count == len(transcripts):
-        return pa.nulls(len(transcripts), pa.int64())
-    seen, first = np.unique(lines.transcript, return_index=True)
-    offsets = pa.array(lines.block.offset + lines.begin[first])
-    return offsets.take(pc.index_in(transcripts.cast(pa.int32()), pa.array(seen)))
-
-
-def _partials(lines: Lines, tables: dict[str, pa.Table], found: careful.Found) -> Partials:
-    unfinished = _mark_unfinished(lines, found)
-    kinds = np.bincount(lines.kind, minlength=4)
-    total = len(lines) + found.lines
-    ignorable = int(kinds[IGNORABLE]) + len(found.ignorable) + found.ignorable_more
-    rejects = len(found.rejects) + len(found.left)
-    records = total - int(kinds[BLANK]) - ignorable - rejects
-    counts = Counts(total, int(kinds[BLANK]), ignorable, records, rejects, found.repaired)
-    bodies = lines.transcript[lines.transcript != NO_TRANSCRIPT]
-    last_open = len(bodies) > 0 and int(bodies[-1]) == lines.bodies_closed
-    holding = np.flatnonzero(lines.kind == OBJECT)
-    return Partials(
-        tables=tables,
-        rejects=_rejects(lines, found),
-        counts=counts,
-        physical_lines=len(lines),
-        open_body=_body_offset(lines, int(bodies[-1])) if last_open else None,
-        first_body=_body_offset(lines, 0) if len(bodies) and int(bodies[0]) == 0 else None,
-        bodies_closed=lines.bodies_closed,
-        first_record=int(holding[0]) if len(holding) else None,
-        last_record=int(holding[-1]) if len(holding) else None,
-        unfinished=unfinished,
-        container="sse" if len(bodies) else "jsonl",
-    )
-
-
-def _mark_unfinished(lines: Lines, found: careful.Found) -> int | None:
-    """The offset of a last line that has no line end and says nothing yet: it may be whole when the log grows."""
-    block = lines.block
-    last = len(lines) - 1
-    if found.open is not None or not block.last or last < 0 or block.data[block.size - 1 : block.size] == b"\n":
-        return found.open
-    if last in found.rejects:
-        if found.rejects[last].reason == "unknown_shape" or _is_whole_list(lines.text(last), found.rejects[last]):
-            return None
-        found.rejects[last] = UNFINISHED
-    elif not (lines.kind[last] == IGNORABLE or last in found.ignorable) or lines.raw(last).endswith(b"[DONE]"):
-        return None
-    return block.offset + int(lines.begin[last])
-
-
-def _is_whole_list(text: bytes, reject: Reject) -> bool:
-    """Whether it is a list of objects, lists or texts, with which nothing goes on; `[12]` may be a logger's prefix."""
-    return reject.reason == "not_an_object" and _WHOLE_LIST.match(text) is not None
-
-
-def _rejects(lines: Lines, found: careful.Found) -> pa.Table:
-    left = list(found.left)
-    for line, reject in found.rejects.items():
-        left.append(careful.Left(line, lines.block.offset + int(lines.begin[line]), lines.raw(line), reject))
-    rows = [
-        {
-            "line_number": one.line,
-            "byte_offset": one.offset,
-            "reason": one.reject.reason,
-            "detail": one.reject.detail,
-            "raw": one.text.decode("utf-8", "backslashreplace"),
-        }
-        for one in sorted(left, key=lambda one: (one.line, one.offset))
-    ]
-    return pa.Table.from_pylist(rows, schema=arrow_schema(REJECTS))
