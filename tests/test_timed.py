@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatlogs.normalizing.records.timed import mark
+from chatlogs.normalizing.unwrapping.timed import mark
 from chatlogs.reading.lines import NO_TRANSCRIPT, ODD, Block, scan
 
 CHUNK = '{"id":"aD","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"D"}}]}'

@@ -20,12 +20,11 @@ from chatlogs.normalizing.folding import chunkrows, chunks, fold, probabilities,
 from chatlogs.normalizing.folding.groups import NEVER
 from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.layout import UNFINISHED, is_document, read_together, read_whole
-from chatlogs.normalizing.records import timed
 from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.records.piece import Piece
 from chatlogs.normalizing.tables import columns
 from chatlogs.normalizing.tables.partials import PIECES, Partials, no_pieces
-from chatlogs.normalizing.unwrapping import capturedlines, chunktexts, times, wrapped
+from chatlogs.normalizing.unwrapping import capturedlines, chunktexts, timed, times, wrapped
 from chatlogs.normalizing.yields import body_of, conform, partials_of, rejects_of
 from chatlogs.reading.asked import FRAMES, Asked
 from chatlogs.reading.exported import TYPED

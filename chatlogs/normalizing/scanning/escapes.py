@@ -22,13 +22,20 @@ for _value, _pair in enumerate(("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
 _LEADS = np.array([0, 0, 0xC0, 0xE0, 0xF0], np.uint64)
 
 
-def places(data: npt.NDArray[np.uint8], size: int, byte: int) -> Ints:
+def places(data: npt.NDArray[np.uint8], size: int, byte: int) -> npt.NDArray[np.int32]:
     """Where the byte stands in so many bytes of a block."""
-    found, is_one = [np.empty(0, np.int64)], np.empty(WINDOW, bool)
+    found, is_one = [np.empty(0, np.int32)], np.empty(WINDOW, bool)
     for offset in range(0, size, WINDOW):
         window = data[offset : min(offset + WINDOW, size)]
-        found.append(np.equal(window, byte, out=is_one[: len(window)]).nonzero()[0] + offset)
+        place = np.equal(window, byte, out=is_one[: len(window)]).nonzero()[0]
+        found.append((place + offset).astype(np.int32))
     return np.concatenate(found)
+
+
+def counts(places: npt.NDArray[np.int32], start: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """The first of the places that stands at each start or behind it, and how many stand from there to each end."""
+    first = np.searchsorted(places, start.astype(np.int32))  # of the same width: else all would be copied
+    return first, np.searchsorted(places, end.astype(np.int32)) - first
 
 
 class Escapes:
@@ -37,7 +44,7 @@ class Escapes:
     def __init__(self, words: Words, size: int) -> None:
         self._words = words
         self._data = data = np.frombuffer(words.data, np.uint8)
-        self.place = places(data, size, _BACKSLASH)
+        self.place = places(data, size, _BACKSLASH).astype(np.int64)
 
     def texts(self, start: Ints, end: Ints) -> pa.StringArray:
         """What the strings from start to end, given in the order of the block, say."""

@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from chatlogs.normalizing.records.oddlines import is_ignorable
-from chatlogs.normalizing.scanning.escapes import places
+from chatlogs.normalizing.scanning.escapes import counts, places
 from chatlogs.normalizing.scanning.words import Words
 from chatlogs.normalizing.unwrapping.captured import Chunk, Frame, frame_of_text, is_chunk
 from chatlogs.normalizing.unwrapping.capturedlines import decoded
 from chatlogs.normalizing.unwrapping.framed import Framed
-from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, PADDING, Block, Ints, Lines
+from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, PADDING, WINDOW, Block, Ints, Lines
 from chatlogs.reading.wrappers import CHUNK_KEYS
+from chatlogs.values import is_sound
 
 _SAMPLE = 8
 _SHORT = 64  # bytes of what may say nothing: a comment, the name of an event
@@ -60,7 +62,7 @@ class ChunkTexts:
     others: dict[int, bytes] = field(default_factory=dict)
     nothing: list[int] = field(default_factory=list)
     times: dict[int, str] = field(default_factory=dict)
-    escapes: Ints = field(default_factory=_none)
+    escapes: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     @property
     def held(self) -> list[int]:
@@ -72,16 +74,13 @@ class ChunkTexts:
         if not (len(self.lines) or self.others or self.nothing):
             return lines
         block = lines.block
-        data = np.frombuffer(block.data, np.uint8)[: block.size]
         start, end, kind, clean = lines.start.copy(), lines.end.copy(), lines.kind.copy(), lines.clean.copy()
         start[self.lines], end[self.lines] = self.start, self.end
         kind[self.nothing] = IGNORABLE
         dropped = self._escapes()
-        keep = np.ones(len(data), bool)
-        keep[dropped] = False
-        copy = bytearray(len(data) - len(dropped) + PADDING)
-        np.frombuffer(copy, np.uint8)[:-PADDING] = data[keep]
-        start, end = start - np.searchsorted(dropped, start), end - np.searchsorted(dropped, end)
+        copy = _without(block, dropped)
+        first, count = counts(dropped, start, end)
+        start, end = start - first, end - first - count
         for line, text in self.others.items():  # none is longer than with its escapes
             copy[start[line] : start[line] + len(text)] = text
             end[line] = start[line] + len(text)
@@ -91,12 +90,12 @@ class ChunkTexts:
             lines, block=own, begin=start, start=start, end=end, kind=kind, clean=clean, quotes=None
         )
 
-    def _escapes(self) -> Ints:
+    def _escapes(self) -> npt.NDArray[np.int32]:
         """Where the backslashes of the texts are."""
-        first, last = np.searchsorted(self.escapes, self.start), np.searchsorted(self.escapes, self.end)
+        first, count = counts(self.escapes, self.start, self.end)
         inside = np.zeros(len(self.escapes) + 1, np.int8)
         np.add.at(inside, first, 1)
-        np.subtract.at(inside, last, 1)
+        np.subtract.at(inside, first + count, 1)
         return self.escapes[np.cumsum(inside[:-1], dtype=np.int8) > 0]
 
 
@@ -121,6 +120,22 @@ def read(lines: Lines) -> ChunkTexts:
     return found
 
 
+def _without(block: Block, dropped: npt.NDArray[np.int32]) -> bytearray:
+    """A copy of the block without these bytes, and with room behind it."""
+    data = np.frombuffer(block.data, np.uint8)
+    copy = bytearray(block.size - len(dropped) + PADDING)
+    kept, at = np.frombuffer(copy, np.uint8), 0
+    for offset in range(0, block.size, WINDOW):
+        window = data[offset : min(offset + WINDOW, block.size)]
+        first, last = np.searchsorted(dropped, np.array([offset, offset + len(window)], np.int32))
+        keep = np.ones(len(window), bool)
+        keep[dropped[first:last] - offset] = False
+        size = len(window) - int(last - first)
+        kept[at : at + size] = window[keep]
+        at += size
+    return copy
+
+
 class _Reader:
     """Tells what the texts are that lines hold."""
 
@@ -140,10 +155,7 @@ class _Reader:
         end = until - 2 * ((data[until - 2] == _BACKSLASH) & (data[until - 1] == _N))
         is_plain = (end - start > 1) & (data[start] == _OPEN) & (data[end - 1] == _CLOSE)
         # No escape but those of quotes, and no quote that is not escaped.
-        odd, escapes, quotes = (
-            np.searchsorted(place, end) - np.searchsorted(place, start)
-            for place in (self._odd, self.escapes, self._quotes)
-        )
+        odd, escapes, quotes = (counts(of, start, end)[1] for of in (self._odd, self.escapes, self._quotes))
         is_plain &= (odd == 0) & (escapes == quotes)
         found.lines = np.concatenate([found.lines, numbers[is_plain]])
         found.start = np.concatenate([found.start, start[is_plain]])
@@ -179,7 +191,8 @@ def _object_in(quoted: bytes | memoryview) -> bytes | None:
     """The object that the text is, without `data:` and the white space around it."""
     text = _text(quoted) or ""
     said = text[len(_DATA) :].strip() if text.startswith("data:") else text.strip(" \t\r\n")
-    return said.encode() if said[:1] == "{" and said[-1:] == "}" and "\n" not in said else None
+    is_object = said[:1] == "{" and said[-1:] == "}" and "\n" not in said and is_sound(said)
+    return said.encode() if is_object else None
 
 
 def _text(quoted: bytes | memoryview) -> str | None:
