@@ -13,6 +13,7 @@ sends, so that a reader tuned on these files is tuned on real ones.
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -111,18 +112,21 @@ def with_odd(lines: Iterator[bytes], rng: random.Random, share: float, kinds: Se
         yield rng.choice(ways)(line) if rng.random() < share else line
 
 
-TIMES: dict[str, bytes] = {
-    "before": b"%s %s\n",  # as `ts` and the loggers of proxies put them
-    "beside": b'{"ts":"%s","chunk":%s}\n',  # in an object of the logger's
+TIMES: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "before": lambda time, line: b"%s %s\n" % (time, line),  # as `ts` and the loggers of proxies put them
+    "beside": lambda time, line: b'{"ts":"%s","chunk":%s}\n' % (time, line),  # in an object of the logger's
+    "docker": lambda time, line: (  # what was printed, as Docker keeps it
+        b'{"log":%s,"stream":"stdout","time":"%s"}\n' % (json.dumps(f"{line.decode()}\n").encode(), time)
+    ),
 }
 
 
 def with_times(lines: Iterator[bytes], where: str) -> Iterator[bytes]:
     """The same lines, each with the time at which it arrived, a millisecond behind the one before."""
-    form, begin = TIMES[where], datetime.fromtimestamp(START, UTC)
+    begin = datetime.fromtimestamp(START, UTC)
     for number, line in enumerate(lines):
         at = (begin + timedelta(milliseconds=number)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        yield form % (at.encode(), line[:-1])
+        yield TIMES[where](at.encode(), line[:-1])
 
 
 def with_logprobs(lines: Iterator[bytes], rng: random.Random) -> Iterator[bytes]:

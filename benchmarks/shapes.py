@@ -35,6 +35,11 @@ ODD_TITLES = {
     "bytes": "a byte that is no UTF-8",
     "output": "another program's line",
 }
+TIME_TITLES = {
+    "before": "a time before each line",
+    "beside": "a time beside each line",
+    "docker": "each line a text, as Docker keeps it",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ ODD = (
     PLAIN,
     *(Shape(f"1 % {ODD_TITLES[kind]}", {"odd": SHARE, "odd_kinds": [kind]}) for kind in ODD_KINDS),
     Shape("1 % of all these kinds", {"odd": SHARE}),
-    *(Shape(f"a time {where} each line", {"times": where}) for where in TIMES),
+    *(Shape(TIME_TITLES[where], {"times": where}) for where in TIMES),
     Shape("log probabilities in each line", {"logprobs": True}),
     Shape("`--chunks`: a row for each", options=("--chunks",)),
 )
