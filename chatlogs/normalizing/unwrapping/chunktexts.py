@@ -162,15 +162,17 @@ class _Reader:
         found.end = np.concatenate([found.end, end[is_plain]])
         rest = np.flatnonzero(~is_plain)
         may_say_nothing = bool(arrived) and not any(_tells(name) for name in frame.beside)
+        others: dict[int, bytes] = {}
         view = memoryview(self._lines.block.data)
         for row, one, other in zip(rest.tolist(), begin[rest].tolist(), until[rest].tolist(), strict=True):
             quoted, line = view[one - 1 : other + 1], int(numbers[row])
             if may_say_nothing and len(quoted) < _SHORT and _says_nothing(bytes(quoted), frame.holder == b"log"):
                 found.nothing.append(line)
             elif (text := _object_in(quoted)) is not None:
-                found.others[line] = text
-        taken = numbers[is_plain].tolist()
-        found.times.update((line, arrived[line]) for line in (*taken, *found.others) if line in arrived)
+                others[line] = text
+        found.others |= others
+        if arrived:
+            found.times |= {line: arrived[line] for line in (*numbers[is_plain].tolist(), *others)}
 
     def _are_chunks(self, numbers: Ints, frame: Frame) -> bool:
         """Whether most of the objects in these texts are chunks, as far as some of them tell."""

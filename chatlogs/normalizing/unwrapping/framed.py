@@ -52,9 +52,10 @@ class Framed:
             return np.ones(len(numbers), bool), []
         begin, end = frame.values[frame.time]
         place = (self._lines.end if begin < 0 else self._lines.start)[numbers] + begin
-        times = [time.strip(' \t"') for time in self._words.views(place, place + end - begin).to_pylist()]
-        if pc.all(pc.match_substring_regex(pa.array(times, pa.string()), _DATE)).as_py():
-            return np.ones(len(numbers), bool), times
+        written = pc.utf8_trim(self._words.views(place, place + end - begin).cast(pa.string()), ' \t"')
+        if pc.all(pc.match_substring_regex(written, _DATE)).as_py():
+            return np.ones(len(numbers), bool), written.to_pylist()
+        times = written.to_pylist()
         good = np.array([not is_duration(time) for time in times], bool)
         return good, [time for time, is_time in zip(times, good.tolist(), strict=True) if is_time]
 
