@@ -43,11 +43,13 @@ CHUNKS = (
 )
 NAMES = sorted({
     *ARRIVALS, *CHUNK_KEYS, *NAMING, *ERRORS, "traceId", "type", "run_type", "outputs", "response_json", "prompt_json",
-    "n", "level", "ts", "chunk", "request_id", *(key for row in WRAPPERS for key in row.when if "." not in key),
+    "n", "level", "ts", "chunk", "request_id", "_id", "stream", "resource", "answer", "answer_request",
+    *(key for row in WRAPPERS for key in row.when if "." not in key),
 })  # fmt: skip
-VALUES = st.sampled_from(
-    ["x", "", TIME, "GENERATION", "llm", "{}", "data: x", 1767225600, 1767225600.25, 0, 1.5, None, True, {}]
-)
+VALUES = st.sampled_from([
+    "x", "", TIME, "GENERATION", "llm", "{}", "data: x", "stdout", 1767225600, 1767225600.25, 0, 1.5, -7, None, True,
+    {}, {"a": 1}, {"type": "x", "labels": {"a": "b", "n": None}}, {"content": "x"}, {"message": "x", "role": "y"},
+])  # fmt: skip
 
 
 def piece(text: bytes, arrived_at: object = None) -> Piece | None:
@@ -68,10 +70,10 @@ def check(line: bytes) -> Captured | None:
     return found
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=1200, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=4),
-    st.sampled_from(CHUNK_KEYS),
+    st.sampled_from([*CHUNK_KEYS, "answer", "llm_response_1", "usage", "_id", "stream"]),
     st.sampled_from(CHUNKS),
     st.integers(0, 4),
     st.sampled_from([(",", ":"), (", ", ": ")]),
