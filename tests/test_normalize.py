@@ -413,6 +413,11 @@ def test_what_is_rejected_is_kept_whole(data: bytes) -> None:
         assert data[row["byte_offset"] :].decode("utf-8", "backslashreplace").startswith(row["raw"])
 
 
+def test_a_reject_may_name_half_a_character() -> None:
+    (row,) = agree(b'{"a\\ud800":1}').rejects.to_pylist()
+    assert row["reason"] == "unknown_shape" and "a\\ud800" in row["detail"]
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     {

@@ -20,7 +20,7 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.lines import Block, scan
 
 NUMBERS = ("-0.5", "-1.25e-05", "0", "-0.0", "-7", "-9999.0", "-9999", "-10000.5", "-1e400", "-1E3", "-3.4e38", "null",
-           '"-1"', "true", "{}", "-0.12345678901234567", "-123456789012345678901234")  # fmt: skip
+           '"-1"', "true", "{}", "-0.12345678901234567", "-123456789012345678901234", "-0.25 ")  # fmt: skip
 WORDS = ('" a"', '"\\"logprobs\\":{"', '"\\u0041"', '"\\ud83d"', '"\\ud83d\\ude00"', '"é"', "null", "5", '"}]"')
 RESTS = ('"bytes":[32,97]', '"bytes":null', '"top_logprobs":[]', '"top_logprobs":[{"token":"b","logprob":-1e400}]',
          '"top_logprobs":[{"token":"b","logprob":-2.5,"bytes":[98]}]', '"x":{"logprobs":{}}', '"logprob":-4',

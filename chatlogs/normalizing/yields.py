@@ -16,6 +16,7 @@ from chatlogs.reading.decoding import Reject
 from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, Lines
 from chatlogs.schema import arrow_schema
 from chatlogs.tally import Counts
+from chatlogs.values import sound
 
 _WHOLE_LIST = re.compile(rb'[ \t]*\[[ \t]*[\[{"]')
 
@@ -119,7 +120,7 @@ def rejects_of(lines: Lines, found: Found) -> pa.Table:
             "line_number": one.line,
             "byte_offset": one.offset,
             "reason": one.reject.reason,
-            "detail": one.reject.detail,
+            "detail": sound(one.reject.detail),  # it may name a field in half a surrogate pair
             "raw": one.text.decode("utf-8", "backslashreplace"),
         }
         for one in sorted(left, key=lambda one: (one.line, one.offset))

@@ -46,11 +46,11 @@ def _nested(value: dict[str, Any]) -> dict[str, Any]:
     if value.get(_USAGE) is None and any(name.startswith(_DOTTED) for name in value):
         usage: dict[str, Any] = {}
         for name, item in value.items():
-            if name.startswith(_DOTTED):
+            if name.startswith(_DOTTED) and item is not None:  # a row without usage has all of its columns, and nulls
                 *path, last = name.removeprefix(_DOTTED).split(".")
                 inner = usage
                 for step in path:
                     inner = inner.setdefault(step, {}) if isinstance(inner.get(step, {}), dict) else {}
                 inner.setdefault(last, item)
-        value = {name: item for name, item in value.items() if not name.startswith(_DOTTED)} | {_USAGE: usage}
+        value = {name: item for name, item in value.items() if not name.startswith(_DOTTED)} | {_USAGE: usage or None}
     return value

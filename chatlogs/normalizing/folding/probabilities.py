@@ -185,6 +185,7 @@ def _logprobs(structure: Structure, entries: Ints, row: Ints) -> tuple[Bools, np
     code, names = structure.names(members, row)
     kinds = structure.kinds(members.start, members.end)
     ours = members.where((code == (names.index("logprob") if "logprob" in names else -1)) & (kinds == NUMBER))
+    ours = ours.where(~structure.bad[row[ours.owner]])
     texts = structure.words.views(ours.start, ours.end).cast(pa.string())
     large = pc.match_substring_regex(texts, _LARGE).to_numpy(zero_copy_only=False)
     structure.bad[row[ours.owner[large]]] = True
