@@ -20,7 +20,7 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.lines import Block, scan
 
 NUMBERS = ("-0.5", "-1.25e-05", "0", "-0.0", "-7", "-9999.0", "-9999", "-10000.5", "-1e400", "-1E3", "-3.4e38", "null",
-           '"-1"', "true", "{}", "-0.12345678901234567", "-123456789012345678901234", "-0.25 ")  # fmt: skip
+           '"-1"', "true", "{}", "-0.12345678901234567", "-123456789012345678901234")  # fmt: skip
 WORDS = ('" a"', '"\\"logprobs\\":{"', '"\\u0041"', '"\\ud83d"', '"\\ud83d\\ude00"', '"é"', "null", "5", '"}]"')
 RESTS = ('"bytes":[32,97]', '"bytes":null', '"top_logprobs":[]', '"top_logprobs":[{"token":"b","logprob":-1e400}]',
          '"top_logprobs":[{"token":"b","logprob":-2.5,"bytes":[98]}]', '"x":{"logprobs":{}}', '"logprob":-4',
@@ -140,6 +140,11 @@ def test_what_is_counted_of_streams_that_are_read_together() -> None:
 def test_a_stream_with_an_odd_line_keeps_all_its_tokens(odd: str) -> None:
     log = log_of([chunk(stream, "x", -0.5 - stream) for _ in range(4) for stream in range(5)])
     agree(log + odd.encode() + b"\n" + log)
+
+
+def test_white_space_behind_a_number_is_none_of_it() -> None:
+    log = log_of([chunk(stream, "x", -0.5) for _ in range(4) for stream in range(5)])
+    agree(log.replace(b"-0.5,", b"-0.5 ,", 1) + log)
 
 
 @pytest.mark.parametrize("size", [300, 2_000, 10_000])
