@@ -106,10 +106,10 @@ def read(lines: Lines) -> ChunkTexts:
     sample = chosen[:: max(1, len(chosen) // _SAMPLE)].tolist()
     if all(frame_of_text(lines.text(line)) is None for line in sample):
         return found
-    is_sound = np.array([line is not None for line in decoded(lines, chosen, _objects)], bool)
+    is_json = np.array([line is not None for line in decoded(lines, chosen, _objects)], bool)
     framed = Framed(lines)
     reader = _Reader(lines)
-    for frame, numbers in framed.frames(chosen[is_sound], _BACKSLASH, frame_of_text):
+    for frame, numbers in framed.frames(chosen[is_json], _BACKSLASH, frame_of_text):
         if frame is not None:
             good, times = framed.arrived(numbers, frame)
             numbers = numbers[good]
