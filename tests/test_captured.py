@@ -73,7 +73,7 @@ def check(line: bytes) -> Captured | None:
 @settings(max_examples=1200, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=4),
-    st.sampled_from([*CHUNK_KEYS, "answer", "llm_response_1", "usage", "_id", "stream"]),
+    st.sampled_from([*CHUNK_KEYS, "answer", "llm_response_1", "usage", "_id", "stream", "ts"]),
     st.sampled_from(CHUNKS),
     st.integers(0, 4),
     st.sampled_from([(",", ":"), (", ", ": ")]),

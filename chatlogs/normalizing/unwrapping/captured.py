@@ -197,4 +197,7 @@ def _told(
     says_more = envelope.facts or envelope.request or envelope.flags or envelope.error or envelope.transcript
     if part.value != CHUNK or says_more or part.flags:
         return None
-    return -1 if part.arrived_at is None else list(values.values()).index(str(part.arrived_at))
+    if part.arrived_at is None:
+        return -1
+    times = list(values.values())
+    return times.index(part.arrived_at) if part.arrived_at in times else None  # None: the holder has a time's name
