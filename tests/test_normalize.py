@@ -413,6 +413,12 @@ def test_what_is_rejected_is_kept_whole(data: bytes) -> None:
         assert data[row["byte_offset"] :].decode("utf-8", "backslashreplace").startswith(row["raw"])
 
 
+def test_an_answer_may_end_for_half_a_character() -> None:
+    """Also where rows of its chunks are kept."""
+    tables = shown(agree(chunk(obj(content="Hi"), finish="\ud800")).tables)
+    assert [row["finish_reason"] for row in tables["choices"]] == ["\\ud800"]
+
+
 def test_a_reject_may_name_half_a_character() -> None:
     (row,) = agree(b'{"a\\ud800":1}').rejects.to_pylist()
     assert row["reason"] == "unknown_shape" and "a\\ud800" in row["detail"]

@@ -89,8 +89,12 @@ def _mend(piece: Piece) -> bool:
             halves |= _mend_texts(call, _CALL_TEXTS)
         for name in ("logprobs", "annotations", "audio", "extra"):
             halves |= _mend_json(choice, name)
-    for name in ("extra", "messages", "chunks"):
+    for name in ("extra", "messages"):
         halves |= _mend_json(piece, name)
+    if not is_plain(piece.chunks):  # what a chunk says of how it ended, the choice says too
+        piece.chunks = [
+            chunk._replace(finish_reason=sound(chunk.finish_reason or "") or None) for chunk in piece.chunks
+        ]
     return halves
 
 
