@@ -42,7 +42,7 @@ def langfuse(row: dict[str, Any]) -> list[Envelope] | None:
         return None
     kind = row.get("type")
     if kind != _GENERATION and (kind is not None or _LANGFUSE.isdisjoint(row)):
-        return [] if kind in _OBSERVATIONS else None
+        return [] if isinstance(kind, str) and kind in _OBSERVATIONS else None
     output = parsed(row["output"])
     model = first_of(row, ("providedModelName", "provided_model_name", "model"))
     value = output if isinstance(output, dict) and shapes.kind(output) else None

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from chatlogs import values
 from chatlogs.normalizing.records.finishing import are_names_sound
 from chatlogs.normalizing.records.piece import Choice, ChunkRow, Piece
 from chatlogs.normalizing.records.toolcalls import ToolRuns, ToolSlot
@@ -87,10 +88,13 @@ def _choice(choice: Choice, number: int) -> dict[str, Any]:
 
 
 def _counts(entry: dict[str, Any]) -> float | None:
-    value = entry.get("logprob")
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    return float(value) if counts_in_mean(value) else None
+    said = _float(entry.get("logprob"))
+    return said if said is not None and counts_in_mean(said) else None
+
+
+def _float(value: object) -> float | None:
+    """The float of a JSON number; None for everything else, and for an integer that no float can hold."""
+    return None if isinstance(value, str) else values.number(value)
 
 
 def counts_in_mean(logprob: Any) -> Any:
@@ -119,13 +123,13 @@ def _call(call: ToolSlot, choice: Choice, place: int, number: int) -> dict[str, 
 
 
 def _logprob(entry: dict[str, Any], choice: Choice, place: int, number: int) -> dict[str, Any]:
-    value, token = entry.get("logprob"), entry.get("token")
+    token = entry.get("token")
     return {
         "piece": number,
         "choice_index": choice.index,
         "position": place,
         "token": token if isinstance(token, str) else None,
-        "logprob": float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None,
+        "logprob": _float(entry.get("logprob")),
         "bytes": None if entry.get("bytes") is None else as_json(entry["bytes"]),
         "top_logprobs": as_json(entry["top_logprobs"]) if entry.get("top_logprobs") else None,
     }
