@@ -150,6 +150,9 @@ AGREEMENTS = {
         *[chunk(obj(content="ab"), obfuscation="xyzw")] * 2, chunk(obj(content="ab"), obfuscation="wzyx")
     ),
     "a padded line twice, padded before the text": lines(*[b'{"obfuscation":"xyzw",' + HEL[1:]] * 2, LO),
+    "a padded line twice behind an end without": lines(
+        chunk(obj(content="a"), finish="stop"), *[chunk(obj(content="ab"), obfuscation="xyzw")] * 2
+    ),
     "a padded end twice": lines(HEL, *[chunk(obj(), finish="stop", obfuscation="xyzw")] * 2),
     "a padded line in two bodies": lines(
         *[b"data: " + chunk(obj(content="ab"), obfuscation="xyzw"), b"", b"data: [DONE]", b""] * 2

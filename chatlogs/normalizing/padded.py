@@ -66,7 +66,7 @@ def logged_once(placed: list[_Placed]) -> list[_Placed]:
         stream, line = p.stream, p.piece.line_number
         texts = seen.setdefault(stream, {})
         if p.padded is not None and (p.transcript, p.padded) in twice:
-            if stream in ended and first[stream] == p.padded and texts[p.padded] != line:
+            if stream in ended and first.get(stream) == p.padded and texts.get(p.padded, line) != line:
                 texts.clear()
                 ended.discard(stream)
             elif texts.setdefault(p.padded, line) != line and is_padded(p.padded):
