@@ -58,9 +58,10 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     found.arrivals |= texts.times
     found.ignorable.update(texts.nothing)
     bare = partial(normalize_bare, logprobs=asked.logprobs)
-    lines.kind[[*texts.held, *texts.nothing]] = TAKEN
+    held = [*texts.held, *texts.nothing]
+    lines.kind[held] = TAKEN
     more, taken = wrapped.read(lines, asked, bare) if fast and not asked.chunks else ([], [])
-    lines.kind[[*texts.held, *texts.nothing]] = OBJECT
+    lines.kind[held] = OBJECT
     if found.arrivals or worded:
         timed.show(lines, [*found.arrivals, *worded])
         _set_cut_lines_aside(lines)

@@ -114,7 +114,9 @@ class Facts:
 
     def leave_completions_of(self, lines: Sequence[int]) -> None:
         """Leave stored completions in these lines, beside which more is said, to the careful path."""
-        for number, table in enumerate(self.stored if len(lines) else []):
+        if not lines:
+            return
+        for number, table in enumerate(self.stored):
             theirs = pc.is_in(table["line"], pa.array(lines, pa.int64()))
             if pc.any(theirs).as_py():
                 self.odd += pc.unique(table["line"].filter(theirs)).to_pylist()

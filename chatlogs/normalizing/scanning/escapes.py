@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chatlogs.normalizing.scanning.words import Words, ranges
-from chatlogs.reading.lines import WINDOW, Ints
+from chatlogs.normalizing.scanning.words import Words, places, ranges
+from chatlogs.reading.lines import Ints
 
 _BACKSLASH, _U = 0x5C, 0x75
 _MEANT = np.arange(256, dtype=np.uint8)
@@ -20,22 +20,6 @@ _DIGITS = np.zeros(256, np.uint64)
 for _value, _pair in enumerate(("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "aA", "bB", "cC", "dD", "eE", "fF")):
     _DIGITS[[ord(digit) for digit in _pair]] = _value
 _LEADS = np.array([0, 0, 0xC0, 0xE0, 0xF0], np.uint64)
-
-
-def places(data: npt.NDArray[np.uint8], size: int, byte: int) -> npt.NDArray[np.int32]:
-    """Where the byte stands in so many bytes of a block."""
-    found, is_one = [np.empty(0, np.int32)], np.empty(WINDOW, bool)
-    for offset in range(0, size, WINDOW):
-        window = data[offset : min(offset + WINDOW, size)]
-        place = np.equal(window, byte, out=is_one[: len(window)]).nonzero()[0]
-        found.append((place + offset).astype(np.int32))
-    return np.concatenate(found)
-
-
-def counts(places: npt.NDArray[np.int32], start: Ints, end: Ints) -> tuple[Ints, Ints]:
-    """The first of the places that stands at each start or behind it, and how many stand from there to each end."""
-    first = np.searchsorted(places, start.astype(np.int32))  # of the same width: else all would be copied
-    return first, np.searchsorted(places, end.astype(np.int32)) - first
 
 
 class Escapes:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from chatlogs.normalizing.scanning.words import Offsets, counts
 from chatlogs.reading.lines import WINDOW, Ints, Lines
 
 _QUOTE, _BACKSLASH = 0x22, 0x5C
 _MOST = 1 / 2  # of a block; for more than that all of it is searched
 
 _Bytes = npt.NDArray[np.uint8]
-_Places = npt.NDArray[np.int32]
 
 
 class Quotes:
@@ -25,7 +25,7 @@ class Quotes:
         self._lines = lines
         self._data = np.frombuffer(lines.block.data, np.uint8)
         known = lines.quotes
-        self.place: _Places = np.empty(0, np.int32) if known is None else known  # as wide as an offset in string views
+        self.place: Offsets = np.empty(0, np.int32) if known is None else known
         self.first = np.zeros(len(lines), np.int64)
         self.count = np.zeros(len(lines), np.int64)
 
@@ -42,14 +42,13 @@ class Quotes:
         self._note(line, place, len(self.place))
         self.place = np.concatenate([self.place, place]) if len(self.place) else place
 
-    def _note(self, line: Ints, place: _Places, before: int) -> None:
+    def _note(self, line: Ints, place: Offsets, before: int) -> None:
         """Which of these quotes are those of the lines; so many stand before them."""
-        first = np.searchsorted(place, self._lines.start[line].astype(np.int32))
-        self.count[line] = np.searchsorted(place, self._lines.end[line].astype(np.int32)) - first
+        first, self.count[line] = counts(place, self._lines.start[line], self._lines.end[line])
         self.first[line] = first + before
 
 
-def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> _Places:
+def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> Offsets:
     """The quotes of lines here and there, found in a copy where they stand side by side."""
     view = data.data
     copied = b"".join([view[at:until] for at, until in zip(start.tolist(), end.tolist(), strict=True)])
@@ -60,7 +59,7 @@ def _quotes_in_lines(data: _Bytes, start: Ints, end: Ints) -> _Places:
     return (place + (end - ends)[line]).astype(np.int32)
 
 
-def _quotes(data: _Bytes, size: int) -> _Places:
+def _quotes(data: _Bytes, size: int) -> Offsets:
     """Where quotes are that no backslash escapes."""
     found, is_quote = [np.empty(0, np.int32)], np.empty(WINDOW, bool)
     for offset in range(0, size, WINDOW):

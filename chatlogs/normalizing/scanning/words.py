@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chatlogs.reading.lines import PADDING, Block, Ints
+from chatlogs.reading.lines import PADDING, WINDOW, Block, Ints
 
 Bools = npt.NDArray[np.bool_]
+Offsets = npt.NDArray[np.int32]
+"""Places in a block, as wide as an offset in string views."""
 _Words = npt.NDArray[np.uint64]
 
 _SIZE = 8
@@ -37,6 +39,22 @@ def ranges(first: Ints, count: Ints) -> Ints:
     """All of first, first + 1, ..., as many as count says, one range after the other."""
     ends = np.cumsum(count)
     return np.repeat(first - ends + count, count) + np.arange(ends[-1] if len(ends) else 0)
+
+
+def places(data: npt.NDArray[np.uint8], size: int, byte: int) -> Offsets:
+    """Where the byte stands in so many bytes of a block."""
+    found, is_one = [np.empty(0, np.int32)], np.empty(WINDOW, bool)
+    for offset in range(0, size, WINDOW):
+        window = data[offset : min(offset + WINDOW, size)]
+        place = np.equal(window, byte, out=is_one[: len(window)]).nonzero()[0]
+        found.append((place + offset).astype(np.int32))
+    return np.concatenate(found)
+
+
+def counts(places: Offsets, start: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """The first of the places that stands at each start or behind it, and how many stand from there to each end."""
+    first = np.searchsorted(places, start.astype(np.int32))  # of the same width: else all would be copied
+    return first, np.searchsorted(places, end.astype(np.int32)) - first
 
 
 class Words:

@@ -104,13 +104,10 @@ def inside(text: bytes) -> Captured | None:
     frame = frame_of(text)
     if frame is None or (frame.may_be_typed and TYPED in text):
         return None
-    end = len(text) + frame.end
-    try:
-        chunk = _chunk(memoryview(text)[frame.begin : end])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    end, time = len(text) + frame.end, frame.written(text)
+    if is_duration(time) or not holds_chunk(memoryview(text)[frame.begin : end]):
         return None
-    time = frame.written(text)
-    return None if is_duration(time) or not is_chunk(chunk) else Captured(frame.begin, end, time)
+    return Captured(frame.begin, end, time)
 
 
 def frame_of(text: bytes) -> Frame | None:
@@ -165,6 +162,14 @@ def _frame(
 def is_chunk(chunk: Chunk) -> bool:
     """Whether what is decoded so is one; usage comes without choices."""
     return bool(chunk.choices) or chunk.object == CHUNK["object"]
+
+
+def holds_chunk(text: bytes | memoryview) -> bool:
+    """Whether the text is JSON of a chunk."""
+    try:
+        return is_chunk(_chunk(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _name(member: re.Match[bytes]) -> bytes:

@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from chatlogs.normalizing.records.oddlines import is_ignorable
-from chatlogs.normalizing.scanning.escapes import counts, places
-from chatlogs.normalizing.scanning.words import Words
-from chatlogs.normalizing.unwrapping.captured import Chunk, Frame, frame_of_text, is_chunk
+from chatlogs.normalizing.scanning.words import Offsets, Words, counts, places
+from chatlogs.normalizing.unwrapping.captured import Frame, frame_of_text, holds_chunk
 from chatlogs.normalizing.unwrapping.capturedlines import decoded
 from chatlogs.normalizing.unwrapping.framed import Framed
 from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, PADDING, WINDOW, Block, Ints, Lines
@@ -39,7 +37,6 @@ class _Anything(msgspec.Struct, gc=False):
 
 
 _objects = msgspec.json.Decoder(_Anything).decode_lines
-_chunk = msgspec.json.Decoder(Chunk).decode
 _said = msgspec.json.Decoder(str).decode
 
 
@@ -62,7 +59,7 @@ class ChunkTexts:
     others: dict[int, bytes] = field(default_factory=dict)
     nothing: list[int] = field(default_factory=list)
     times: dict[int, str] = field(default_factory=dict)
-    escapes: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    escapes: Offsets = field(default_factory=lambda: np.empty(0, np.int32))
 
     @property
     def held(self) -> list[int]:
@@ -90,7 +87,7 @@ class ChunkTexts:
             lines, block=own, begin=start, start=start, end=end, kind=kind, clean=clean, quotes=None
         )
 
-    def _escapes(self) -> npt.NDArray[np.int32]:
+    def _escapes(self) -> Offsets:
         """Where the backslashes of the texts are."""
         first, count = counts(self.escapes, self.start, self.end)
         inside = np.zeros(len(self.escapes) + 1, np.int8)
@@ -104,7 +101,7 @@ def read(lines: Lines) -> ChunkTexts:
     found = ChunkTexts()
     chosen = np.flatnonzero((lines.kind == OBJECT) & (lines.transcript == NO_TRANSCRIPT) & lines.clean)
     sample = chosen[:: max(1, len(chosen) // _SAMPLE)].tolist()
-    if all(frame_of_text(lines.text(line)) is None for line in sample):
+    if not any(_may_hold_chunk(lines.text(line)) for line in sample):
         return found
     is_json = np.array([line is not None for line in decoded(lines, chosen, _objects)], bool)
     framed = Framed(lines)
@@ -120,7 +117,7 @@ def read(lines: Lines) -> ChunkTexts:
     return found
 
 
-def _without(block: Block, dropped: npt.NDArray[np.int32]) -> bytearray:
+def _without(block: Block, dropped: Offsets) -> bytearray:
     """A copy of the block without these bytes, and with room behind it."""
     data = np.frombuffer(block.data, np.uint8)
     copy = bytearray(block.size - len(dropped) + PADDING)
@@ -177,16 +174,19 @@ class _Reader:
     def _are_chunks(self, numbers: Ints, frame: Frame) -> bool:
         """Whether most of the objects in these texts are chunks, as far as some of them tell."""
         texts = map(self._lines.text, numbers[:: max(1, len(numbers) // _SAMPLE)].tolist())
-        objects = [_object_in(text[frame.begin - 1 : len(text) + frame.end + 1]) for text in texts]
-        there = [text for text in objects if text is not None]
-        return not there or 2 * sum(map(_is_chunk, there)) >= len(there)
+        there = [found for text in texts if (found := _framed_object(text, frame)) is not None]
+        return not there or 2 * sum(map(holds_chunk, there)) >= len(there)
 
 
-def _is_chunk(text: bytes) -> bool:
-    try:
-        return is_chunk(_chunk(text))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
+def _may_hold_chunk(line: bytes) -> bool:
+    """Whether the line holds a text that is a chunk, or no object: such stand between chunks."""
+    frame = frame_of_text(line)
+    found = None if frame is None else _framed_object(line, frame)
+    return frame is not None and (found is None or holds_chunk(found))
+
+
+def _framed_object(line: bytes, frame: Frame) -> bytes | None:
+    return _object_in(line[frame.begin - 1 : len(line) + frame.end + 1])
 
 
 def _object_in(quoted: bytes | memoryview) -> bytes | None:

@@ -56,9 +56,9 @@ def mark(lines: Lines, arrivals: dict[int, str]) -> list[int]:
         return []
     words = Words(lines.block)
     heads, of = _heads(lines, words, odd)
-    form, text, worded = (np.array([head[at] for head in heads])[of] for at in (0, 1, 3))
-    text += lines.begin[odd]
-    for number in np.flatnonzero(worded).tolist():
+    form = np.array([head.form for head in heads])[of]
+    text = np.array([head.text for head in heads])[of] + lines.begin[odd]
+    for number in np.flatnonzero(np.array([head.worded for head in heads])[of]).tolist():
         if not _is_answer(lines.block.data[text[number] : lines.end[odd[number]]]):
             form[number] = _NOTHING
     span = np.array([head.time for head in heads])[of]
@@ -71,7 +71,8 @@ def mark(lines: Lines, arrivals: dict[int, str]) -> list[int]:
     in_body = form == _EVENT
     if in_body.any():
         _put_into_bodies(lines, odd[in_body], text[in_body] + len(_DATA), odd[form == _NOTHING])
-    return [int(line) for line in odd[(form == _VALUE) & ~is_timed]]
+    worded: list[int] = odd[(form == _VALUE) & ~is_timed].tolist()
+    return worded
 
 
 def _heads(lines: Lines, words: Words, odd: Ints) -> tuple[list[_Head], Ints]:
