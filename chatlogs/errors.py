@@ -49,6 +49,10 @@ class FileError(QueryError):
     exit_code = EXIT_FAILED
 
 
+class UnexpectedWarning(UserWarning):
+    """chatlogs failed on some lines of a log, which is a defect of it; they are set aside, and all others were read."""
+
+
 REJECT_REASONS: dict[str, str] = {
     "not_json": "The line is not JSON, and no harmless repair makes it JSON.",
     "not_utf8": "The line holds bytes that are not UTF-8 and cannot be read as text.",
@@ -57,6 +61,7 @@ REJECT_REASONS: dict[str, str] = {
     "truncated_line": "The last line of the source has no line end and stops in the middle of a record.",
     "too_deep": "The line nests deeper than any API object does.",
     "too_large": "The line is longer than the limit for one record.",
+    "unexpected": "chatlogs itself fails on the line, which is a defect of it: please report it with the line.",
 }
 
 

@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ import click
 
 from chatlogs.cli import process
 from chatlogs.cli.options import common_options
-from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError, did_you_mean
+from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError, UnexpectedWarning, did_you_mean
 
 EXIT_UNREAD = 141  # As other programs end whose reader goes before they are done.
 
@@ -160,6 +161,8 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    # What fails unexpectedly is told in a note; to see where, it has to stop there.
+    warnings.filterwarnings("error" if debug else "ignore", category=UnexpectedWarning, append=not debug)
     try:
         result: Any = cli.main(arguments, prog_name="chatlogs", standalone_mode=False)
         sys.stdout.flush()

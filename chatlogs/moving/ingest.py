@@ -28,6 +28,7 @@ from chatlogs.moving import ledger
 from chatlogs.moving.ledger import Known, KnownLogs, Row
 from chatlogs.moving.questions import Questions, find_questions
 from chatlogs.moving.readings import ChangedError, Reading
+from chatlogs.moving.unexpected import Unexpected
 from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
 from chatlogs.reading.blocks import BLOCK_BYTES, WIDE_BLOCK_BYTES
 from chatlogs.reading.lines import Block
@@ -35,7 +36,7 @@ from chatlogs.reading.sources import Source, find, spooled
 from chatlogs.tally import IngestReport
 
 if TYPE_CHECKING:
-    from chatlogs.normalizing.tables.partials import Partials
+    from chatlogs.normalizing.defects import Read
 
 # The engine is imported where it is used: an ingest that finds nothing new has no need of it.
 
@@ -153,6 +154,7 @@ class _Run:
         self.committed = False
         sizes = [source.stored_size for source in sources]
         self.questions = Questions()
+        self.unexpected = Unexpected()
         self.total = None if None in sizes else sum(size or 0 for size in sizes)
         self.done = 0
 
@@ -163,14 +165,14 @@ class _Run:
         if first is None:
             return
         from chatlogs.moving.writer import Writer
-        from chatlogs.normalizing.normalize import normalize
+        from chatlogs.normalizing import defects
 
         options = self.options
         self.questions = find_questions(self.sources)
         asked = self.questions.beside(options.asked)
         with ThreadPoolExecutor(options.threads, thread_name_prefix="chatlogs") as pool:
             self.writer = Writer(self.staging, pool, self.now, logprobs=options.asked.logprobs, content=options.content)
-            pending: deque[tuple[Reading, Block, Future[Partials]]] = deque()
+            pending: deque[tuple[Reading, Block, Future[Read]]] = deque()
             try:
                 for reading, block in itertools.chain([first], blocks):
                     while pending and block is None:
@@ -181,7 +183,7 @@ class _Run:
                         self._take(*pending.popleft())
                     # The engine needs some time to begin; few lines are read sooner one by one.
                     fast = block.size > _SMALL_BYTES
-                    pending.append((reading, block, pool.submit(normalize, block, fast=fast, asked=asked)))
+                    pending.append((reading, block, pool.submit(defects.read, block, fast=fast, asked=asked)))
                     self.target.begin()
                 while pending:
                     self._take(*pending.popleft())
@@ -243,20 +245,24 @@ class _Run:
         self.writer.drop_reject(before.source_key, before.unfinished)
         return dataclasses.replace(match, resume_offset=before.unfinished)
 
-    def _take(self, reading: Reading, block: Block, future: Future[Partials]) -> None:
-        partials = future.result()
+    def _take(self, reading: Reading, block: Block, future: Future[Read]) -> None:
+        read = future.result()
         assert reading.assembler is not None and reading.reader is not None
-        line_base = reading.line_base
-        end = block.offset + block.size
-        settled = reading.assembler.add(partials, line_base=line_base, end=end, last=block.last)
-        reading.responses += len(settled["completions"])
-        self.writer.add(reading.name, reading.source_key, settled)
-        self.writer.add_rejects(reading.name, reading.source_key, partials.rejects, line_base)
-        reading.take(block, partials, self.options.asked.container)
+        line_base, responses, records = reading.line_base, 0, 0
+        for part, partials in read.parts:
+            end = part.offset + part.size
+            settled = reading.assembler.add(partials, line_base=line_base, end=end, last=part.last)
+            reading.responses += len(settled["completions"])
+            self.writer.add(reading.name, reading.source_key, settled)
+            self.writer.add_rejects(reading.name, reading.source_key, partials.rejects, line_base)
+            line_base += partials.physical_lines
+            responses += len(partials.tables["completions"])
+            records += partials.counts.records
+        reading.take(block, [partials for _, partials in read.parts], self.options.asked.container)
+        self.unexpected.take(reading.name, read)
         self._progress(block.size)
         reading.reader.release(block)
-        responses = len(partials.tables["completions"])
-        if self.options.block_bytes == BLOCK_BYTES and responses * _FOLDS_WELL < partials.counts.records:
+        if self.options.block_bytes == BLOCK_BYTES and responses * _FOLDS_WELL < records:
             reading.reader.widen(WIDE_BLOCK_BYTES)
 
     def _progress(self, count: int) -> None:
@@ -314,7 +320,7 @@ class _Run:
             for reading in self.readings
         ]
         ingest_id = self.staging.ingest_id if self.committed else None
-        notes = [*self.questions.notes, *self._left_as_they_are()]
+        notes = [*self.questions.notes, *self._left_as_they_are(), *self.unexpected.notes()]
         return IngestReport(self.target.store.path, ingest_id, counts, seconds, notes)
 
     def _left_as_they_are(self) -> Iterator[str]:

@@ -233,8 +233,9 @@ def count_dropped(rows: dict[int, Row], dropped: Iterable[Response]) -> list[int
 
 def read_again(unfinished: bytes) -> Counts:
     """How the first reading of a log counted its last line, which had no line end and is read again."""
-    from chatlogs.normalizing.normalize import normalize
+    from chatlogs.normalizing import defects
 
-    counts = normalize(Block.of(unfinished), fast=False).counts if unfinished else Counts()
+    parts = defects.read(Block.of(unfinished), fast=False).parts if unfinished else []
+    counts = sum((partials.counts for _, partials in parts), Counts())
     # Of a document, which may have line ends, what was left over is one reject.
     return counts if b"\n" not in unfinished and not counts.records else Counts(lines=1, rejects=1)

@@ -76,8 +76,11 @@ class Reading:
         self.line_base = self.reader.lines_skipped
         return self.reader
 
-    def take(self, block: Block, partials: Partials, container: str | None) -> None:
-        """Count what came of the block, which follows those that were taken before. container: as it was asked for."""
+    def take(self, block: Block, yields: Sequence[Partials], container: str | None) -> None:
+        """Count what came of the block, part by part; it follows those that were taken before.
+
+        container: as it was asked for.
+        """
         if self.known is not None and block.offset == self.start:
             unfinished = memoryview(block.data)[: self.known.size - self.start]
             self.again = ledger.read_again(bytes(unfinished))
@@ -85,11 +88,12 @@ class Reading:
             self._begin.update(memoryview(block.data)[: min(block.size, self.known.size - block.offset)])
             self._check(block.offset + block.size, at_end=block.last)
         if block.last:
-            self.unfinished = partials.unfinished
-        if partials.counts.records:
-            self.container = container or partials.container
-        self.counts += partials.counts
-        self.line_base += partials.physical_lines
+            self.unfinished = yields[-1].unfinished
+        for partials in yields:
+            if partials.counts.records:
+                self.container = container or partials.container
+            self.counts += partials.counts
+            self.line_base += partials.physical_lines
         self.end = block.offset + block.size
 
     def _check(self, position: int, *, at_end: bool) -> None:

@@ -236,6 +236,13 @@ def _connection() -> duckdb.DuckDBPyConnection:
     return con
 
 
+def forget_connection() -> None:
+    """Let the thread's next block have an engine of its own."""
+    if hasattr(_worker, "con"):
+        _worker.con.close()
+        del _worker.con
+
+
 def _mended(con: duckdb.DuckDBPyConnection, lines: Lines, facts: fold.Facts, found: careful.Found) -> mendedrows.Mended:
     """The rows of damaged lines that are plain once they are mended."""
     if facts.streams is None:

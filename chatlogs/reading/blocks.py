@@ -68,7 +68,7 @@ class Reader:
             at_end = filled < room
             if whole is None:
                 whole = is_document is not None and is_document(memoryview(buffer)[:filled])
-            end = filled if at_end else _before_parts(buffer, _border(buffer, filled))
+            end = filled if at_end else border(buffer, filled)
             if not at_end and (whole or not end):
                 if len(buffer) > max(LONGEST_BYTES, self._block_bytes + PADDING):
                     what = "a JSON text laid out over lines" if whole and end else "a line"
@@ -123,7 +123,12 @@ def _mapped(size: int) -> mmap.mmap:
     return memory
 
 
-def _border(buffer: mmap.mmap, filled: int) -> int:
+def border(buffer: mmap.mmap | bytes, filled: int) -> int:
+    """Where the last lines end that only make sense together; 0 where no line ends."""
+    return _before_parts(buffer, _after_event(buffer, filled))
+
+
+def _after_event(buffer: mmap.mmap | bytes, filled: int) -> int:
     """Where the last whole line ends; in an SSE body the last event, whose lines only make sense together."""
     end = buffer.rfind(b"\n", 0, filled) + 1
     last = buffer.rfind(b"\n", 0, max(0, end - 1)) + 1
@@ -134,7 +139,7 @@ def _border(buffer: mmap.mmap, filled: int) -> int:
     return end - len(near) + behind
 
 
-def _before_parts(buffer: mmap.mmap, end: int) -> int:
+def _before_parts(buffer: mmap.mmap | bytes, end: int) -> int:
     """The same border, or one before lines that the next one goes on with; 0 where all lines are such."""
     border = end
     while border and end - border < _LONGEST_PARTS:
@@ -145,7 +150,7 @@ def _before_parts(buffer: mmap.mmap, end: int) -> int:
     return end if border else 0
 
 
-def _before_laid_out(buffer: mmap.mmap, end: int, filled: int) -> int:
+def _before_laid_out(buffer: mmap.mmap | bytes, end: int, filled: int) -> int:
     """The same border, or one nearby where it would part a text that is laid out, as what follows is indented."""
     if end == filled or buffer[end : end + 1] not in _CONTINUING:
         return end
