@@ -24,6 +24,7 @@ FINISH_CLASSES: Mapping[str, str] = {
     "function_call": "tool_calls",
     "tool_use": "tool_calls",
     "TOOL_CALL": "tool_calls",
+    "tool_call": "tool_calls",
     "content_filter": "content_filter",
     "sensitive": "content_filter",
     "error": "error",

@@ -5,14 +5,15 @@ Their fields are renamed to those of a completion; what they do not keep stays u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chatlogs.reading import langchain, shapes
-from chatlogs.reading.envelopes import Envelope, Part, at, first_of
+from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
 from chatlogs.reading.kept import completion, parsed, request, tokens, tool_calls
+from chatlogs.reading.otel import EXPORT, is_span, otel
 
-Reader = Callable[[dict[str, Any]], "list[Envelope] | None"]
+Reader = Callable[[dict[str, Any]], "Sequence[Envelope | Unread] | None"]
 """A row in, its envelopes out: none for a row of the tool that holds no answer, None for what is no row of it."""
 
 _GENERATION = "GENERATION"
@@ -182,7 +183,7 @@ def llm_logs(row: dict[str, Any]) -> list[Envelope] | None:
     return [Envelope([Part(value)], False, asked, facts)]
 
 
-_TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations"})
+_TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations", EXPORT})
 _TOLD_WITH = {"run_type": "outputs", "traceId": "output", "trace_id": "output"}
 
 
@@ -190,7 +191,13 @@ def may_be_hosted(row: Mapping[str, Any]) -> bool:
     """Whether the keys are there that one of the readers asks for."""
     if any(name in row and other in row for name, other in _TOLD_WITH.items()):
         return True
-    return not _TOLD_BY.isdisjoint(row)
+    return not _TOLD_BY.isdisjoint(row) or is_span(row)
 
 
-HOSTED: Mapping[str, Reader] = {"langsmith": langsmith, "langfuse": langfuse, "helicone": helicone, "llm": llm_logs}
+HOSTED: Mapping[str, Reader] = {
+    "langsmith": langsmith,
+    "langfuse": langfuse,
+    "helicone": helicone,
+    "llm": llm_logs,
+    "otel": otel,
+}

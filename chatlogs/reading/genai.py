@@ -1,0 +1,188 @@
+"""What OpenTelemetry's attributes say of a call to a model, in the words of the API.
+
+The conventions changed their names several times, and tracers have some of their own: OpenLLMetry's older ones count
+the messages in the names (`gen_ai.completion.0.content`), as OpenInference does
+(`llm.output_messages.0.message.content`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from chatlogs.reading.envelopes import at, first_of
+from chatlogs.reading.kept import parsed, tool_calls
+from chatlogs.values import as_json
+
+Attributes = Mapping[str, Any]
+
+USAGE: Mapping[str, tuple[str, ...]] = {
+    "prompt_tokens": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
+    "completion_tokens": ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"),
+    "total_tokens": ("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"),
+    "prompt_tokens_details.cached_tokens": (
+        "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
+        "llm.token_count.prompt_details.cache_read",
+    ),
+    "prompt_tokens_details.cache_write_tokens": (
+        "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    ),
+    "prompt_tokens_details.audio_tokens": ("llm.token_count.prompt_details.audio",),
+    "completion_tokens_details.audio_tokens": ("llm.token_count.completion_details.audio",),
+    "completion_tokens_details.reasoning_tokens": (
+        "gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens",
+        "llm.token_count.completion_details.reasoning",
+    ),
+}  # fmt: skip
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "model": ("gen_ai.request.model",),
+    **{name: (f"gen_ai.request.{name}",)
+       for name in ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty")},
+    "n": ("gen_ai.request.choice.count",),
+    "stop": ("gen_ai.request.stop_sequences",),
+    "stream": ("gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming"),
+    "service_tier": ("openai.request.service_tier", "gen_ai.openai.request.service_tier"),
+    "tools": ("gen_ai.tool.definitions",),
+}  # fmt: skip
+_ASKED = ("gen_ai.prompt", "llm.input_messages")
+_SAID = ("gen_ai.completion", "llm.output_messages")
+_TEXT, _CALL, _RESULT = "text", "tool_call", "tool_call_response"
+_FIELDS = ("reasoning", "refusal")  # of a message of the API; parts in the conventions
+
+
+def usage(attributes: Attributes) -> dict[str, Any] | None:
+    """The usage, as far as it was counted."""
+    found: dict[str, Any] = {}
+    for path, names in USAGE.items():
+        if (count := first_of(attributes, names)) is not None:
+            name, _, detail = path.partition(".")
+            if detail:
+                found.setdefault(name, {})[detail] = count
+            else:
+                found[name] = count
+    return found or None
+
+
+def choices(attributes: Attributes) -> list[dict[str, Any]]:
+    """The choices; without messages where no texts were traced, which is the rule."""
+    messages = parsed(first_of(attributes, ("gen_ai.output.messages",)))
+    said = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
+    said = said or next(filter(None, (_counted(attributes, name) for name in _SAID)), [])
+    reasons = parsed(first_of(attributes, ("gen_ai.response.finish_reasons", "llm.finish_reason")))
+    reasons = reasons if isinstance(reasons, list) else [reasons] if isinstance(reasons, str) else []
+    found = []
+    for index in range(max(len(said), len(reasons))):
+        one = dict(said[index]) if index < len(said) else {}
+        reason = one.pop("finish_reason", None) or (reasons[index] if index < len(reasons) else None)
+        message = next(_messages(one), {}) if one else {}
+        found.append({"index": index, "message": message, "finish_reason": reason})
+    return found
+
+
+def request(attributes: Attributes) -> dict[str, Any] | None:
+    """The request, as far as it was traced."""
+    whole = parsed(first_of(attributes, ("input.value",)))
+    asked = dict(whole) if isinstance(whole, dict) and "messages" in whole else {}
+    more = parsed(first_of(attributes, ("llm.invocation_parameters",)))
+    asked = {**(more if isinstance(more, dict) else {}), **asked}
+    for name, paths in PARAMETERS.items():
+        if (value := first_of(attributes, paths)) is not None:
+            asked.setdefault(name, parsed(value) if name == "tools" else value)
+    if "messages" not in asked and (messages := list(_asked(attributes))):
+        asked["messages"] = messages
+    return asked or None
+
+
+def _asked(attributes: Attributes) -> Iterator[dict[str, Any]]:
+    told = parsed(first_of(attributes, ("gen_ai.system_instructions",)))
+    if isinstance(told, list) and told:
+        yield from _messages({"role": "system", "parts": told})
+    messages = parsed(first_of(attributes, ("gen_ai.input.messages",)))
+    if not isinstance(messages, list):
+        messages = next(filter(None, (_counted(attributes, name) for name in _ASKED)), [])
+    for one in messages:
+        if isinstance(one, dict):
+            yield from _messages(one)
+
+
+def _messages(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A message as those of the API: one for each result of a tool, and one for all else that it says."""
+    one = one.get("message") if isinstance(one.get("message"), dict) else one  # type: ignore[assignment]
+    calls = [call.get(_CALL, call) if isinstance(call, dict) else call for call in _listed(one.get("tool_calls"))]
+    parts = one.get("parts")
+    if not isinstance(parts, list):
+        rest = {name: value for name, value in one.items() if name not in ("tool_calls", "contents")}
+        if isinstance(contents := one.get("contents"), list) and "content" not in rest:
+            rest["content"] = [part.get("message_content", part) for part in contents if isinstance(part, dict)]
+        yield rest | ({"tool_calls": tool_calls([_plainly(call) for call in calls])} if calls else {})
+        return
+    known = [part for part in parts if isinstance(part, dict)]
+    results = [part for part in known if part.get("type") == _RESULT]
+    for part in results:
+        result = part.get("response", part.get("result"))
+        content = result if isinstance(result, str) else as_json(result)
+        yield {"role": "tool", "tool_call_id": part.get("id"), "content": content}
+    if len(results) < len(parts) or not parts:
+        yield {"role": one.get("role"), **_said([part for part in known if part.get("type") != _RESULT])}
+
+
+def _said(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The content, reasoning, refusal and tool calls that the parts of a message are."""
+    calls = [part for part in parts if part.get("type") == _CALL]
+    content = [
+        {"type": _TEXT, "text": part.get("content")} if part.get("type") == _TEXT else dict(part)
+        for part in parts
+        if part.get("type") not in (*_FIELDS, _CALL)
+    ]
+    is_text = len(content) == 1 and isinstance(content[0].get("text"), str)
+    found: dict[str, Any] = {"content": content[0]["text"] if is_text else content or None}
+    for name in _FIELDS:
+        if texts := [str(part.get("content", "")) for part in parts if part.get("type") == name]:
+            found[name] = "".join(texts)
+    if calls:
+        found["tool_calls"] = tool_calls([_plainly(call) for call in calls])
+    return found
+
+
+def _plainly(call: Any) -> Any:
+    """A tool call with its name and arguments, as the API has them or beside each other."""
+    if isinstance(call, dict) and "function" not in call and "name" in call:
+        return {name: call.get(name) for name in ("id", "name", "arguments")}
+    return call if not isinstance(call, dict) or "type" in call else {**call, "type": "function"}
+
+
+def _counted(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
+    """The objects whose fields are attributes of their own, under the prefix and the number of each; or a list."""
+    whole = at(attributes, prefix)
+    if whole is None:
+        head = f"{prefix}."
+        whole = _nested({name.removeprefix(head): one for name, one in attributes.items() if name.startswith(head)})
+    return [_nested(one) for one in _listed(_numbered(whole)) if isinstance(one, dict)]
+
+
+def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The object whose fields have these dotted names."""
+    tree: dict[str, Any] = {}
+    for name, value in fields.items():
+        *path, last = name.split(".")
+        inner: Any = tree
+        for step in path:
+            inner = inner.setdefault(step, {}) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            inner.setdefault(last, value)
+    return tree
+
+
+def _numbered(tree: Any) -> Any:
+    """The tree with lists where all names of an object are numbers."""
+    if not isinstance(tree, dict):
+        return tree
+    inner = {name: _numbered(value) for name, value in tree.items()}
+    if inner and all(name.isdecimal() for name in inner):
+        return [inner[name] for name in sorted(inner, key=int)]
+    return inner
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
