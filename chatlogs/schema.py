@@ -287,7 +287,7 @@ SOURCES = Table(
         Column("content_hash", TEXT, "xxh3-128 of the decompressed bytes read so far."),
         Column("stored_hash", TEXT, "xxh3-128 of the bytes as stored (compressed or not)."),
         Column("head_hash", TEXT, "xxh3-128 of the first 256 decompressed bytes."),
-        Column("compression", TEXT, "'none', 'gzip' or 'zstd', judged by the bytes."),
+        Column("compression", TEXT, "'none', 'gzip', 'zstd', 'bzip2' or 'xz', judged by the bytes."),
         Column("container", TEXT, "How records were framed: jsonl, sse, json, yaml (a cassette), ..."),
         Column(
             "lines",

@@ -83,7 +83,7 @@ def tables() -> Iterator[str]:
 READ = """A log is told by its shape and its first bytes, never by its name. `--container NAME` says how one is to be
 read whose shape does not tell.
 
-Plain, gzip (of several members too) or zstd; files, folders, globs, or `-` for standard input. Fields of an
+Plain, gzip, zstd, bzip2 or xz, of several members too; files, folders, globs, or `-` for standard input. Fields of an
 answer that have no column ([tables.md](tables.md)) are kept in `extra`, at the level where they stood, but for
 `obfuscation`, which is random."""
 BARE = """- Completions and chunks, one a line, mixed and interleaved; stored completions as the API lists them,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -120,13 +122,15 @@ def test_one_log_under_many_names_and_compressions_is_read_once(new_store: NewSt
         "b.jsonl": data,
         "c.gz": gzip.compress(data),
         "d.gz": gzip.compress(data[:99]) + gzip.compress(b"") + gzip.compress(data[99:]),
+        "f.bz2": bz2.compress(data),
+        "g.xz": lzma.compress(data),
         "e.zst": zstd.compress(data[:99], asbytes=True) + zstd.compress(data[99:], asbytes=True),
     }
     for name, form in forms.items():
         (tmp_path / name).write_bytes(form)
     together = new_store()
     report = read(together, tmp_path)
-    assert [source.known for source in report.sources] == [False, True, True, True, True]
+    assert [source.known for source in report.sources] == [False] + [True] * 6
     first = stored(together)
     for name in forms:
         store = new_store()

@@ -57,10 +57,10 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
       chatlogs ingest 'logs/*.jsonl.gz' -o store
       zcat old.gz | chatlogs ingest - -o store
 
-    Files, globs, folders, or - for stdin; gzip and zstd are told by their bytes. What is in the store already is
-    left out, under any name: run it again after a log has grown. Lines that cannot be read are kept in rejects.
-    In folders, stores, tables, code and documents are passed over, as are hidden files and links to other folders;
-    name one to have it read.
+    Files, globs, folders, or - for stdin; gzip, zstd, bzip2 and xz are told by their bytes. What is in the store
+    already is left out, under any name: run it again after a log has grown. Lines that cannot be read are kept in
+    rejects. In folders, stores, tables, code and documents are passed over, as are hidden files and links to other
+    folders; name one to have it read.
     """
     from chatlogs.moving.ingest import ingest as read_into
 

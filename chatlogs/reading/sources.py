@@ -23,7 +23,7 @@ STDIN = "-"
 HEAD_BYTES = 256
 # What stands behind the name of a log: a date, from the year down to the second, or a number.
 _PART = re.compile(
-    r"^(?P<stem>.+?)(?:[._-](?P<date>(?:19|20)\d\d(?:[-_T:]?\d\d)*)|\.(?P<number>\d+))?(?:\.(?:gz|zst|zstd))?$"
+    r"^(?P<stem>.+?)(?:[._-](?P<date>(?:19|20)\d\d(?:[-_T:]?\d\d)*)|\.(?P<number>\d+))?(?:\.(?:gz|zst|zstd|bz2|xz))?$"
 )
 _MOST_ROTATIONS = 9999
 _PIPE_BYTES = 1 << 20
