@@ -18,6 +18,7 @@ _FRAME = "attributes."  # before each name, where spans became rows of a table
 _OPERATION = ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind")
 _CALLS = frozenset({"chat", "generate_content", "LLM"})
 _FAILED = (2, "2", "STATUS_CODE_ERROR", "ERROR", "StatusCode.ERROR")
+_CHUNKS = ("First Token Stream Event", "gen_ai.content.completion.chunk")
 _FACTS: Mapping[str, tuple[str, ...]] = {
     "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
     "status_code": ("http.response.status_code", "http.status_code"),
@@ -83,6 +84,7 @@ def _call(span: dict[str, Any], resource: Mapping[str, Any]) -> Envelope | None:
     facts = {name: first_of(said, paths) for name, paths in _FACTS.items()} | {
         "started_at": first_of(span, ("startTimeUnixNano", "start_time")),
         "ended_at": first_of(span, ("endTimeUnixNano", "end_time")),
+        "first_chunk_at": _first_chunk(span),
         "first_chunk_ms": _milliseconds(first_of(said, ("gen_ai.response.time_to_first_chunk",))),
         "request_id": _bare(first_of(span, ("spanId", "span_id", "context.span_id"))),
         "metadata": parsed(first_of(said, ("metadata",))),
@@ -141,6 +143,13 @@ def _plain(value: Any) -> Any:
     if kind == "intValue" and isinstance(held, str) and held.lstrip("-").isdecimal() and len(held) < 20:
         return int(held)
     return held
+
+
+def _first_chunk(span: Mapping[str, Any]) -> Any:
+    """When the first chunk of a stream came, where the span has events of them."""
+    events = (event for event in _listed(span.get("events")) if isinstance(event, dict))
+    first = next((event for event in events if event.get("name") in _CHUNKS), None)
+    return first_of(first, ("timeUnixNano", "timestamp"))
 
 
 def _bare(number: Any) -> Any:
