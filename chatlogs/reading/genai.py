@@ -48,6 +48,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 _ASKED = ("gen_ai.prompt", "llm.input_messages")
 _SAID = ("gen_ai.completion", "llm.output_messages")
 _TEXT, _CALL, _RESULT = "text", "tool_call", "tool_call_response"
+_DEEPEST = 12  # steps of a name; no convention has more than nine
 _FIELDS = ("reasoning", "refusal")  # of a message of the API; parts in the conventions
 
 
@@ -108,14 +109,9 @@ def _asked(attributes: Attributes) -> Iterator[dict[str, Any]]:
 
 def _messages(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A message as those of the API: one for each result of a tool, and one for all else that it says."""
-    one = one.get("message") if isinstance(one.get("message"), dict) else one  # type: ignore[assignment]
-    calls = [call.get(_CALL, call) if isinstance(call, dict) else call for call in _listed(one.get("tool_calls"))]
     parts = one.get("parts")
     if not isinstance(parts, list):
-        rest = {name: value for name, value in one.items() if name not in ("tool_calls", "contents")}
-        if isinstance(contents := one.get("contents"), list) and "content" not in rest:
-            rest["content"] = [part.get("message_content", part) for part in contents if isinstance(part, dict)]
-        yield rest | ({"tool_calls": tool_calls([_plainly(call) for call in calls])} if calls else {})
+        yield _plain_message(inner if isinstance(inner := one.get("message"), dict) else one)
         return
     known = [part for part in parts if isinstance(part, dict)]
     results = [part for part in known if part.get("type") == _RESULT]
@@ -123,8 +119,18 @@ def _messages(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         result = part.get("response", part.get("result"))
         content = result if isinstance(result, str) else as_json(result)
         yield {"role": "tool", "tool_call_id": part.get("id"), "content": content}
-    if len(results) < len(parts) or not parts:
+    if not results or len(results) < len(parts):
         yield {"role": one.get("role"), **_said([part for part in known if part.get("type") != _RESULT])}
+
+
+def _plain_message(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A message that is nearly one of the API: OpenInference puts each call, and each part, into an object."""
+    found = {name: value for name, value in one.items() if name not in ("tool_calls", "contents")}
+    if isinstance(contents := one.get("contents"), list) and "content" not in found:
+        found["content"] = [part.get("message_content", part) for part in contents if isinstance(part, dict)]
+    if calls := [call.get(_CALL, call) for call in _listed(one.get("tool_calls")) if isinstance(call, dict)]:
+        found["tool_calls"] = tool_calls([_plainly(call) for call in calls])
+    return found
 
 
 def _said(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -147,9 +153,11 @@ def _said(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _plainly(call: Any) -> Any:
     """A tool call with its name and arguments, as the API has them or beside each other."""
-    if isinstance(call, dict) and "function" not in call and "name" in call:
+    if not isinstance(call, dict):
+        return call
+    if "function" not in call and "name" in call:
         return {name: call.get(name) for name in ("id", "name", "arguments")}
-    return call if not isinstance(call, dict) or "type" in call else {**call, "type": "function"}
+    return {"type": "function", **call}
 
 
 def _counted(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
@@ -165,7 +173,7 @@ def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The object whose fields have these dotted names."""
     tree: dict[str, Any] = {}
     for name, value in fields.items():
-        *path, last = name.split(".")
+        *path, last = name.split(".", _DEEPEST)
         inner: Any = tree
         for step in path:
             inner = inner.setdefault(step, {}) if isinstance(inner, dict) else None
@@ -180,7 +188,7 @@ def _numbered(tree: Any) -> Any:
         return tree
     inner = {name: _numbered(value) for name, value in tree.items()}
     if inner and all(name.isdecimal() for name in inner):
-        return [inner[name] for name in sorted(inner, key=int)]
+        return [inner[name] for name in sorted(inner, key=lambda name: (len(name), name))]
     return inner
 
 
