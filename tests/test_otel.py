@@ -24,6 +24,7 @@ NAMES = [
     *(name for names in genai.USAGE.values() for name in names),
     *(name for names in genai.PARAMETERS.values() for name in names),
 ]  # fmt: skip
+CALL = {"gen_ai.operation.name": "chat", "gen_ai.response.id": "chatcmpl-1"}
 TEXTS = st.sampled_from(["", "chat", "stop", "{}", "[{}]", '[{"parts": [{"type": "text"}]}]', '{"choices": []}', "é"])
 LEAVES = st.none() | st.booleans() | st.integers(-3, 10**20) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
 KEYS = st.sampled_from(["role", "content", "parts", "type", "id", "name", "arguments", "message", "tool_calls", "0"])
@@ -62,7 +63,7 @@ def typed(value: Any) -> Any:
 @given(ATTRIBUTES)
 def test_any_attributes_in_either_form(attributes: dict[str, Any]) -> None:
     """No exception, each span counted, and a list of typed values says what the object says."""
-    attributes["gen_ai.operation.name"] = "chat"
+    attributes |= CALL
     (one,), (other,) = otel(flat(attributes)) or (), otel(listed(attributes)) or ()
     assert isinstance(one, Envelope) and isinstance(other, Envelope)
     assert [part.value for part in one.parts] == [part.value for part in other.parts]
@@ -75,7 +76,7 @@ def test_any_attributes_in_either_form(attributes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["gen_ai.completion." + "0." * 50_000, f"gen_ai.completion.{'9' * 5_000}.role"])
 def test_names_without_measure(name: str) -> None:
-    (one,) = otel(flat({"gen_ai.operation.name": "chat", name: "x"})) or ()
+    (one,) = otel(flat({**CALL, name: "x"})) or ()
     assert isinstance(one, Envelope)
 
 
@@ -99,6 +100,11 @@ def test_spans_that_say_nothing_of_an_operation_are_left_to_others() -> None:
     assert otel({"attributes": {"gen_ai.operation.name": "chat"}}) is None
 
 
+def test_the_span_of_a_stream_whose_answer_stands_elsewhere_is_passed_over() -> None:
+    (one,) = otel(flat({"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"})) or ()
+    assert isinstance(one, Unread) and one.passed
+
+
 @pytest.mark.parametrize(
     ("more", "failed"),
     [
@@ -110,7 +116,7 @@ def test_spans_that_say_nothing_of_an_operation_are_left_to_others() -> None:
     ],
 )
 def test_errors(more: dict[str, Any], failed: str | None) -> None:
-    (one,) = otel(flat({"gen_ai.operation.name": "chat"}, **more)) or ()
+    (one,) = otel(flat(CALL, **more)) or ()
     assert isinstance(one, Envelope)
     assert (one.error and one.error["error"]["message"]) == failed
     assert bool(one.parts) == (failed is None)

@@ -48,12 +48,16 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 _ASKED = ("gen_ai.prompt", "llm.input_messages")
 _SAID = ("gen_ai.completion", "llm.output_messages")
 _TEXT, _CALL, _RESULT = "text", "tool_call", "tool_call_response"
+_VERDICTS = ("content_filter_results",)  # of Azure, on a choice
 _DEEPEST = 12  # steps of a name; no convention has more than nine
 _FIELDS = ("reasoning", "refusal")  # of a message of the API; parts in the conventions
 
 
 def usage(attributes: Attributes) -> dict[str, Any] | None:
-    """The usage, as far as it was counted."""
+    """The usage as it was sent, or as far as it was counted."""
+    whole = parsed(first_of(attributes, ("gen_ai.usage.raw",)))
+    if isinstance(whole, dict) and "prompt_tokens" in whole:
+        return whole
     found: dict[str, Any] = {}
     for path, names in USAGE.items():
         if (count := first_of(attributes, names)) is not None:
@@ -76,8 +80,9 @@ def choices(attributes: Attributes) -> list[dict[str, Any]]:
     for index in range(max(len(said), len(reasons))):
         one = dict(said[index]) if index < len(said) else {}
         reason = one.pop("finish_reason", None) or (reasons[index] if index < len(reasons) else None)
+        verdict = {name: parsed(one.pop(name)) for name in _VERDICTS if name in one}
         message = next(_messages(one), {}) if one else {}
-        found.append({"index": index, "message": message, "finish_reason": reason})
+        found.append({"index": index, "message": message, "finish_reason": reason, **verdict})
     return found
 
 
@@ -164,8 +169,8 @@ def _counted(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
     """The objects whose fields are attributes of their own, under the prefix and the number of each; or a list."""
     whole = at(attributes, prefix)
     if whole is None:
-        head = f"{prefix}."
-        whole = _nested({name.removeprefix(head): one for name, one in attributes.items() if name.startswith(head)})
+        under = {name.removeprefix(f"{prefix}."): one for name, one in attributes.items() if name.startswith(prefix)}
+        whole = _nested({name: one for name, one in under.items() if name.partition(".")[0].isdecimal()})
     return [_nested(one) for one in _listed(_numbered(whole)) if isinstance(one, dict)]
 
 

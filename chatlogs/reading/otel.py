@@ -18,6 +18,7 @@ _FRAME = "attributes."  # before each name, where spans became rows of a table
 _OPERATION = ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind")
 _CALLS = frozenset({"chat", "generate_content", "LLM"})
 _FAILED = (2, "2", "STATUS_CODE_ERROR", "ERROR", "StatusCode.ERROR")
+_TIMES = (("startTimeUnixNano", "start_time"), ("endTimeUnixNano", "end_time"))
 _CHUNKS = ("First Token Stream Event", "gen_ai.content.completion.chunk")
 _FACTS: Mapping[str, tuple[str, ...]] = {
     "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
@@ -74,16 +75,21 @@ def _operation(said: Mapping[str, Any]) -> str | None:
 
 
 def _call(span: dict[str, Any], resource: Mapping[str, Any]) -> Envelope | None:
-    """The call that the span traces; None when it traces something else."""
+    """The call that the span traces; None when it traces something else, or tells nothing of an answer."""
     said = _attributes(span)
     if _operation(said) not in _CALLS:
         return None
     error = _error(span, said)
     value = _completion(said)
-    parts = [Part(value)] if error is None or value["choices"] or value.get("usage") else []
+    is_told = bool(value["choices"] or value.get("usage"))
+    if not is_told and error is None:
+        if not value.get("id") and value["model"] in (None, first_of(said, genai.PARAMETERS["model"])):
+            return None  # Logfire has the answer of a stream in a span of its own
+        is_told = True
+    started, ended = (first_of(span, names) for names in _TIMES)
     facts = {name: first_of(said, paths) for name, paths in _FACTS.items()} | {
-        "started_at": first_of(span, ("startTimeUnixNano", "start_time")),
-        "ended_at": first_of(span, ("endTimeUnixNano", "end_time")),
+        "started_at": started if started != ended else None,  # without length, it is a note of what has ended
+        "ended_at": ended,
         "first_chunk_at": _first_chunk(span),
         "first_chunk_ms": _milliseconds(first_of(said, ("gen_ai.response.time_to_first_chunk",))),
         "request_id": _bare(first_of(span, ("spanId", "span_id", "context.span_id"))),
@@ -93,7 +99,7 @@ def _call(span: dict[str, Any], resource: Mapping[str, Any]) -> Envelope | None:
         **{f"metadata.{name}": first_of(said, (name,)) for name in _NOTED},
     }
     facts = {name: fact for name, fact in facts.items() if fact is not None}
-    return Envelope(parts, False, genai.request(said), facts, error)
+    return Envelope([Part(value)] if is_told else [], False, genai.request(said), facts, error)
 
 
 def _completion(said: Mapping[str, Any]) -> dict[str, Any]:
