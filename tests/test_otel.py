@@ -21,13 +21,16 @@ NAMES = [
     "gen_ai.completion.1", "gen_ai.completion", "llm.output_messages.0.message.content", "llm.output_messages",
     "llm.output_messages.0.message.contents.0.message_content.text", "llm.output_messages.0.message",
     "output.value", "input.value", "llm.invocation_parameters", "metadata", "error.type", "gen_ai.tool.definitions",
+    "ai.response.text", "ai.response.toolCalls", "ai.prompt.messages", "ai.prompt.tools", "ai.telemetry.metadata.a",
     *(name for names in genai.USAGE.values() for name in names),
     *(name for names in genai.PARAMETERS.values() for name in names),
 ]  # fmt: skip
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.response.id": "chatcmpl-1"}
 TEXTS = st.sampled_from(["", "chat", "stop", "{}", "[{}]", '[{"parts": [{"type": "text"}]}]', '{"choices": []}', "é"])
 LEAVES = st.none() | st.booleans() | st.integers(-3, 10**20) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
-KEYS = st.sampled_from(["role", "content", "parts", "type", "id", "name", "arguments", "message", "tool_calls", "0"])
+KEYS = st.sampled_from(
+    ["role", "content", "parts", "type", "id", "name", "arguments", "message", "tool_calls", "0", "text", "input"]
+)
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
 ATTRIBUTES = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8)
 
@@ -85,7 +88,7 @@ def test_the_eleventh_message_comes_behind_the_tenth() -> None:
     assert [choice["message"]["content"] for choice in genai.choices(attributes)] == [str(index) for index in range(11)]
 
 
-@pytest.mark.parametrize("operation", ["invoke_agent", "embeddings", "execute_tool", "CHAIN", "text_completion"])
+@pytest.mark.parametrize("operation", ["invoke_agent", "embeddings", "execute_tool", "CHAIN", "ai.generateText"])
 def test_other_operations_are_passed_over(operation: str) -> None:
     """An agent's span has the tokens of all of its calls."""
     attributes = {"gen_ai.operation.name": operation, "gen_ai.usage.input_tokens": 5}

@@ -2,7 +2,7 @@
 
 The conventions changed their names several times, and tracers have some of their own: OpenLLMetry's older ones count
 the messages in the names (`gen_ai.completion.0.content`), as OpenInference does
-(`llm.output_messages.0.message.content`).
+(`llm.output_messages.0.message.content`); those of Vercel's AI SDK are in aisdk.py.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chatlogs.reading import aisdk
 from chatlogs.reading.envelopes import at, first_of
 from chatlogs.reading.kept import parsed, tool_calls
 from chatlogs.values import as_json
@@ -17,30 +18,44 @@ from chatlogs.values import as_json
 Attributes = Mapping[str, Any]
 
 USAGE: Mapping[str, tuple[str, ...]] = {
-    "prompt_tokens": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
-    "completion_tokens": ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"),
-    "total_tokens": ("gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"),
+    "prompt_tokens": (
+        "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "ai.usage.inputTokens",
+        "ai.usage.promptTokens",
+    ),
+    "completion_tokens": (
+        "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion",
+        "ai.usage.outputTokens", "ai.usage.completionTokens",
+    ),
+    "total_tokens": (
+        "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total", "ai.usage.totalTokens",
+    ),
     "prompt_tokens_details.cached_tokens": (
         "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
-        "llm.token_count.prompt_details.cache_read",
+        "llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens",
+        "ai.usage.inputTokenDetails.cacheReadTokens",
     ),
     "prompt_tokens_details.cache_write_tokens": (
         "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens",
-        "llm.token_count.prompt_details.cache_write",
+        "llm.token_count.prompt_details.cache_write", "ai.usage.inputTokenDetails.cacheWriteTokens",
     ),
     "prompt_tokens_details.audio_tokens": ("llm.token_count.prompt_details.audio",),
     "completion_tokens_details.audio_tokens": ("llm.token_count.completion_details.audio",),
     "completion_tokens_details.reasoning_tokens": (
         "gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens",
-        "llm.token_count.completion_details.reasoning",
+        "llm.token_count.completion_details.reasoning", "ai.usage.reasoningTokens",
+        "ai.usage.outputTokenDetails.reasoningTokens",
     ),
 }  # fmt: skip
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "model": ("gen_ai.request.model",),
-    **{name: (f"gen_ai.request.{name}",)
-       for name in ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty")},
+    "model": ("gen_ai.request.model", "ai.model.id"),
+    "temperature": ("gen_ai.request.temperature", "ai.settings.temperature"),
+    "top_p": ("gen_ai.request.top_p", "ai.settings.topP"),
+    "max_tokens": ("gen_ai.request.max_tokens", "ai.settings.maxOutputTokens", "ai.settings.maxTokens"),
+    "seed": ("gen_ai.request.seed", "ai.settings.seed"),
+    "frequency_penalty": ("gen_ai.request.frequency_penalty", "ai.settings.frequencyPenalty"),
+    "presence_penalty": ("gen_ai.request.presence_penalty", "ai.settings.presencePenalty"),
     "n": ("gen_ai.request.choice.count",),
-    "stop": ("gen_ai.request.stop_sequences",),
+    "stop": ("gen_ai.request.stop_sequences", "ai.settings.stopSequences"),
     "stream": ("gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming"),
     "service_tier": ("openai.request.service_tier", "gen_ai.openai.request.service_tier"),
     "tools": ("gen_ai.tool.definitions",),
@@ -48,6 +63,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 _ASKED = ("gen_ai.prompt", "llm.input_messages")
 _SAID = ("gen_ai.completion", "llm.output_messages")
 _TEXT, _CALL, _RESULT = "text", "tool_call", "tool_call_response"
+_REASONS = ("gen_ai.response.finish_reasons", "llm.finish_reason", "ai.response.finishReason")
 _VERDICTS = ("content_filter_results",)  # of Azure, on a choice
 _DEEPEST = 12  # steps of a name; no convention has more than nine
 _FIELDS = ("reasoning", "refusal")  # of a message of the API; parts in the conventions
@@ -73,8 +89,8 @@ def choices(attributes: Attributes) -> list[dict[str, Any]]:
     """The choices; without messages where no texts were traced, which is the rule."""
     messages = parsed(first_of(attributes, ("gen_ai.output.messages",)))
     said = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
-    said = said or next(filter(None, (_counted(attributes, name) for name in _SAID)), [])
-    reasons = parsed(first_of(attributes, ("gen_ai.response.finish_reasons", "llm.finish_reason")))
+    said = said or next(filter(None, (_counted(attributes, name) for name in _SAID)), aisdk.answer(attributes))
+    reasons = parsed(first_of(attributes, _REASONS))
     reasons = reasons if isinstance(reasons, list) else [reasons] if isinstance(reasons, str) else []
     found = []
     for index in range(max(len(said), len(reasons))):
@@ -95,6 +111,8 @@ def request(attributes: Attributes) -> dict[str, Any] | None:
     for name, paths in PARAMETERS.items():
         if (value := first_of(attributes, paths)) is not None:
             asked.setdefault(name, parsed(value) if name == "tools" else value)
+    if offered := aisdk.tools(attributes):
+        asked.setdefault("tools", offered)
     if "messages" not in asked and (messages := list(_asked(attributes))):
         asked["messages"] = messages
     return asked or None
@@ -106,7 +124,7 @@ def _asked(attributes: Attributes) -> Iterator[dict[str, Any]]:
         yield from _messages({"role": "system", "parts": told})
     messages = parsed(first_of(attributes, ("gen_ai.input.messages",)))
     if not isinstance(messages, list):
-        messages = next(filter(None, (_counted(attributes, name) for name in _ASKED)), [])
+        messages = next(filter(None, (_counted(attributes, name) for name in _ASKED)), aisdk.asked(attributes))
     for one in messages:
         if isinstance(one, dict):
             yield from _messages(one)

@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chatlogs.reading import genai, shapes
+from chatlogs.reading import aisdk, genai, shapes
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
 from chatlogs.reading.kept import parsed
 
 EXPORT = "resourceSpans"
 _FRAME = "attributes."  # before each name, where spans became rows of a table
-_OPERATION = ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind")
-_CALLS = frozenset({"chat", "generate_content", "LLM"})
+_OPERATION = ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind", "ai.operationId")
+_CALLS = frozenset({"chat", "generate_content", "LLM", *aisdk.CALLS})
 _FAILED = (2, "2", "STATUS_CODE_ERROR", "ERROR", "StatusCode.ERROR")
 _TIMES = (("startTimeUnixNano", "start_time"), ("endTimeUnixNano", "end_time"))
-_CHUNKS = ("First Token Stream Event", "gen_ai.content.completion.chunk")
+_CHUNKS = ("First Token Stream Event", "gen_ai.content.completion.chunk", "ai.stream.firstChunk")
 _FACTS: Mapping[str, tuple[str, ...]] = {
-    "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
+    "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"),
     "status_code": ("http.response.status_code", "http.status_code"),
 }
-_NOTED = ("gen_ai.conversation.id", "session.id", "user.id")
+_NOTED = ("gen_ai.conversation.id", "session.id", "user.id", "ai.telemetry.functionId")
 _MORE: Mapping[str, tuple[str, ...]] = {
-    "id": ("gen_ai.response.id",),
+    "id": ("gen_ai.response.id", "ai.response.id"),
     "system_fingerprint": (
         "openai.response.system_fingerprint", "gen_ai.openai.response.system_fingerprint",
         "gen_ai.openai.system_fingerprint",
@@ -93,7 +93,7 @@ def _call(span: dict[str, Any], resource: Mapping[str, Any]) -> Envelope | None:
         "first_chunk_at": _first_chunk(span),
         "first_chunk_ms": _milliseconds(first_of(said, ("gen_ai.response.time_to_first_chunk",))),
         "request_id": _bare(first_of(span, ("spanId", "span_id", "context.span_id"))),
-        "metadata": parsed(first_of(said, ("metadata",))),
+        "metadata": parsed(first_of(said, ("metadata",))) or aisdk.metadata(said) or None,
         "metadata.trace_id": _bare(first_of(span, ("traceId", "trace_id", "context.trace_id"))),
         "metadata.service.name": first_of(resource or span, ("service.name", "resource.attributes.service.name")),
         **{f"metadata.{name}": first_of(said, (name,)) for name in _NOTED},
@@ -108,7 +108,7 @@ def _completion(said: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(whole, dict) and shapes.kind(whole) == shapes.COMPLETION:
         return whole if whole.get("usage") else {**whole, "usage": genai.usage(said)}
     more = {name: first_of(said, paths) for name, paths in _MORE.items()}
-    model = first_of(said, ("gen_ai.response.model", "llm.model_name"))
+    model = first_of(said, ("gen_ai.response.model", "llm.model_name", "ai.response.model"))
     return {
         "object": "chat.completion", "model": model, "choices": genai.choices(said), "usage": genai.usage(said),
         **{name: value for name, value in more.items() if value is not None},
