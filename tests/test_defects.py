@@ -117,6 +117,8 @@ def test_debug_shows_where(fails: list[bytes], tmp_path: Path, run: Run) -> None
     ended = run("ingest", f"{tmp_path}/log.jsonl", "-o", f"{tmp_path}/store", "--debug")
     assert ended.code == 1
     assert "in defective" in ended.err
+    told = f"{tmp_path}/log.jsonl: chatlogs failed unexpectedly (IndexError: list index out of range)"
+    assert ended.err.splitlines()[-1] == f"Error: {told}. Please report it."
     assert not (tmp_path / "store").exists()
 
 

@@ -203,6 +203,8 @@ def _told(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}."
+    if isinstance(error, UnexpectedWarning):
+        return f"{error}. Please report it."
     why = (str(error).strip().splitlines() or [""])[0]
     return f"chatlogs failed unexpectedly ({type(error).__name__}: {why}); --debug shows where. Please report it."
 
