@@ -103,9 +103,9 @@ AROUND = """- A time before each line, or beside it; the words of a logger (`INF
 - What Python prints of an answer: `ChatCompletion(id=...)`, or a dict.
 - Harmless damage, which is repaired and counted: trailing commas, byte order marks, UTF-16, NULs, control
   characters, bytes that are no UTF-8."""
-NOT_READ = """Text completions, embeddings and the Responses API; CSV, Parquet, SQLite and mitmproxy's own
-files: export them as JSON Lines or HAR. Such lines are rejects, or the log is refused, with a sentence on what
-to do."""
+NOT_READ = """Text completions, embeddings and the Responses API; OpenTelemetry's log events, which stand beside the
+spans and would count their calls again; CSV, Parquet, SQLite and mitmproxy's own files: export them as JSON
+Lines or HAR. Such lines are rejects, or the log is refused, with a sentence on what to do."""
 
 
 def logs() -> Iterator[str]:

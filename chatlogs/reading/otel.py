@@ -53,6 +53,13 @@ def is_span(row: Mapping[str, Any]) -> bool:
     return is_one and ("start_time" in row or "startTimeUnixNano" in row)
 
 
+def holds_events(row: Mapping[str, Any]) -> bool:
+    """Whether it exports OpenTelemetry's log events of calls to models, which say nothing of tokens or ids."""
+    scopes = (scope for group in _listed(row.get("resourceLogs")) for scope in _listed(at(group, "scopeLogs")))
+    records = (record for scope in scopes for record in _listed(at(scope, "logRecords")))
+    return any(str(at(record, "eventName")).startswith("gen_ai.") for record in records)
+
+
 def _exported(groups: list[Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Each span of an export: its place, itself, and the attributes of what it ran on."""
     for group_number, group in enumerate(groups):

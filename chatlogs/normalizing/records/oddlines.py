@@ -18,6 +18,7 @@ from chatlogs.reading.containers import logged_texts, unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
+from chatlogs.reading.otel import holds_events
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.unnamed import line_of, printed_field
@@ -153,6 +154,8 @@ def _unknown(value: dict[str, Any] | list[Any], asked: Asked) -> Reject:
     wanted = (isinstance(value, dict) and _lacks_answer(value)) or "no completion, no chunk, no known wrapper of these"
     if asked.wrapper is not None:
         wanted = f"it cannot be read as {asked.wrapper}, which was asked for"
+    elif isinstance(value, dict) and holds_events(value):
+        wanted = "events beside the spans of calls; read the traces, which tell tokens, models and ids"
     elif isinstance(value, dict) and (printed := printed_field(value)) is not None:
         wanted = f"what {printed} holds is what Python prints of an answer; log its model_dump_json() instead"
     return Reject(reason, f"The line is {shapes.describe(value)}: {wanted}.")
