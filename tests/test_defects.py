@@ -146,8 +146,10 @@ def test_a_last_line_that_fails_is_read_again_when_it_has_grown(fails: list[byte
     path = tmp_path / "log.jsonl"
     path.write_text(f"{completion(1, 'a')}\n{completion(2, 'poison')}")
     assert chatlogs.ingest(path, tmp_path / "store").rejects == 1
+    assert chatlogs.open(tmp_path / "store").sql("SELECT reason FROM rejects").rows() == [("unexpected",)]
     fails.clear()
     path.write_text(f"{completion(1, 'a')}\n{completion(2, 'poison')}\n{completion(3, 'b')}\n")
     report = chatlogs.ingest(path, tmp_path / "store")
     assert (report.records, report.rejects) == (2, 0)
     assert [row[1] for row in rows(tmp_path / "store")] == ["a", "poison", "b"]
+    assert chatlogs.open(tmp_path / "store").sql("SELECT count(*) FROM rejects").rows() == [(0,)]

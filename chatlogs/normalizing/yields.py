@@ -99,7 +99,8 @@ def _mark_unfinished(lines: Lines, found: Found) -> int | None:
     if last in found.rejects:
         if found.rejects[last].reason == "unknown_shape" or _is_whole_list(lines.text(last), found.rejects[last]):
             return None
-        found.rejects[last] = UNFINISHED
+        if found.rejects[last].reason != "unexpected":  # which says more, and may be whole all the same
+            found.rejects[last] = UNFINISHED
     elif not (lines.kind[last] == IGNORABLE or last in found.ignorable) or lines.raw(last).endswith(b"[DONE]"):
         return None
     return block.offset + int(lines.begin[last])
