@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import duckdb
 import polars as pl
 import pytest
@@ -52,3 +54,17 @@ def test_no_rows_have_their_columns() -> None:
             "a": pl.Int64,
             "b": pl.String,
         }
+
+
+def test_intervals_are_durations() -> None:
+    """What one time less another gives."""
+    took = "timestamptz '2026-01-03 00:00:00.25+00' - timestamptz '2026-01-01 00:00:00+00'"
+    with duckdb.connect() as connection:
+        rows = frame(connection.sql(f"""select 1 as n, {took} as "it ""took" union all select 2, null order by n"""))
+    assert rows.schema == {"n": pl.Int32, 'it "took': pl.Duration("us")}
+    assert rows['it "took'].to_list() == [timedelta(days=2, microseconds=250_000), None]
+
+
+def test_months_have_no_length() -> None:
+    with duckdb.connect() as connection, pytest.raises(duckdb.Error, match="cast it to varchar"):
+        frame(connection.sql("select interval 1 month as v"))
