@@ -65,6 +65,12 @@ REJECT_REASONS: dict[str, str] = {
 }
 
 
+def unexpected(error: BaseException) -> str:
+    """What is said of an exception that is a defect of ours, on one line."""
+    why = (str(error).strip().splitlines() or [""])[0]
+    return f"chatlogs failed unexpectedly ({type(error).__name__}: {why})"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The hint that goes behind a sentence on a name that is none: the nearest one; nothing when none is near."""
     import difflib

@@ -12,7 +12,9 @@ import chatlogs
 from chatlogs.errors import UnexpectedWarning
 from chatlogs.normalizing import defects
 from chatlogs.normalizing.normalize import normalize
+from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.tables.partials import Partials
+from chatlogs.reading.asked import Asked
 from chatlogs.reading.lines import Block
 
 BAD = b"poison"
@@ -24,12 +26,12 @@ def fails(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """A chatlogs with a defect: it fails wherever one of these words stands; `fast:` before it, on the fast path."""
     words = [BAD]
 
-    def defective(block: Block, *, fast: bool = True, **options: object) -> Partials:
+    def defective(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Partials:
         data = bytes(memoryview(block.data)[: block.size])
         for word in words:
             if (fast or not word.startswith(b"fast:")) and word.removeprefix(b"fast:") in data:
                 raise IndexError("list index out of range")
-        return normalize(block, fast=fast, **options)  # type: ignore[arg-type]
+        return normalize(block, fast=fast, asked=asked)
 
     monkeypatch.setattr(defects, "normalize", defective)
     return words

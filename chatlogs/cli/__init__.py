@@ -20,7 +20,7 @@ import click
 
 from chatlogs.cli import process
 from chatlogs.cli.options import common_options
-from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError, UnexpectedWarning, did_you_mean
+from chatlogs.errors import EXIT_DONE, EXIT_FAILED, ChatlogsError, UnexpectedWarning, did_you_mean, unexpected
 
 EXIT_UNREAD = 141  # As other programs end whose reader goes before they are done.
 
@@ -205,8 +205,7 @@ def _told(error: BaseException) -> str:
         return f"{where}{error.strerror}."
     if isinstance(error, UnexpectedWarning):
         return f"{error}. Please report it."
-    why = (str(error).strip().splitlines() or [""])[0]
-    return f"chatlogs failed unexpectedly ({type(error).__name__}: {why}); --debug shows where. Please report it."
+    return f"{unexpected(error)}; --debug shows where. Please report it."
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from chatlogs.errors import UnexpectedWarning
+from chatlogs.errors import UnexpectedWarning, unexpected
 from chatlogs.tally import counted
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ class Unexpected:
         """Note what failed in a block of the log of that name; raises it to whom UnexpectedWarning is an error."""
         if read.error is None:
             return
-        why = (str(read.error).strip().splitlines() or [""])[0]
-        failure = f"{name}: chatlogs failed unexpectedly ({type(read.error).__name__}: {why})"
+        failure = f"{name}: {unexpected(read.error)}"
         self._aside[failure] += read.aside
         try:
             warnings.warn(failure, UnexpectedWarning, stacklevel=2)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import duckdb
+
 from chatlogs.errors import ChatlogsError
 from chatlogs.normalizing import careful
 from chatlogs.normalizing.normalize import forget_connection, normalize
@@ -21,8 +23,7 @@ from chatlogs.reading.lines import BLANK, OBJECT, PADDING, Block, scan
 
 _FEW_BYTES = 1 << 16  # read line by line before they are halved further, in case only the fast path fails
 _MOST = 16  # texts of a block that may be set aside; where more fail, it is not the lines
-_OF_THE_MACHINE = (MemoryError, OSError, ImportError)
-_OF_THE_ENGINE = frozenset({"OutOfMemoryException", "IOException"})  # by name: duckdb may be imported late
+_NO_DEFECTS = (ChatlogsError, MemoryError, OSError, ImportError, duckdb.OutOfMemoryException, duckdb.IOException)
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Read:
 
     def failed(self, error: Exception) -> None:
         """Note that a part could not be read; raises what is no defect, but a matter of the caller or the machine."""
-        if isinstance(error, (ChatlogsError, *_OF_THE_MACHINE)) or type(error).__name__ in _OF_THE_ENGINE:
+        if isinstance(error, _NO_DEFECTS):
             raise error
         self.error = self.error or error
         forget_connection()  # of an engine that failed it is not known what it does next
