@@ -116,6 +116,11 @@ def _micros_of_iso(value: str) -> int | None:
     return result if result > 0 else None
 
 
+def listed(value: object) -> list[Any]:
+    """The value where it is a list; none of anything else."""
+    return value if isinstance(value, list) else []
+
+
 def as_json(value: object) -> str:
     """Compact JSON text, keys in the order they came. What JSON cannot hold is mended: see `mended`."""
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from chatlogs.reading import aisdk
 from chatlogs.reading.envelopes import at, first_of
 from chatlogs.reading.kept import parsed, tool_calls
-from chatlogs.values import as_json
+from chatlogs.values import as_json, listed
 
 Attributes = Mapping[str, Any]
 
@@ -151,7 +151,7 @@ def _plain_message(one: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in one.items() if name not in ("tool_calls", "contents")}
     if isinstance(contents := one.get("contents"), list) and "content" not in found:
         found["content"] = [part.get("message_content", part) for part in contents if isinstance(part, dict)]
-    if calls := [call.get(_CALL, call) for call in _listed(one.get("tool_calls")) if isinstance(call, dict)]:
+    if calls := [call.get(_CALL, call) for call in listed(one.get("tool_calls")) if isinstance(call, dict)]:
         found["tool_calls"] = tool_calls([_plainly(call) for call in calls])
     return found
 
@@ -189,7 +189,7 @@ def _counted(attributes: Attributes, prefix: str) -> list[dict[str, Any]]:
     if whole is None:
         under = {name.removeprefix(f"{prefix}."): one for name, one in attributes.items() if name.startswith(prefix)}
         whole = _nested({name: one for name, one in under.items() if name.partition(".")[0].isdecimal()})
-    return [_nested(one) for one in _listed(_numbered(whole)) if isinstance(one, dict)]
+    return [_nested(one) for one in listed(_numbered(whole)) if isinstance(one, dict)]
 
 
 def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,7 +213,3 @@ def _numbered(tree: Any) -> Any:
     if inner and all(name.isdecimal() for name in inner):
         return [inner[name] for name in sorted(inner, key=lambda name: (len(name), name))]
     return inner
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

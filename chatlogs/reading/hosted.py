@@ -1,6 +1,6 @@
-"""Exports of tracing tools that keep a message instead of a completion: Langfuse, LangSmith, Helicone, llm.
+"""Exports of tracing tools that keep a message instead of a completion: Langfuse, LangSmith, Helicone, llm, and spans.
 
-Their fields are renamed to those of a completion; what they do not keep stays unknown.
+Their fields are renamed to those of a completion; what they do not keep stays unknown. Spans are read in otel.py.
 """
 
 from __future__ import annotations

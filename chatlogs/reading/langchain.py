@@ -10,6 +10,7 @@ from typing import Any
 
 from chatlogs.reading.envelopes import at, first_of
 from chatlogs.reading.kept import completion, tool_calls
+from chatlogs.values import listed
 
 _ROLES = {
     "human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "function", "chat": None,
@@ -87,7 +88,7 @@ def _fields(value: object, *, certain: bool = False) -> dict[str, Any] | None:
 
 
 def _has_calls(value: Mapping[str, Any]) -> bool:
-    return any(isinstance(call, dict) and "args" in call for call in _listed(value.get("tool_calls")))
+    return any(isinstance(call, dict) and "args" in call for call in listed(value.get("tool_calls")))
 
 
 def _kind(value: object) -> str | None:
@@ -110,12 +111,8 @@ def _calls(fields: Mapping[str, Any], more: Mapping[str, Any]) -> list[Any]:
     sent = more.get("tool_calls")
     if isinstance(sent, list) and sent:
         return sent
-    understood = [*_listed(fields.get("tool_calls")), *_listed(fields.get("invalid_tool_calls"))]
-    fragments = _listed(fields.get("tool_call_chunks"))
+    understood = [*listed(fields.get("tool_calls")), *listed(fields.get("invalid_tool_calls"))]
+    fragments = listed(fields.get("tool_call_chunks"))
     if fragments and len(fragments) == len(understood):
         understood = fragments  # of a stream: they have the arguments as sent
     return tool_calls(understood)
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -12,6 +12,7 @@ from typing import Any
 from chatlogs.reading import aisdk, genai, shapes
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
 from chatlogs.reading.kept import parsed
+from chatlogs.values import listed
 
 EXPORT = "resourceSpans"
 _FRAME = "attributes."  # before each name, where spans became rows of a table
@@ -55,8 +56,8 @@ def is_span(row: Mapping[str, Any]) -> bool:
 
 def holds_events(row: Mapping[str, Any]) -> bool:
     """Whether it exports OpenTelemetry's log events of calls to models, which say nothing of tokens or ids."""
-    scopes = (scope for group in _listed(row.get("resourceLogs")) for scope in _listed(at(group, "scopeLogs")))
-    records = (record for scope in scopes for record in _listed(at(scope, "logRecords")))
+    scopes = (scope for group in listed(row.get("resourceLogs")) for scope in listed(at(group, "scopeLogs")))
+    records = (record for scope in scopes for record in listed(at(scope, "logRecords")))
     return any(str(at(record, "eventName")).startswith("gen_ai.") for record in records)
 
 
@@ -64,8 +65,8 @@ def _exported(groups: list[Any]) -> Iterator[tuple[str, dict[str, Any], dict[str
     """Each span of an export: its place, itself, and the attributes of what it ran on."""
     for group_number, group in enumerate(groups):
         resource = attributes_of(at(group, "resource.attributes"))
-        for scope_number, scope in enumerate(_listed(at(group, "scopeSpans"))):
-            for number, span in enumerate(_listed(at(scope, "spans"))):
+        for scope_number, scope in enumerate(listed(at(group, "scopeSpans"))):
+            for number, span in enumerate(listed(at(scope, "spans"))):
                 if isinstance(span, dict):
                     yield f"{EXPORT}[{group_number}].scopeSpans[{scope_number}].spans[{number}]", span, resource
 
@@ -125,7 +126,7 @@ def _completion(said: Mapping[str, Any]) -> dict[str, Any]:
 def _error(span: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any] | None:
     """The error that the span ends with, as a body; the exception tells more than the status."""
     code = first_of(span, ("status.code", "status.status_code", "status_code"))
-    events = [event for event in _listed(span.get("events")) if isinstance(event, dict)]
+    events = [event for event in listed(span.get("events")) if isinstance(event, dict)]
     thrown = next((event for event in events if event.get("name") == "exception"), {})
     thrown = attributes_of(thrown.get("attributes"))
     kind = first_of(said, ("error.type",)) or thrown.get("exception.type")
@@ -141,7 +142,7 @@ def attributes_of(value: Any) -> dict[str, Any]:
     """The attributes as an object; OTLP lists them, each value in an object that names its type."""
     if isinstance(value, dict):
         return value
-    pairs = (one for one in _listed(value) if isinstance(one, dict) and "key" in one)
+    pairs = (one for one in listed(value) if isinstance(one, dict) and "key" in one)
     return {str(one["key"]): _plain(one.get("value")) for one in pairs}
 
 
@@ -150,7 +151,7 @@ def _plain(value: Any) -> Any:
         return value
     ((kind, held),) = value.items()
     if kind == "arrayValue":
-        return [_plain(one) for one in _listed(at(held, "values"))]
+        return [_plain(one) for one in listed(at(held, "values"))]
     if kind == "kvlistValue":
         return attributes_of(at(held, "values"))
     if kind == "intValue" and isinstance(held, str) and held.lstrip("-").isdecimal() and len(held) < 20:
@@ -160,7 +161,7 @@ def _plain(value: Any) -> Any:
 
 def _first_chunk(span: Mapping[str, Any]) -> Any:
     """When the first chunk of a stream came, where the span has events of them."""
-    events = (event for event in _listed(span.get("events")) if isinstance(event, dict))
+    events = (event for event in listed(span.get("events")) if isinstance(event, dict))
     first = next((event for event in events if event.get("name") in _CHUNKS), None)
     return first_of(first, ("timeUnixNano", "timestamp"))
 
@@ -172,7 +173,3 @@ def _bare(number: Any) -> Any:
 
 def _milliseconds(seconds: Any) -> float | None:
     return 1000 * seconds if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else None
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -14,6 +14,7 @@ from typing import Any
 from chatlogs.reading import shapes
 from chatlogs.reading.envelopes import Envelope, Unread
 from chatlogs.reading.kept import parsed
+from chatlogs.reading.otel import attributes_of
 from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
 
@@ -116,12 +117,7 @@ def attributes(item: Any) -> Any:
     """OpenTelemetry's list of attributes as an object; anything else as it is."""
     if not isinstance(item, list) or not all(isinstance(one, dict) and one.keys() == {"key", "value"} for one in item):
         return item
-    return {str(one["key"]): _only_value(one["value"]) for one in item}
-
-
-def _only_value(value: object) -> object:
-    """What `{"stringValue": …}` holds."""
-    return next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
+    return attributes_of(item)
 
 
 def _counterparts(name: str, answer: str, question: str) -> Sequence[str]:
