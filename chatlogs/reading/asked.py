@@ -22,8 +22,8 @@ WRAPPED: Mapping[str, str] = {
     "langsmith": "LangSmith: exported runs of models, LangChain's own messages too",
     "litellm": "LiteLLM: its standard logging payload, and its table of spend logs",
     "llm": "`llm logs --json`",
-    "otel": "OpenTelemetry: spans of calls to models, in OTLP's JSON or as an SDK prints them, by its conventions or the"
-    " names of OpenInference, Logfire and Vercel's AI SDK",
+    "otel": "OpenTelemetry: spans of calls to models, in OTLP's JSON or as an SDK prints them, by its conventions or"
+    " the names of OpenInference, Logfire and Vercel's AI SDK",
     "openpipe": "OpenPipe: exports",
     "portkey": "Portkey: exports with dotted or nested names, and its logs API",
     "vcr": "cassettes of VCR.py, Ruby's vcr and go-vcr, in YAML or JSON",
