@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from chatlogs.moving.ingest import ingest
     from chatlogs.normalizing.records.pieces import merge_chunks
     from chatlogs.tally import IngestReport
+    from chatlogs.telling.export import ExportReport, export
+    from chatlogs.telling.validate import Validation, validate
 
     open = Logs.open
     read = Logs.read
@@ -25,36 +27,44 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ChatlogsError",
+    "ExportReport",
     "IngestReport",
     "Logs",
     "OptionError",
     "QueryError",
     "SourceError",
     "StoreError",
+    "Validation",
     "__version__",
+    "export",
     "ingest",
     "merge_chunks",
     "open",
     "read",
+    "validate",
 ]
 
 _HOMES = {
     "ChatlogsError": "errors",
+    "ExportReport": "telling.export",
     "IngestReport": "tally",
     "Logs": "asking.logs",
     "OptionError": "errors",
     "QueryError": "errors",
     "SourceError": "errors",
     "StoreError": "errors",
+    "Validation": "telling.validate",
+    "export": "telling.export",
     "ingest": "moving.ingest",
     "merge_chunks": "normalizing.records.pieces",
+    "validate": "telling.validate",
 }
 
 
 def __getattr__(name: str) -> Any:
     value: Any
     if name == "__version__":
-        value = _version()
+        value = importlib.import_module("chatlogs.version").version()
     elif name in ("open", "read"):
         value = getattr(importlib.import_module("chatlogs.asking.logs").Logs, name)
     elif name in _HOMES:
@@ -67,12 +77,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("chatlogs")
-    except metadata.PackageNotFoundError:
-        return "0+source"

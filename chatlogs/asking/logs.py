@@ -11,7 +11,7 @@ import itertools
 import os
 import shutil
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -41,6 +41,8 @@ T = TypeVar("T")
 Allowed = str | Path | Sequence[str | Path]
 
 _TEXTS_AT_ONCE = 5_000
+_BYTES_AT_ONCE = 64 << 20
+_MOST_SHARES = 32  # Each reads the files anew.
 
 
 class Logs(Answers):
@@ -183,24 +185,47 @@ class Logs(Answers):
         marked = [rows.filter(rows[queries.GROUPING] == query.mark) for query in together]
         return [frame.select(columns) for frame, columns in zip(marked, names, strict=True)]
 
+    def take(self, report: str, filters: Filters, made: Callable[[Iterator[pa.RecordBatch]], T]) -> T:
+        """What `made` makes of an answer that comes to it in batches, so that its texts are never in memory together.
+
+        It is called anew, with all batches, when a commit took files away.
+        """
+
+        def asked(cursor: duckdb.DuckDBPyConnection) -> T:
+            session.check_condition(cursor, filters.where)
+            return made(self._batches(cursor, report, filters))
+
+        with explained(report, filters):
+            return self._run(asked)
+
+    def _batches(self, cursor: duckdb.DuckDBPyConnection, report: str, filters: Filters) -> Iterator[pa.RecordBatch]:
+        """The answer to a report, an empty batch first; one share of the responses after another where its SQL can."""
+        import pyarrow as pa
+
+        shares = 1
+        if "{share}" in sql.text(report):
+            ((size,),) = cursor.execute(sql.text("said")).fetchall()
+            while shares * _BYTES_AT_ONCE < size and shares < _MOST_SHARES:
+                shares *= 2
+        for share in range(shares):
+            query = queries.build(report, filters, {"share": f"completion_key & {shares - 1} = {share}"})
+            reader = cursor.sql(query.sql, params=dict(query.values)).to_arrow_reader(_TEXTS_AT_ONCE)
+            yield pa.RecordBatch.from_pylist([], reader.schema)
+            yield from reader
+
     def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
         """The audit with counted tokens of the answers without usage, beside their estimates."""
         from chatlogs.asking import counting
 
-        query = queries.build("unmetered", filters)
+        keys = queries.build("unmetered", filters).keys
 
-        def counts(cursor: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-            """Counted a few thousand at a time, so that their texts are never in memory together."""
-            batches = cursor.sql(query.sql, params=dict(query.values)).to_arrow_reader(_TEXTS_AT_ONCE)
-            none = pl.DataFrame(batches.schema.empty_table())
-            return pl.concat(
-                [counting.counted(texts, query.keys) for texts in itertools.chain([none], map(pl.DataFrame, batches))]
-            )
+        def counts(batches: Iterator[pa.RecordBatch]) -> pl.DataFrame:
+            return pl.concat([counting.counted(pl.DataFrame(batch), keys) for batch in batches])
 
-        count = counting.summed(self._run(counts), query.keys)
+        count = counting.summed(self.take("unmetered", filters, counts), keys)
         missing = pl.col("rule") == "missing_usage"
-        if query.keys:
-            joined = audit.join(count, on=query.keys, how="left", nulls_equal=True, maintain_order="left")
+        if keys:
+            joined = audit.join(count, on=keys, how="left", nulls_equal=True, maintain_order="left")
         else:
             joined = audit.join(count, how="cross")
         return joined.with_columns(pl.when(missing).then(pl.col(name)).alias(name) for name in counting.COLUMNS)

@@ -185,7 +185,8 @@ def _text(
         sort=_order(report, keys, filters.sort),
         limit=f"limit {int(filters.limit)}" if filters.limit > 0 else "",
         **{table: "" if needed else "-- not needed: " for table, needed in named.items()},
-        **{part: text for part, text in parts.items() if part not in ("group", "mark")},
+        share=parts.get("share", "true"),
+        **{part: text for part, text in parts.items() if part not in ("group", "mark", "share")},
         period="\n  and ".join(_conditions(report, replace(filters, where=None), put)) or "true",
         where=conditions,
     ).strip()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from chatlogs.asking.costs import COST, RECONCILE, WHAT_IF
 from chatlogs.asking.differences import DIFF
+from chatlogs.asking.examples import EXAMPLES
 from chatlogs.asking.measures import COUNT, REAL, SHARE, TOKENS, Measure, Report
 from chatlogs.asking.overview import SUMMARY
 from chatlogs.schema import INT, REJECTS, TEXT, TIME
@@ -353,7 +354,7 @@ REPORTS: Mapping[str, Report] = {
 }
 
 _PLAIN = tuple(Report(name, "", ("completions",), ()) for name in ("unmetered", "unreported", "lacking", "unkept"))
-HELPERS: Mapping[str, Report] = {report.name: report for report in (*_PLAIN, WHAT_IF, RECONCILE, DIFF)}
+HELPERS: Mapping[str, Report] = {report.name: report for report in (*_PLAIN, WHAT_IF, RECONCILE, DIFF, EXAMPLES)}
 """Questions that Python or a command goes on working with; they are no commands of their own."""
 
 ALL: Mapping[str, Report] = {**REPORTS, **HELPERS}

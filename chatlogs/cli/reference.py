@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import click
 
 from chatlogs.asking.differences import COLUMNS, DIFF, MEASURES
+from chatlogs.asking.examples import CHECKS, LEFT_OUT
 from chatlogs.asking.glossary import METRICS, RULES
 from chatlogs.asking.reports import ALL, REPORTS
 from chatlogs.asking.tariffs import PRICE_STATUS
@@ -23,6 +24,8 @@ KINDS: Mapping[str, str] = {
     "metrics": "metric",
     "measures": "diff_measure",
     "prices": "price_status",
+    "left_out": "left_out",
+    "checks": "check",
 }
 _REPORTS = {**REPORTS, **{name: ALL[name] for name in ("what_if", "reconcile", "diff")}}
 _LISTED = [*TABLES, *_REPORTS]
@@ -32,7 +35,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 @click.command(cls=Command, name="schema")
 @click.argument(
     "name",
-    metavar="[TABLE|REPORT|tables|reports|flags|reasons|rules|metrics|measures|prices]",
+    metavar="[NAME]",
     required=False,
     shell_complete=lambda _ctx, _param, typed: [name for name in _names() if name.startswith(typed)],
 )
@@ -48,7 +51,8 @@ def schema(name: str | None, output: Output) -> None:
       chatlogs schema backends        its columns
       chatlogs schema flags           what flags mean; also reasons, rules (of audit),
                                       metrics (of latency), measures (of diff),
-                                      prices (of cost)
+                                      prices (of cost), left_out (of export),
+                                      checks (of validate)
       chatlogs schema --json          all of it
     """
     import polars as pl
@@ -109,6 +113,8 @@ def declared() -> Iterator[dict[str, str | None]]:
     yield from (row("metric", "latency", name, None, doc) for name, doc in METRICS.items())
     yield from (row("diff_measure", "diff", name, None, doc) for name, doc in MEASURES.items())
     yield from (row("price_status", "cost", name, None, doc) for name, doc in PRICE_STATUS.items())
+    yield from (row("left_out", "export", name, None, doc) for name, doc in LEFT_OUT.items())
+    yield from (row("check", "validate", name, None, doc) for name, doc in CHECKS.items())
 
 
 def _names() -> list[str]:

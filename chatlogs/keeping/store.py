@@ -6,7 +6,6 @@ is exactly the table, so `read_parquet('STORE/completions/*.parquet')` is right 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from chatlogs.keeping.deltas import CHILDREN, LEDGER, Added, Change
 from chatlogs.keeping.snapshot import Snapshot, known_table
 from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.schema import TABLES
+from chatlogs.version import version
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ class Store:
                 ingest_id,
                 {child: snapshot.version_of(child) for child in CHILDREN},
                 {table: change for table, change in changes.items() if change.adds or change.removes},
-                {"ingest_id": ingest_id, "chatlogs": _program_version(), **(info or {})},
+                {"ingest_id": ingest_id, "chatlogs": version(), **(info or {})},
             )
             return self._carry_out(intent)
 
@@ -213,10 +213,3 @@ class Store:
                 raise
             state = "the store is as it was" if undone else "the commit will be finished when the store is opened next"
             raise StoreError(f"cannot commit to {self.path}: {staging.reason(error)}; {state}.") from error
-
-
-def _program_version() -> str:
-    try:
-        return importlib.metadata.version("chatlogs")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"

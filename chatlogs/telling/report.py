@@ -48,7 +48,7 @@ def render(frame: pl.DataFrame, format: str, out: IO[str], look: Look | None = N
 def save(frame: pl.DataFrame, path: str, format: str, look: Look | None = None) -> None:
     """Write the frame to a file in any format; what was there is replaced once all of it is written."""
     try:
-        with _replacing(path) as written:
+        with replacing(path) as written:
             if format == "parquet":
                 frame.write_parquet(written)
                 return
@@ -59,7 +59,7 @@ def save(frame: pl.DataFrame, path: str, format: str, look: Look | None = None) 
 
 
 @contextmanager
-def _replacing(path: str) -> Iterator[str]:
+def replacing(path: str) -> Iterator[str]:
     """A file beside `path` that takes its place when it is written; the path itself where that cannot be.
 
     A device or a pipe is written to, and so is a file in a folder that takes no others.
