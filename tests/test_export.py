@@ -114,6 +114,14 @@ def test_lines_as_llama_factory_reads_them(logs: Logs, tmp_path: Path) -> None:
     }
 
 
+def test_a_system_message_that_calls_tools_is_unfit(tmp_path: Path) -> None:
+    calling = {"role": "system", "tool_calls": [CALL]}
+    log = write(tmp_path / "log.jsonl", [exchange(1, [calling, user("a")]), exchange(2)])
+    with chatlogs.read(log) as logs:
+        for format in FORMATS:
+            assert chatlogs.export(logs, tmp_path / format, format=format).left_out == {"unfit": 1}
+
+
 def test_parquet_holds_the_same_and_where_it_came_from(logs: Logs, tmp_path: Path) -> None:
     chatlogs.export(logs, tmp_path / "train.jsonl", where="choice_index = 0")
     report = chatlogs.export(logs, tmp_path / "train.parquet", format="parquet")

@@ -59,7 +59,7 @@ def sharegpt(example: Example, *, all_turns: bool = False) -> Line | None:
     messages = [message(row) for row in example["messages"]]
     line: Line = {}
     if messages and messages[0]["role"] in ("system", "developer"):
-        line["system"] = messages.pop(0)["content"]
+        line["system"] = messages.pop(0).get("content")
     turns = [_turn(one) for one in [*messages, answer(example)]]
     asks = [turn is not None and turn["from"] in ("human", "observation") for turn in turns]
     if None in turns or not isinstance(line.get("system", ""), str):
