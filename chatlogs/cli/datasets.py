@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatlogs.asking.examples import LEFT_OUT
 from chatlogs.cli.inputs import command, opened
 from chatlogs.cli.options import (
     Command,
@@ -155,16 +154,12 @@ def _tell(report: ExportReport, paths: tuple[str, ...]) -> None:
     """What became of the answers, and what to do where none is an example."""
     if setting("quiet"):
         return
-    import polars as pl
-
     from chatlogs.asking.measures import COUNT
     from chatlogs.telling.tables import Look, write_table
 
     if report.left_out:
-        rows = [(reason, count, LEFT_OUT[reason]) for reason, count in report.left_out.items()]
-        frame = pl.DataFrame(rows, ("left_out", "answers", "why"), orient="row")
         look = Look(units={"answers": COUNT}, folded=frozenset({"why"}), color=str(setting("color") or "auto"))
-        write_table(frame, sys.stderr, look)
+        write_table(report.reasons, sys.stderr, look)
     tell(str(report))
     if not report.examples and report.left_out.get("no_prompt"):
         tell(f"these logs hold answers without what was asked; what they hold: {command('summary', *paths)}")

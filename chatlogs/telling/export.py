@@ -31,6 +31,7 @@ from chatlogs.version import version
 if TYPE_CHECKING:
     from typing import Unpack
 
+    import polars as pl
     import pyarrow as pa
 
     from chatlogs.asking.logs import Logs
@@ -73,6 +74,14 @@ class ExportReport:
     @property
     def balanced(self) -> bool:
         return self.examples + sum(self.left_out.values()) == self.answers
+
+    @property
+    def reasons(self) -> pl.DataFrame:
+        """A row for each reason for which answers are left out: left_out, answers, why."""
+        import polars as pl
+
+        rows = [(reason, count, LEFT_OUT[reason]) for reason, count in self.left_out.items()]
+        return pl.DataFrame(rows, {"left_out": pl.String, "answers": pl.Int64, "why": pl.String}, orient="row")
 
     def __str__(self) -> str:
         parts = " and ".join(f"{count:,} in {name}" for name, count in self.files.items())
