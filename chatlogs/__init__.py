@@ -13,8 +13,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chatlogs.asking.forget import forget
     from chatlogs.asking.logs import Logs
     from chatlogs.errors import ChatlogsError, OptionError, QueryError, SourceError, StoreError
+    from chatlogs.moving.erase import Forgotten
     from chatlogs.moving.ingest import ingest
     from chatlogs.normalizing.records.pieces import merge_chunks
     from chatlogs.tally import IngestReport
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ChatlogsError",
     "ExportReport",
+    "Forgotten",
     "IngestReport",
     "Logs",
     "OptionError",
@@ -37,6 +40,7 @@ __all__ = [
     "Validation",
     "__version__",
     "export",
+    "forget",
     "ingest",
     "merge_chunks",
     "open",
@@ -47,6 +51,7 @@ __all__ = [
 _HOMES = {
     "ChatlogsError": "errors",
     "ExportReport": "telling.export",
+    "Forgotten": "moving.erase",
     "IngestReport": "tally",
     "Logs": "asking.logs",
     "OptionError": "errors",
@@ -55,6 +60,7 @@ _HOMES = {
     "StoreError": "errors",
     "Validation": "telling.validate",
     "export": "telling.export",
+    "forget": "asking.forget",
     "ingest": "moving.ingest",
     "merge_chunks": "normalizing.records.pieces",
     "validate": "telling.validate",

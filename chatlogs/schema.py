@@ -269,7 +269,11 @@ REJECTS = Table(
         Column("byte_offset", INT, "Its offset in the decompressed bytes, counted from 0."),
         Column("reason", TEXT, "Why, in one word for grouping."),
         Column("detail", TEXT, "Why, in a sentence for reading."),
-        Column("raw", TEXT, "The line, whole: credentials that it holds too. Bytes that are not UTF-8 stand as \\xNN."),
+        Column(
+            "raw",
+            TEXT,
+            "The line, whole: credentials that it holds too. Bytes that are not UTF-8 stand as \\xNN. Null when it named a response that was forgotten.",
+        ),
     ),
 )
 
@@ -305,7 +309,7 @@ SOURCES = Table(
         Column("rejects", INT, "Lines kept in `rejects`."),
         Column("repaired", INT, "Records read only after a harmless repair, such as a trailing comma."),
         Column("duplicates", INT, "Responses of this log that were equal to one already kept."),
-        Column("responses", INT, "Responses found in this log, duplicates included."),
+        Column("responses", INT, "Responses found in this log, duplicates included, less those that were forgotten."),
         Column("ingest_id", TEXT, "The ingest that read it last."),
         Column("ingested_at", TIME, "When it was read last."),
     ),

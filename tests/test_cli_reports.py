@@ -156,7 +156,7 @@ def _examples() -> list[str]:
             assert command is not None
             told = inspect.cleandoc(command.help or "")
             found = re.findall(rf"^ +(chatlogs {name} .*?store\b.*?)(?:   .*)?$", told, re.MULTILINE)
-            lines += [line for line in found if name not in ("ingest", "demo", "reconcile")]
+            lines += [line for line in found if name not in ("ingest", "demo", "reconcile", "forget")]
     return lines
 
 
@@ -285,6 +285,7 @@ def test_the_schema_explains_reports(run: Run) -> None:
                 "sql x",
                 "show x",
                 "verify",
+                "forget",
                 "ingest",
                 "ingest x -o",
                 "usage x -o",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from chatlogs.asking import queries, session
@@ -17,6 +17,13 @@ from chatlogs.schema import TABLES
 def explained(report: str, filters: Filters) -> Iterator[None]:
     """For a condition that cannot be asked, why; for a column the report does not have, where it is to be found."""
     written = {"--where": filters.where, "--before": filters.before, "--after": filters.after}
+    with explained_of(written, report, ALL[report].columns):
+        yield
+
+
+@contextmanager
+def explained_of(written: Mapping[str, str | None], place: str, known: Sequence[str]) -> Iterator[None]:
+    """The same for conditions by their options, on what has these columns."""
     try:
         yield
     except session.SqlError as error:
@@ -28,7 +35,7 @@ def explained(report: str, filters: Filters) -> Iterator[None]:
             # Only what stands there is not ours; ours goes on behind it with a bracket.
             why = str(error).replace('syntax error at or near ")"', "syntax error, maybe as it ends too early")
             raise QueryError(f"{options} cannot be asked: {why}") from None
-        name, known = missing[1], ALL[report].columns
+        name = missing[1]
         if any(f'"{name}"' in (text or "") for text in written.values()):
             raise QueryError(
                 f"{options} takes \"{name}\" for a column: a text stands in single quotes, '{name}'."
@@ -38,5 +45,5 @@ def explained(report: str, filters: Filters) -> Iterator[None]:
             raise queries.unknown(options, name, known) from None
         within = f"completion_key in (select completion_key from {homes[0].name} where {name} = ...)"
         raise QueryError(
-            f"column '{name}' is in {homes[0].name}, not in {report}: write --where \"{within}\"."
+            f"column '{name}' is in {homes[0].name}, not in {place}: write --where \"{within}\"."
         ) from None

@@ -27,7 +27,7 @@ from chatlogs.asking.frames import frame as _frame
 from chatlogs.asking.periods import zone
 from chatlogs.asking.queries import Filters
 from chatlogs.asking.reports import ALL
-from chatlogs.errors import ChatlogsError, QueryError, StoreError
+from chatlogs.errors import QueryError, StoreError
 from chatlogs.keeping import damage
 from chatlogs.keeping.staging import reason
 from chatlogs.schema import TABLES
@@ -275,9 +275,7 @@ class Logs(Answers):
         """
         parts = self._run(lambda cursor: exchange.find(cursor, id))
         if parts is None:
-            near = self._run(lambda cursor: _frame(cursor.sql(sql.text("near"), params={"id": id})))["id"].to_list()
-            hint = f" The nearest: {', '.join(near)}." if near else ""
-            raise _NotFound(f"no response goes by '{id}' in {self.path}.{hint}")
+            raise self._run(lambda cursor: exchange.not_found(cursor, [id], self.path))
         return parts
 
     def __repr__(self) -> str:
@@ -352,10 +350,6 @@ class Logs(Answers):
         if self._connection is None or files != self._files:
             self._connection, self._files = session.connect(files), files
         return self._connection
-
-
-class _NotFound(ChatlogsError):
-    """Nothing goes by the id that was asked for."""
 
 
 def _say(value: Any) -> str:

@@ -50,7 +50,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Build": {"export": "datasets", "validate": "datasets"},
     "Trust": {"audit": "reports", "flags": "reports", "rejects": "reports"},
-    "Look after a store": {"verify": "stores", "compact": "stores"},
+    "Look after a store": {"verify": "stores", "compact": "stores", "forget": "stores"},
     "Reference": {"schema": "reference", "completion": "reference"},
 }
 

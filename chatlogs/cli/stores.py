@@ -1,4 +1,4 @@
-"""Commands that make and keep stores: ingest, verify, compact."""
+"""Commands that make and keep stores: ingest, verify, compact, forget."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chatlogs.tally import IngestReport
 
 _SHOWN = 30  # Logs told one by one.
+_LOGS_NAMED = 5
 _SPEED_TOLD_FROM = 50  # MB; with less, the seconds are those of making tables, not of reading.
 
 
@@ -107,7 +108,51 @@ def compact(store: str) -> None:
     tell(str(upkeep.compact(Store.open(store))))
 
 
-COMMANDS: Mapping[str, click.Command] = {"ingest": ingest, "verify": verify, "compact": compact}
+@click.command(cls=Command, name="forget", epilog="Python: chatlogs.forget(STORE, [id, …], where=None, dry_run=False)")
+@click.argument("store", metavar="STORE", type=click.Path(readable=False))
+@click.option(
+    "--id", "ids", cls=Option, multiple=True, metavar="ID", help="All responses that go by it; may be repeated."
+)
+@click.option(
+    "--where",
+    cls=Option,
+    metavar="SQL",
+    help="Only those that fulfil a condition in SQL on the columns of completions (chatlogs schema).",
+)
+@click.option("--dry-run", cls=Option, is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--json", "as_json", cls=Option, is_flag=True, help="What went as JSON on stdout: rows by table.")
+@common_options
+def forget(store: str, ids: tuple[str, ...], where: str | None, dry_run: bool, as_json: bool) -> None:
+    """Erase responses from a store, for good.
+
+    \b
+      chatlogs forget store --id chatcmpl-1 --id chatcmpl-2
+      chatlogs forget store --where "created < timestamptz '2026-01-01'" --dry-run
+      chatlogs forget store --where "(metadata ->> 'user') = 'u-17'"
+
+    ID is what chatlogs show takes: a response's id; a completion_key, request_id or custom_id will do too. With both
+    options, those of these ids go that fulfil the condition. Their rows go from every table, and the files that held
+    them are deleted. A reject that names one of them by its id, or by ID, stays as a count, without its text.
+
+    The logs themselves are not touched: delete there too. The store still knows these logs, so that to ingest them
+    again, renamed or grown, brings nothing back; another log that holds the same response does, and so does what a log
+    says of it later on. Left are the names of logs and hashes of all their bytes, rejects that do not name a
+    response, and what later requests quote of its answer.
+    """
+    from chatlogs.asking.forget import forget as erase
+
+    forgotten = erase(store, ids, where, dry_run=dry_run)
+    if as_json:
+        told = {name: getattr(forgotten, name) for name in ("store", "dry_run", "responses")}
+        click.echo(json.dumps(told | {**forgotten.rows, "rejects": forgotten.rejects, "logs": forgotten.logs}))
+    tell(str(forgotten))
+    if forgotten.logs:
+        more = len(forgotten.logs) - _LOGS_NAMED
+        named = ", ".join([*forgotten.logs[:_LOGS_NAMED], *([f"and {counted(more, 'logs')} more"] if more > 0 else [])])
+        tell(f"the logs themselves are not touched: {named}")
+
+
+COMMANDS: Mapping[str, click.Command] = {"ingest": ingest, "verify": verify, "compact": compact, "forget": forget}
 
 
 def as_dict(report: IngestReport) -> dict[str, Any]:

@@ -186,10 +186,11 @@ def write(
 def delta_stats(table: str, footer: pq.FileMetaData) -> str:
     """Row count, null counts and bounds of a file as the JSON that a Delta log keeps with it.
 
-    Only for columns that files are searched by: each opening of the table reads these again.
+    Only for columns that files are searched by: each opening of the table reads these again. Not for ids: they are
+    random, so that bounds rule no file out, and the log would keep some of responses that are forgotten.
     """
     stats: dict[str, Any] = {"numRecords": footer.num_rows, "minValues": {}, "maxValues": {}, "nullCount": {}}
-    bounded_columns = {*LOOK_UPS, *ORDER[table], *_TIMES}
+    bounded_columns = {"completion_key", *ORDER[table], *_TIMES}
     groups = [footer.row_group(g) for g in range(footer.num_row_groups)]
     for position in range(footer.num_columns):
         name = footer.schema.column(position).path
