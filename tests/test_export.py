@@ -328,3 +328,18 @@ def test_logs_without_requests_say_what_is_missing(run: Run, tmp_path: Path) -> 
     assert result.code == 0 and not result.out
     assert "no_prompt        1  The log does not say what was asked." in result.err
     assert "these logs hold answers without what was asked" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-m", "gpt-9"], "no model matches; these logs hold: gpt-4o"),
+        (["--where", "choice_index = 7"], "nothing matches the filter"),
+        (["--since", "2026-01-01", "--where", "status = 'complete'"], "1 choice without a time: --since and --until"),
+    ],
+)
+def test_a_filter_that_leaves_answers_out_is_told(run: Run, tmp_path: Path, words: list[str], told: str) -> None:
+    timeless = exchange(2)
+    del timeless["response"]["created"]
+    result = run("export", write(tmp_path / "log.jsonl", [exchange(1), timeless]), *words)
+    assert result.code == 0 and told in result.err

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chatlogs.cli import notes
 from chatlogs.cli.inputs import command, opened
 from chatlogs.cli.options import (
     Command,
@@ -21,6 +22,7 @@ from chatlogs.cli.options import (
     setting,
     tell,
 )
+from chatlogs.cli.pricenotes import Asked
 from chatlogs.errors import EXIT_DONE, EXIT_REJECTS, QueryError
 from chatlogs.tally import counted
 
@@ -92,9 +94,10 @@ def export(
             click.echo(logs.show_sql("examples", filters) + ";")
             return
         report = _exported(logs, path, wanted, filters)
-    if as_json:
-        click.echo(json.dumps({**vars(report), "examples": report.examples, "balanced": report.balanced}))
-    _tell(report, paths)
+        if as_json:
+            click.echo(json.dumps({**vars(report), "examples": report.examples, "balanced": report.balanced}))
+        if not setting("quiet"):
+            _tell(report, paths, logs, filters)
 
 
 @click.command(cls=Command, name="validate", epilog="Python: chatlogs.validate('train.jsonl').problems")
@@ -150,10 +153,10 @@ def _exported(logs: Logs, path: str | None, wanted: Wanted, filters: Filters) ->
     return stream(logs, sys.stdout.buffer, wanted, filters)
 
 
-def _tell(report: ExportReport, paths: tuple[str, ...]) -> None:
+def _tell(report: ExportReport, paths: tuple[str, ...], logs: Logs, filters: Filters) -> None:
     """What became of the answers, and what to do where none is an example."""
-    if setting("quiet"):
-        return
+    import polars as pl
+
     from chatlogs.asking.measures import COUNT
     from chatlogs.telling.tables import Look, write_table
 
@@ -163,3 +166,7 @@ def _tell(report: ExportReport, paths: tuple[str, ...]) -> None:
     tell(str(report))
     if not report.examples and report.left_out.get("no_prompt"):
         tell(f"these logs hold answers without what was asked; what they hold: {command('summary', *paths)}")
+    # Answers are told of as finish tells of choices: a condition may name the same columns.
+    frame = pl.DataFrame({"answers": [report.answers] if report.answers else []})
+    for note in notes.of_filters(Asked("finish", logs, frame, filters)):
+        tell(note)

@@ -25,7 +25,7 @@ _TIMES_WANTED = (
 def of_report(asked: Asked) -> list[str]:
     """The notes below an answer."""
     told = NOTES[asked.name](asked) if asked.name in NOTES else []
-    return told + _filters(asked, explained=bool(told))
+    return told + of_filters(asked, explained=bool(told))
 
 
 def _usage(asked: Asked) -> list[str]:
@@ -163,7 +163,7 @@ NOTES: Mapping[str, Notes] = {
 }
 
 
-def _filters(asked: Asked, *, explained: bool) -> list[str]:
+def of_filters(asked: Asked, *, explained: bool = False) -> list[str]:
     """Why an answer may be smaller than expected."""
     notes = []
     if asked.filters.since is not None or asked.filters.until is not None:
