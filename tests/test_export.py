@@ -89,6 +89,7 @@ def test_lines_as_openai_reads_them(logs: Logs, tmp_path: Path) -> None:
 
 def test_lines_as_trl_reads_them(logs: Logs, tmp_path: Path) -> None:
     chatlogs.export(logs, tmp_path / "train.jsonl", format="trl")
+    assert "chatcmpl-5" not in by_id(tmp_path / "train.jsonl"), "its chat templates take no address of a picture"
     line = by_id(tmp_path / "train.jsonl")["chatcmpl-3"]
     assert line["completion"] == [assistant(content="Answer 3.")]
     assert [message["role"] for message in line["prompt"]] == ["system", "user", "assistant", "tool"]

@@ -37,6 +37,7 @@ CHECKS: Mapping[str, str] = {
     "no_answer": "The conversation does not end with the assistant's message, so there is nothing to learn.",
     "nothing_trained": "Every message of the assistant has weight 0.",
     "empty_message": "A message holds neither content nor calls.",
+    "unknown_part": "A part of a message's content is of a type that the format's trainers do not take.",
     "misplaced": "A field stands in a message of a role that has none such, or is missing where the role needs it.",
     "broken_call": "A call's arguments are no JSON object.",
     "unknown_tool": "A call names a tool that the line's tools do not have.",

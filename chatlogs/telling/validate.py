@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = tuple(shapes.LINES)
 _LEAST = 10
+_PARTS = {"openai": ("text", "image_url"), "trl": ("text", "image", "video", "audio")}
 
 
 class Problem(NamedTuple):
@@ -146,11 +147,11 @@ def _of_line(line: bytes, value: Any, format: str) -> Iterator[tuple[str, str, s
     functions = shapes.names_of(getattr(read, "functions", None))
     known = tools if functions is None else functions | (tools or set())
     for place, messages, must_answer in read.conversations():
-        yield from _of_messages(place, messages, known, must_answer=must_answer, only_texts=is_openai)
+        yield from _of_messages(place, messages, known, must_answer=must_answer, format=format)
 
 
 def _of_messages(
-    place: str, messages: Sequence[Message], tools: set[str] | None, *, must_answer: bool, only_texts: bool
+    place: str, messages: Sequence[Message], tools: set[str] | None, *, must_answer: bool, format: str
 ) -> Iterator[tuple[str, str, str]]:
     if must_answer and (not messages or messages[-1].role != "assistant"):
         yield "no_answer", place, "the last message is not the assistant's"
@@ -158,16 +159,16 @@ def _of_messages(
     if must_answer and answers and all(message.weight == 0 for message in answers):
         yield "nothing_trained", place, "every message of the assistant has weight 0"
     for index, message in enumerate(messages):
-        yield from _of_message(f"{place}[{index}]", message, only_texts)
+        yield from _of_message(f"{place}[{index}]", message, format)
         for at, function in _functions(f"{place}[{index}]", message):
             yield from _of_call(at, function, tools)
-    yield from _of_calls(place, messages)
+    yield from _of_calls(place, messages, goes_on=not must_answer)
     if tools is None and any(message.tool_calls for message in messages):
         yield "no_tools", "$.tools", "the line calls tools and does not say which there are"
 
 
-def _of_calls(place: str, messages: Sequence[Message]) -> Iterator[tuple[str, str, str]]:
-    """Calls and the tools' messages: each call is answered before anybody else speaks."""
+def _of_calls(place: str, messages: Sequence[Message], *, goes_on: bool) -> Iterator[tuple[str, str, str]]:
+    """Calls and the tools' messages: each call is answered before anybody else speaks, here or in what goes on."""
     waiting: dict[str, str] = {}
     for index, message in enumerate(messages):
         at = f"{place}[{index}]"
@@ -179,9 +180,11 @@ def _of_calls(place: str, messages: Sequence[Message]) -> Iterator[tuple[str, st
             waiting = {}
         for number, call in enumerate(message.tool_calls or ()):
             waiting[call.id or f"{index}.{number}"] = f"{at}.tool_calls[{number}]"
+    if waiting and goes_on:
+        yield "open_call", next(iter(waiting.values())), "no tool's message answers this call"
 
 
-def _of_message(at: str, message: Message, only_texts: bool) -> Iterator[tuple[str, str, str]]:
+def _of_message(at: str, message: Message, format: str) -> Iterator[tuple[str, str, str]]:
     """What is wrong with a message by itself."""
     called = bool(message.tool_calls) or message.function_call is not None
     is_answer = message.role == "assistant"
@@ -194,8 +197,13 @@ def _of_message(at: str, message: Message, only_texts: bool) -> Iterator[tuple[s
         yield "misplaced", f"{at}.weight", "only messages of the assistant have a weight"
     if message.role == "tool" and not message.tool_call_id:
         yield "misplaced", at, "a tool's message needs the tool_call_id of its call"
-    if only_texts and isinstance(message.content, list) and message.role != "user":
+    if not isinstance(message.content, list):
+        return
+    if format == "openai" and message.role != "user":
         yield "misplaced", f"{at}.content", f"the content of the role {message.role} is a text"
+    for number, part in enumerate(message.content):
+        if part.type not in _PARTS[format]:
+            yield "unknown_part", f"{at}.content[{number}]", f"the format has no part '{part.type}'"
 
 
 def _functions(at: str, message: Message) -> Iterator[tuple[str, shapes.Function]]:
