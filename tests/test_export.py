@@ -307,6 +307,12 @@ def test_the_printed_query_runs_without_chatlogs(run: Run, store: str, logs: Log
     assert sum(row[place] is None for row in rows.fetchall()) == len(asked_log.EXAMPLES) + later
 
 
+def test_sql_can_ask_for_them(logs: Logs) -> None:
+    query = "select left_out, count(*) as answers from examples where left_out is not null group by all"
+    found = dict(logs.sql(query).iter_rows())
+    assert found == {name: n for name, n in asked_log.LEFT_OUT.items() if name not in ("unfit", "duplicate")}
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

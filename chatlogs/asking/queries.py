@@ -15,6 +15,7 @@ from typing import Any
 
 from chatlogs import sql
 from chatlogs.asking import periods
+from chatlogs.asking.examples import EXAMPLES
 from chatlogs.asking.measures import Report
 from chatlogs.asking.reports import ALL, REPORTS
 from chatlogs.errors import QueryError, did_you_mean
@@ -133,9 +134,9 @@ def standalone(query: str, relations: Mapping[str, str]) -> str:
 
 
 def views(query: str, parts: Callable[[str, Filters], Mapping[str, str]]) -> dict[str, str]:
-    """The reports that SQL may name besides the tables, each as the query it is without filters."""
+    """What SQL may name besides the tables: reports, and examples, each as the query it is without filters."""
     words = set(re.findall(r"\w+", query.lower()))
-    named = [name for name in REPORTS if name in words and name not in TABLES]
+    named = [name for name in (*REPORTS, EXAMPLES.name) if name in words and name not in TABLES]
     return {name: build(name, Filters(), parts(name, Filters())).plain for name in named}
 
 

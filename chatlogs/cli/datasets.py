@@ -76,6 +76,7 @@ def export(
     \b
       chatlogs export store -o train.jsonl --test test.jsonl
       chatlogs export store -o train.jsonl --format trl -m 'gpt-4o*' --where "temperature < 1"
+      chatlogs sql "select left_out, model, count(*) from examples group by all" store
 
     Only answers that ended by themselves and say something are examples; whatever is left out is counted, with the
     reason (chatlogs schema left_out). Conversations that begin alike are all in one file. FILE's lines pass
