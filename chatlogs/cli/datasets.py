@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatlogs.cli import notes
-from chatlogs.cli.inputs import command, opened
+from chatlogs.cli.inputs import command, opened, show_query
 from chatlogs.cli.options import (
     Command,
     Option,
@@ -22,9 +21,10 @@ from chatlogs.cli.options import (
     setting,
     tell,
 )
-from chatlogs.cli.pricenotes import Asked
 from chatlogs.errors import EXIT_DONE, EXIT_REJECTS, QueryError
 from chatlogs.tally import counted
+from chatlogs.telling import notes
+from chatlogs.telling.asked import Asked
 
 if TYPE_CHECKING:
     from chatlogs.asking.logs import Logs
@@ -92,7 +92,7 @@ def export(
     build("examples", filters)
     with opened(paths) as logs:
         if show_sql:
-            click.echo(logs.show_sql("examples", filters) + ";")
+            show_query(logs, "examples", filters)
             return
         report = _exported(logs, path, wanted, filters)
         if as_json:

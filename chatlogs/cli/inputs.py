@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from chatlogs.cli.options import setting, tell
 from chatlogs.errors import OptionError, SourceError
 
 if TYPE_CHECKING:
     from chatlogs.asking.logs import Logs
+    from chatlogs.asking.queries import Filters
     from chatlogs.tally import IngestReport
 
 
@@ -43,6 +46,13 @@ def opened(paths: Sequence[str], **options: Any) -> Iterator[Logs]:
             for note in logs.ingest_report.notes:
                 tell(note)
         yield logs
+
+
+def show_query(logs: Logs, name: str, filters: Filters) -> None:
+    """The query of a report, on stdout."""
+    click.echo(logs.show_sql(name, filters) + ";")
+    if logs.ingest_report is not None:
+        tell("this reads a temporary store that is gone by now; ingest the logs with -o STORE and ask again")
 
 
 def is_store(path: str) -> bool:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from chatlogs.asking.measures import HOUR, Report
+from chatlogs.asking.measures import Report
 from chatlogs.asking.overview import SUMMARY
-from chatlogs.asking.reports import ALL, AUDIT, REPORTS
-from chatlogs.cli import notes
-from chatlogs.cli.inputs import opened
+from chatlogs.asking.reports import AUDIT, REPORTS
+from chatlogs.cli.inputs import opened, show_query
 from chatlogs.cli.options import (
     Command,
     Option,
@@ -27,14 +27,10 @@ from chatlogs.cli.options import (
     setting,
     tell,
 )
-from chatlogs.cli.pricenotes import Asked
+from chatlogs.telling import notes
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from chatlogs.asking.logs import Logs
     from chatlogs.asking.queries import Filters
-    from chatlogs.telling.tables import Look
 
 
 def _help(report: Report) -> str:
@@ -100,73 +96,24 @@ def answer(
     """Ask a report and write its answer; below a table, what it does not show."""
     from chatlogs.asking.queries import build
     from chatlogs.tally import counted
+    from chatlogs.telling import asked as asking
 
     output.chosen  # noqa: B018  A format or a column that cannot be is told before hours of reading.
     build(name, filters)
     with opened(paths) as logs:
         if show_sql:
-            click.echo(logs.show_sql(name, filters) + ";")
-            if logs.ingest_report is not None:
-                tell("this reads a temporary store that is gone by now; ingest the logs with -o STORE and ask again")
-            return
-        frame, total, beside = _asked(name, logs, filters, output)
+            return show_query(logs, name, filters)
+        asked = asking.ask(name, logs, filters, total=output.for_people, notes=not setting("quiet"))
         if count_tokens:
-            frame = logs.with_counts(frame, filters)
-        shown = _for_people(name, frame, filters) if output.for_people else frame
-        output.write(shown, _look(name, filters, total) if output.for_people else None)
+            asked = replace(asked, frame=logs.with_counts(asked.frame, filters))
+        shown = asked.shown if output.for_people else asked.frame
+        output.write(shown, asked.look(str(setting("color") or "auto")) if output.for_people else None)
         if told and not setting("quiet"):
-            if shown.height < frame.height:
-                left_out = counted(frame.height - shown.height, "rows")
+            if shown.height < asked.frame.height:
+                left_out = counted(asked.frame.height - shown.height, "rows")
                 tell(f"{left_out} with nothing to tell left out of the table; --json has all")
-            for note in notes.of_report(Asked(name, logs, frame, filters, beside)):
+            for note in notes.of_report(asked):
                 tell(note)
-
-
-def _asked(
-    name: str, logs: Logs, filters: Filters, output: Output
-) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame | None]:
-    """The answer, the row over all of it, and the answer its notes are made of, as far as somebody reads them."""
-    report = ALL[name]
-    keys = report.by if filters.by is None else filters.by.split(",") if isinstance(filters.by, str) else filters.by
-    with_total = report.total and output.for_people and any(key.strip() for key in keys)
-    with_notes = bool(report.beside) and not setting("quiet")
-    groups = [keys, *([()] if with_total else []), *([report.beside] if with_notes else [])]
-    if len(groups) == 1:
-        return logs.ask(name, filters), None, None
-    frame, *others = logs.ask_together(name, filters, groups)
-    return frame, others[0] if with_total else None, others[-1] if with_notes else None
-
-
-def _look(name: str, filters: Filters, total: pl.DataFrame | None) -> Look:
-    from chatlogs.asking.queries import build
-    from chatlogs.telling.tables import Look
-
-    report = ALL[name]
-    keys = build(name, filters).keys
-    return Look(
-        units={"hour": HOUR} | {measure.name: measure.unit for measure in report.measures},
-        hidden=frozenset(
-            [
-                *(measure.name for measure in report.measures if not measure.shown),
-                *(column for column, measure in report.same if column in keys),
-            ]
-        ),
-        nulls=dict.fromkeys(keys, "(none)") | dict(report.nulls),
-        bar=report.bar or None,
-        grouped=keys if report.parts else (),
-        total=total,
-        spare=report.spare,
-        folded=frozenset(("detail", "rule")),
-        least_text=14 if name == "rejects" else Look.least_text,
-        color=str(setting("color") or "auto"),
-    )
-
-
-def _for_people(name: str, frame: pl.DataFrame, filters: Filters) -> pl.DataFrame:
-    """The rows worth a person's time: groups with log probabilities; of an audit by key, rules that found something."""
-    if name == "logprobs":
-        return frame.filter(frame["with_logprobs"] > 0)
-    return frame.filter(frame["found"] > 0) if name == "audit" and filters.by else frame
 
 
 def _plain(report: Report) -> click.Command:

@@ -6,48 +6,12 @@ The rule: a sum of money never stands alone; what it leaves out, and what in it 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from chatlogs import sql
 from chatlogs.tally import counted
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from chatlogs.asking.logs import Logs
-    from chatlogs.asking.queries import Filters
+from chatlogs.telling.asked import Asked
 
 _NAMED = 5  # Models named in a note.
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What notes are made of: an answer, what was asked, and the same by the report's `beside` keys, if it has any."""
-
-    name: str
-    logs: Logs
-    frame: pl.DataFrame
-    filters: Filters
-    beside: pl.DataFrame | None = None
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether any filter leaves responses out."""
-        filters = self.filters
-        return bool(filters.since is not None or filters.until is not None or filters.model or filters.where)
-
-    def count(self, column: str, condition: str, *, report: str = "", ever: bool = False) -> int:
-        """The sum of a report's column over what was asked about and fits the condition; `ever`: at any time."""
-        where = f"({self.filters.where}\n) and {condition}" if (self.filters.where or "").strip() else condition
-        whole = dataclasses.replace(self.filters, by=[], sort=(), limit=0, what_if=None, where=where)
-        asked = dataclasses.replace(whole, since=None, until=None) if ever else whole
-        return int(self.logs.ask(report or self.name, asked)[column].sum() or 0)
-
-    def again(self, report: str, by: Sequence[str]) -> pl.DataFrame:
-        """All of it, by other keys."""
-        return self.logs.ask(report, dataclasses.replace(self.filters, by=by, sort=(), limit=0, what_if=None))
 
 
 def _cost(asked: Asked) -> list[str]:

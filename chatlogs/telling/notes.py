@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from chatlogs.asking.measures import COUNT
 from chatlogs.asking.queries import Filters
 from chatlogs.asking.reports import ALL
-from chatlogs.cli import pricenotes
-from chatlogs.cli.pricenotes import Asked
 from chatlogs.sql import TIME
 from chatlogs.tally import counted
+from chatlogs.telling import pricenotes
+from chatlogs.telling.asked import Asked
 
 _MODELS = 8  # Named where none fits.
 
