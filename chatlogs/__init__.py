@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chatlogs.normalizing.records.pieces import merge_chunks
     from chatlogs.tally import IngestReport
     from chatlogs.telling.export import ExportReport, export
+    from chatlogs.telling.page import report
     from chatlogs.telling.validate import Validation, validate
 
     open = Logs.open
@@ -45,6 +46,7 @@ __all__ = [
     "merge_chunks",
     "open",
     "read",
+    "report",
     "validate",
 ]
 
@@ -63,6 +65,7 @@ _HOMES = {
     "forget": "asking.forget",
     "ingest": "moving.ingest",
     "merge_chunks": "normalizing.records.pieces",
+    "report": "telling.page",
     "validate": "telling.validate",
 }
 

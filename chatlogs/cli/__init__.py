@@ -48,7 +48,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "sql": "ask",
         "show": "ask",
     },
-    "Build": {"export": "datasets", "validate": "datasets"},
+    "Build": {"report": "page", "export": "datasets", "validate": "datasets"},
     "Trust": {"audit": "reports", "flags": "reports", "rejects": "reports"},
     "Look after a store": {"verify": "stores", "compact": "stores", "forget": "stores"},
     "Reference": {"schema": "reference", "completion": "reference"},

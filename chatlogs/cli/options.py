@@ -165,8 +165,8 @@ def output_options(function: Function, *, short: bool = True) -> Function:
     return option(*names, type=click.Choice(FORMATS), help="How to write the answer [default: table].")(wrapped)
 
 
-def filter_options(*, keys: bool) -> Callable[[Function], Function]:
-    """Which responses, by what, in which order; the command takes them as `filters`, and `show_sql`."""
+def filter_options(*, keys: bool, queries: bool = True) -> Callable[[Function], Function]:
+    """Which responses, by what, in which order; the command takes them as `filters`, and `show_sql` if `queries`."""
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
@@ -177,7 +177,7 @@ def filter_options(*, keys: bool) -> Callable[[Function], Function]:
             return function(*args, filters=Filters(**{name: kwargs.pop(name) for name in names}), **kwargs)
 
         wrapped: Function = wrapper
-        for option in reversed(_filters() + (_order() if keys else [])):
+        for option in reversed(_filters() + ([_show_sql()] if queries else []) + (_order() if keys else [])):
             wrapped = option(wrapped)
         return wrapped
 
@@ -206,10 +206,12 @@ def _filters() -> list[Callable[[Function], Function]]:
             metavar="SQL",
             help='A condition in SQL on the columns of the tables (chatlogs schema): "seed is not null".',
         ),
-        option(
-            "--show-sql", is_flag=True, help="Print the query instead: it runs as it is in DuckDB, without chatlogs."
-        ),
     ]
+
+
+def _show_sql() -> Callable[[Function], Function]:
+    help = "Print the query instead: it runs as it is in DuckDB, without chatlogs."
+    return click.option("--show-sql", cls=Option, section="Which responses", is_flag=True, help=help)
 
 
 def _order() -> list[Callable[[Function], Function]]:
