@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chatlogs
-from chatlogs.asking import logs as asking
+from chatlogs.asking import batches
 from chatlogs.asking.examples import LEFT_OUT
 from chatlogs.asking.logs import Logs
 from chatlogs.errors import ChatlogsError, OptionError, QueryError
@@ -188,7 +188,7 @@ def test_how_many_responses_are_looked_at_together_does_not_matter(
     logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = chatlogs.export(logs, tmp_path / "whole.jsonl")
-    monkeypatch.setattr(asking, "_BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(batches, "_BYTES", 1)
     parts = chatlogs.export(logs, tmp_path / "parts.jsonl")
     assert (parts.answers, parts.left_out) == (whole.answers, whole.left_out)
     found = [sorted((tmp_path / f"{name}.jsonl").read_text("utf-8").splitlines()) for name in ("whole", "parts")]

@@ -20,7 +20,7 @@ import duckdb
 import polars as pl
 
 from chatlogs import sql, temporary
-from chatlogs.asking import exchange, pricing, queries, session
+from chatlogs.asking import batches, exchange, pricing, queries, session
 from chatlogs.asking.answers import Answers
 from chatlogs.asking.explaining import explained
 from chatlogs.asking.frames import frame as _frame
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Allowed = str | Path | Sequence[str | Path]
-
-_TEXTS_AT_ONCE = 5_000
-_BYTES_AT_ONCE = 64 << 20
-_MOST_SHARES = 32  # Each reads the files anew.
 
 
 class Logs(Answers):
@@ -193,25 +189,10 @@ class Logs(Answers):
 
         def asked(cursor: duckdb.DuckDBPyConnection) -> T:
             session.check_condition(cursor, filters.where)
-            return made(self._batches(cursor, report, filters))
+            return made(batches.of(cursor, report, filters))
 
         with explained(report, filters):
             return self._run(asked)
-
-    def _batches(self, cursor: duckdb.DuckDBPyConnection, report: str, filters: Filters) -> Iterator[pa.RecordBatch]:
-        """The answer to a report, an empty batch first; one share of the responses after another where its SQL can."""
-        import pyarrow as pa
-
-        shares = 1
-        if "{share}" in sql.text(report):
-            ((size,),) = cursor.execute(sql.text("said")).fetchall()
-            while shares * _BYTES_AT_ONCE < size and shares < _MOST_SHARES:
-                shares *= 2
-        for share in range(shares):
-            query = queries.build(report, filters, {"share": f"completion_key & {shares - 1} = {share}"})
-            reader = cursor.sql(query.sql, params=dict(query.values)).to_arrow_reader(_TEXTS_AT_ONCE)
-            yield pa.RecordBatch.from_pylist([], reader.schema)
-            yield from reader
 
     def with_counts(self, audit: pl.DataFrame, filters: Filters) -> pl.DataFrame:
         """The audit with counted tokens of the answers without usage, beside their estimates."""
@@ -219,8 +200,8 @@ class Logs(Answers):
 
         keys = queries.build("unmetered", filters).keys
 
-        def counts(batches: Iterator[pa.RecordBatch]) -> pl.DataFrame:
-            return pl.concat([counting.counted(pl.DataFrame(batch), keys) for batch in batches])
+        def counts(found: Iterator[pa.RecordBatch]) -> pl.DataFrame:
+            return pl.concat([counting.counted(pl.DataFrame(batch), keys) for batch in found])
 
         count = counting.summed(self.take("unmetered", filters, counts), keys)
         missing = pl.col("rule") == "missing_usage"

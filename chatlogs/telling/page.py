@@ -103,7 +103,7 @@ def page(logs: Logs, filters: Filters, *, title: str = "") -> str:
         body=body,
         footer=_safe(
             f"Made by chatlogs {version()}. This page loads nothing and runs no script; it holds no text of any "
-            f"prompt or answer. Times are those of {filters.tz}."
+            f"prompt or answer. Days are those of {filters.tz}, times of day are UTC."
         ),
     )
 
@@ -113,8 +113,10 @@ def _lead(facts: Mapping[str, Any], filters: Filters) -> str:
     period = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC" if first and last else "no times were logged"
     read = f"{counted(facts['sources'], 'logs')}, {counted(facts['lines'], 'lines')}, {facts['rejects']:,} rejected"
     models = [filters.model] if isinstance(filters.model, str) else filters.model
-    only = [*(f"model {model}" for model in models), *([f"where {filters.where}"] if filters.where else [])]
-    return f"{period} · read from {read}" + (f" · only {', '.join(only)}" if only else "")
+    asked = {"since": filters.since, "until": filters.until, "where": filters.where}
+    only = [*(f"model {model}" for model in models), *(f"{name} {value}" for name, value in asked.items() if value)]
+    timeless = f" · {counted(facts['no_time'], 'responses')} without a time in no picture" if facts["no_time"] else ""
+    return f"{period} · read from {read}{timeless}" + (f" · only {', '.join(only)}" if only else "")
 
 
 def _facts(logs: Logs, facts: Mapping[str, Any], filters: Filters) -> str:
@@ -124,7 +126,11 @@ def _facts(logs: Logs, facts: Mapping[str, Any], filters: Filters) -> str:
     failed = number(facts["errors"] / responses, SHARE) if responses else ""
     told = (
         ("responses", number(responses), f"{facts['streams']:,} streamed, {facts['truncated']:,} cut off"),
-        ("tokens", number(facts["total_tokens"]), f"{facts['no_usage']:,} responses without usage are not in it"),
+        (
+            "tokens",
+            number(facts["total_tokens"]) or "unknown",
+            f"{facts['no_usage']:,} responses without usage are not in it",
+        ),
         ("cost", _usd(money["cost_usd"]), f"{money['unpriced']:,} responses without a price are not in it"),
         ("errors", number(facts["errors"]), failed and f"{failed} of the responses"),
     )
@@ -133,7 +139,7 @@ def _facts(logs: Logs, facts: Mapping[str, Any], filters: Filters) -> str:
 
 
 def _usd(value: Any) -> str:
-    return "unknown" if value is None else f"${value:,.2f}"
+    return "unknown" if value is None else f"${value:,.2f}" if value >= 1 else f"${value:,.4f}"
 
 
 def _changes(logs: Logs, filters: Filters) -> Iterator[str]:
