@@ -61,7 +61,7 @@ def test_a_kill_at_any_step_forgets_all_or_nothing(processes: ForkServerContext,
     after_path = Path(shutil.copytree(store, tmp_path / "after"))
     chatlogs.forget(after_path, ["gone-1", "gone-2"])
     after, outcomes = stored(after_path), []
-    for step in range(0, 300, 4):
+    for step in range(0, 300, 8):
         path = Path(shutil.copytree(store, tmp_path / f"killed-{step}"))
         code = run_child(processes, forget_killed_at, str(path), step)
         opened = Store.open(path)
@@ -72,7 +72,7 @@ def test_a_kill_at_any_step_forgets_all_or_nothing(processes: ForkServerContext,
         outcomes.append(now == after)
         if outcomes[-1]:
             assert holding(path, SECRET, "gone-2") == set(), step
-        if step % 12 == 0:
+        if step % 24 == 0:
             assert problems(opened) == [], step
         shutil.rmtree(path)
         if code == 0:
