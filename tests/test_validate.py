@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from asked_log import ASKED, CALL, TOOLS, assistant, user
 from commands import Run
@@ -137,9 +138,11 @@ def test_what_cannot_be_checked_is_told(tmp_path: Path) -> None:
         chatlogs.validate(write(tmp_path / "logs.jsonl", [{"id": "chatcmpl-1"}]))
     with pytest.raises(OptionError, match="there is no format 'alpaca'"):
         chatlogs.validate(tmp_path / "logs.jsonl", format="alpaca")
-    (tmp_path / "train.parquet").write_bytes(b"PAR1....")
+    pl.DataFrame({"messages": ["a"]}).write_parquet(tmp_path / "train.parquet")
     with pytest.raises(ChatlogsError, match="is Parquet"):
         chatlogs.validate(tmp_path / "train.parquet")
+    (tmp_path / "text").write_bytes(b"PAR1\n")
+    assert [problem.rule for problem in chatlogs.validate(tmp_path / "text").found] == ["not_json", "too_few"]
 
 
 def test_on_the_command_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,19 @@ from collections.abc import Mapping
 
 from chatlogs.asking.measures import Report
 
+READERS = ("openai", "trl", "sharegpt")
+"""Whose training files are JSON lines that can be checked."""
+
+FORMATS = (*READERS, "parquet")
+"""What a training set can be written as."""
+
 EXAMPLES = Report("examples", "", ("completions", "choices"), ())
 
 LEFT_OUT: Mapping[str, str] = {
     "error": "The request failed.",
     "truncated": "The stream was cut before each choice had a finish_reason.",
-    "no_prompt": "The log does not say what was asked.",
     "no_text": "Texts were not kept when the log was read (--content hash or none), or a message had none.",
+    "no_prompt": "The log does not say what was asked.",
     "no_role": "A message of the prompt has no role, as where a prompt was logged as one text.",
     "refusal": "The model refused.",
     "finish": "The answer did not end by itself: its finish_reason is neither stop nor tool calls.",
@@ -33,7 +39,7 @@ LEFT_OUT: Mapping[str, str] = {
 CHECKS: Mapping[str, str] = {
     "not_json": "The line is no JSON object; blank lines are none either.",
     "shape": "A field is missing or has another type than the format gives it.",
-    "unknown_field": "A field beside those of the format: OpenAI refuses the file.",
+    "unknown_field": "In OpenAI's format: a field beside those it is documented with.",
     "no_answer": "The conversation does not end with the assistant's message, so there is nothing to learn.",
     "nothing_trained": "Every message of the assistant has weight 0.",
     "empty_message": "A message holds neither content nor calls.",
@@ -45,7 +51,7 @@ CHECKS: Mapping[str, str] = {
     "turns": "The turns of ShareGPT are not human, then gpt, or human, function_call, observation, then gpt.",
     "no_tools": "Warning: the line calls tools and does not say which there are.",
     "duplicate": "Warning: the line is in the file already.",
-    "too_few": "Warning: OpenAI fine-tunes on ten lines at least.",
+    "too_few": "Warning: OpenAI asks for ten lines at least.",
 }
 """What `chatlogs validate` looks for."""
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chatlogs.asking.examples import FORMATS, READERS
 from chatlogs.cli.inputs import command, opened, show_query
 from chatlogs.cli.options import (
     Command,
     Option,
     Output,
     common_options,
+    file_option,
     filter_options,
     output_options,
     paths_argument,
@@ -34,20 +36,12 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, name="export", epilog="Python: chatlogs.export(chatlogs.open(STORE), 'train.jsonl')")
 @paths_argument()
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    cls=Option,
-    metavar="FILE",
-    type=click.Path(readable=False),
-    help="Where the examples go [default: stdout].",
-)
+@file_option("the examples go")
 @click.option(
     "-f",
     "--format",
     cls=Option,
-    type=click.Choice(["openai", "trl", "sharegpt", "parquet"]),
+    type=click.Choice(FORMATS),
     default="openai",
     show_default=True,
     help="Who reads them.",
@@ -107,7 +101,7 @@ def export(
     "--as",
     "reader",
     cls=Option,
-    type=click.Choice(["openai", "trl", "sharegpt"]),
+    type=click.Choice(READERS),
     help="Whose rules it is held against [default: told by its first line].",
 )
 @click.option("-n", "--limit", cls=Option, default=100, show_default=True, metavar="N", help="The first N; 0 is all.")

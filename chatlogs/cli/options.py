@@ -146,6 +146,19 @@ def _container(ctx: click.Context, _: click.Parameter, value: str | None) -> Non
         ctx.meta["chatlogs.container"] = check("container", value, CONTAINERS)
 
 
+def file_option(what: str) -> Callable[[Function], Function]:
+    """-o FILE, for a command whose answer is a file of its own kind; the command takes it as `path`."""
+    return click.option(
+        "-o",
+        "--output",
+        "path",
+        cls=Option,
+        metavar="FILE",
+        type=click.Path(readable=False),
+        help=f"Where {what} [default: stdout].",
+    )
+
+
 def output_options(function: Function, *, short: bool = True) -> Function:
     """--format and its short forms, and -o; the command takes them as `output`. `short`: whether -f is --format."""
 

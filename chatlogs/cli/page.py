@@ -9,7 +9,7 @@ import click
 
 from chatlogs.cli.costs import prices_option
 from chatlogs.cli.inputs import opened
-from chatlogs.cli.options import Command, Option, common_options, filter_options, paths_argument, tell
+from chatlogs.cli.options import Command, Option, common_options, file_option, filter_options, paths_argument, tell
 from chatlogs.errors import QueryError
 
 if TYPE_CHECKING:
@@ -18,15 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, name="report", epilog="Python: chatlogs.report(chatlogs.open(STORE), 'report.html')")
 @paths_argument()
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    cls=Option,
-    metavar="FILE",
-    type=click.Path(readable=False),
-    help="Where the page goes [default: stdout].",
-)
+@file_option("the page goes")
 @click.option("--title", cls=Option, default="", metavar="TEXT", help="What stands above it.")
 @prices_option
 @filter_options(keys=False, queries=False)
@@ -39,7 +31,7 @@ def report(paths: tuple[str, ...], path: str | None, title: str, filters: Filter
       chatlogs report store -o october.html --since 2026-10 --until 2026-10 --title 'Shop, October'
 
     What changed, then tokens, cost, finish reasons, backends over time, latency, errors, tools, and what the sums leave
-    out, each with its query. The page loads nothing, runs no script, and holds no text of any prompt or answer.
+    out; each table with its query. The page loads nothing, runs no script, and holds no text of any prompt or answer.
     """
     from chatlogs.asking import pricing
     from chatlogs.telling import page

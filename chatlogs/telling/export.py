@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import IO, TYPE_CHECKING, Any, Protocol, TypedDict
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from chatlogs import temporary
-from chatlogs.asking.examples import LEFT_OUT
+from chatlogs.asking.examples import FORMATS, LEFT_OUT
 from chatlogs.asking.queries import Filters
 from chatlogs.errors import ChatlogsError, OptionError
 from chatlogs.schema import KEYS
@@ -34,25 +34,14 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from chatlogs.asking.answers import Filtered
     from chatlogs.asking.logs import Logs
-    from chatlogs.asking.periods import When
 
-FORMATS = (*training.FORMATS, "parquet")
 TEST_SHARE = 0.1
 _ROWS_AT_ONCE = 1000
 _ORIGIN = (*(key.name for key in KEYS), "choice_index", "source", "line_number", "byte_offset")
+_CHOSEN = ("since", "until", "tz", "model", "where", "limit")
 _MESSAGE = ("role", "content", "content_parts", "name", "tool_call_id", "tool_calls")
-
-
-class Chosen(TypedDict, total=False):
-    """Which responses to export; see asking.answers.Filtered."""
-
-    since: When | None
-    until: When | None
-    tz: str
-    model: str | Sequence[str]
-    where: str | None
-    limit: int
 
 
 @dataclass(frozen=True)
@@ -117,7 +106,7 @@ def export(
     test_share: float = TEST_SHARE,
     all_turns: bool = False,
     duplicates: bool = False,
-    **chosen: Unpack[Chosen],
+    **chosen: Unpack[Filtered],
 ) -> ExportReport:
     """Write the answers that a model can be trained on, each with its prompt, as JSON lines or Parquet.
 
@@ -305,7 +294,7 @@ class _Parquet:
 
 def _manifest(logs: Logs, report: ExportReport, places: Mapping[str, str], wanted: Wanted, filters: Filters) -> bytes:
     """What was asked for and what it gave: enough to make the same files again and to tell them from others."""
-    asked = {name: getattr(filters, name) for name in Chosen.__annotations__}
+    asked = {name: getattr(filters, name) for name in _CHOSEN}
     options = {name: value for name, value in asdict(wanted).items() if name not in ("format", "test")}
     files = []
     for name, place in places.items():

@@ -1,8 +1,8 @@
 """Everything that reports tell, on one page: an HTML file that loads nothing, runs no script and holds no text of
 any prompt or answer.
 
-The rule: a number on the page is one that a report gives, and its query stands below it. The same logs give the same
-bytes.
+The rule: a number on the page is one that a report gives, and each table has its query below it. The same logs give
+the same bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from chatlogs.asking.logs import Logs
     from chatlogs.telling.asked import Asked
 
-ROWS = 25  # Of a table; the command below it gives all.
+ROWS = 25  # Of a table; a note below it tells how many more there are.
 _STRIPS = 4  # Models whose backends are drawn.
 _TEXTS = frozenset(("message", "example"))  # Columns that quote a log.
 

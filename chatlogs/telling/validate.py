@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from chatlogs.asking.examples import WARNINGS
+from chatlogs.asking.examples import READERS, WARNINGS
 from chatlogs.errors import ChatlogsError, OptionError
 from chatlogs.telling import shapes
 from chatlogs.telling.shapes import Message
@@ -23,7 +23,6 @@ from chatlogs.telling.shapes import Message
 if TYPE_CHECKING:
     import polars as pl
 
-FORMATS = tuple(shapes.LINES)
 _LEAST = 10
 _PARTS = {"openai": ("text", "image_url"), "trl": ("text", "image", "video", "audio")}
 
@@ -75,14 +74,26 @@ def validate(path: str | os.PathLike[str], *, format: str | None = None) -> Vali
     unless given. Raises OptionError for another one, and ChatlogsError when the file cannot be read or its first line
     does not tell the format.
     """
-    if format is not None and format not in FORMATS:
-        raise OptionError(f"there is no format '{format}' to check. Known: {', '.join(FORMATS)}.")
+    if format is not None and format not in READERS:
+        raise OptionError(f"there is no format '{format}' to check. Known: {', '.join(READERS)}.")
     name = os.fspath(path)
     try:
         with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:
+            if name != "-" and _is_parquet(name):
+                raise ChatlogsError(f"{name} is Parquet, and training files that can be checked are JSON lines.")
             return _checked(name, file, format)
     except OSError as error:
         raise ChatlogsError(f"cannot read {name}: {error.strerror or error}.") from error
+
+
+def _is_parquet(name: str) -> bool:
+    """Whether a file begins and ends as Parquet does; a line of text may begin so too."""
+    if not os.path.isfile(name) or os.path.getsize(name) < 12:
+        return False
+    with open(name, "rb") as file:
+        begin = file.read(4)
+        file.seek(-4, os.SEEK_END)
+        return begin == file.read() == b"PAR1"
 
 
 def _checked(name: str, file: IO[bytes], format: str | None) -> Validation:
@@ -91,15 +102,13 @@ def _checked(name: str, file: IO[bytes], format: str | None) -> Validation:
     lines = invalid = 0
     for number, line in enumerate(file, start=1):
         lines = number
-        if number == 1 and line.startswith(b"PAR1"):
-            raise ChatlogsError(f"{name} is Parquet, and training files that can be checked are JSON lines.")
         value = _decoded(line)
         if format is None and isinstance(value, dict):
             format = shapes.format_of(value)
             if format is None:
                 raise ChatlogsError(
                     f"{name}, line {number}: neither messages, prompt nor conversations tell the format; name it with "
-                    f"--as (Python: format=): {', '.join(FORMATS)}."
+                    f"--as (Python: format=): {', '.join(READERS)}."
                 )
         problems = [Problem(number, *one) for one in _of_line(line, value, format or "openai")]
         first = seen.setdefault(hash(line.strip()), number)
@@ -142,7 +151,7 @@ def _of_line(line: bytes, value: Any, format: str) -> Iterator[tuple[str, str, s
         return
     is_openai = format == "openai"
     for unknown in sorted(value.keys() - set(shape.__struct_fields__)) if is_openai else ():
-        yield "unknown_field", f"$.{unknown}", f"OpenAI knows no field '{unknown}'"
+        yield "unknown_field", f"$.{unknown}", f"the format has no field '{unknown}'"
     tools = shapes.names_of(getattr(read, "tools", None))
     functions = shapes.names_of(getattr(read, "functions", None))
     known = tools if functions is None else functions | (tools or set())
