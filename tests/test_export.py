@@ -115,6 +115,17 @@ def test_lines_as_llama_factory_reads_them(logs: Logs, tmp_path: Path) -> None:
     }
 
 
+def test_an_answer_with_calls_of_both_kinds_keeps_them_all(tmp_path: Path) -> None:
+    legacy = {"name": "f", "arguments": "{}"}
+    both = exchange(1, content=None, tool_calls=[CALL], function_call=legacy, reason="tool_calls")
+    with chatlogs.read(write(tmp_path / "log.jsonl", [both])) as logs:
+        chatlogs.export(logs, tmp_path / "train.jsonl")
+        chatlogs.export(logs, tmp_path / "turns.jsonl", format="sharegpt")
+    (line,), (turns,) = lines(tmp_path / "train.jsonl"), lines(tmp_path / "turns.jsonl")
+    assert line["messages"][-1] == assistant(tool_calls=[CALL], function_call=legacy)
+    assert [call["name"] for call in json.loads(turns["conversations"][-1]["value"])] == ["weather", "f"]
+
+
 def test_a_system_message_that_calls_tools_is_unfit(tmp_path: Path) -> None:
     calling = {"role": "system", "tool_calls": [CALL]}
     log = write(tmp_path / "log.jsonl", [exchange(1, [calling, user("a")]), exchange(2)])

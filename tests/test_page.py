@@ -156,6 +156,7 @@ def test_what_changed_with_a_backend_is_told(tmp_path: Path) -> None:
         early = html.unescape(page.page(logs, Filters(until="2026-10-17")))
     assert "On 2026-10-18, fp_7fcd609668 began to answer as gpt-4o-mini-2024-07-18" in text
     assert sentence.partition(" (")[0] in text
+    assert "chatlogs diff STORE --before ..2026-10-17 --after 2026-10-18.. -m gpt-4o-mini-2024-07-18<" in text
     assert "No backend began to answer within this time" in early
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -61,8 +62,11 @@ def _change(
         return
     changed = compared.filter(compared["changed"].fill_null(False))
     share = number(responses / whole, "share")
+    given = {"--since": filters.since, "--until": filters.until, "--where": filters.where}
+    given |= {"--tz": filters.tz} if filters.tz != "UTC" else {}
+    more = [word for option, value in given.items() if value for word in (option, str(value))]
     yield Change(
         f"On {day}, {backend} began to answer as {model}: {share} of its responses in all.",
         tuple(changed["sentence"].head(_SENTENCES)),
-        f"chatlogs diff STORE --before {before} --after {after} -m '{model}'",
+        shlex.join(["chatlogs", "diff", "STORE", "--before", before, "--after", after, "-m", model, *more]),
     )

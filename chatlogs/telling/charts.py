@@ -14,7 +14,7 @@ from chatlogs.asking.measures import SHARE, USD
 from chatlogs.telling.tables import inert, number
 
 # Told apart by those who see no red or no green as well (Okabe and Ito).
-COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#9467bd")
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 REASONS = {"stop": "#0072b2", "length": "#d55e00", "tool_calls": "#009e73", "content_filter": "#cc79a7"}
 REST = "#9aa3ad"
 OTHERS = "others"

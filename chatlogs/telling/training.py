@@ -20,7 +20,7 @@ Line = dict[str, Any]
 
 
 def openai(example: Example, *, all_turns: bool = False) -> Line:
-    """`{"messages", "tools"?, "parallel_tool_calls"?}`, as OpenAI, Azure and Together fine-tune on.
+    """`{"messages", "tools"?, "parallel_tool_calls"?}`, the format that OpenAI's fine-tuning is documented with.
 
     Earlier answers in the prompt get weight 0, which keeps them from being trained on, unless `all_turns`: they may
     be answers that are left out themselves, such as those that were cut.
@@ -99,14 +99,13 @@ def answer(example: Example) -> Line:
     calls = example["calls"] or []
     if example["content"] is not None or not calls:
         said["content"] = example["content"] or ""
-    functions = [{"name": call["name"], "arguments": call["arguments"]} for call in calls]
-    if calls and calls[0]["kind"] == "function_call":
-        said["function_call"] = functions[0]
-    elif calls:
-        said["tool_calls"] = [
-            {**({} if call["id"] is None else {"id": call["id"]}), "type": "function", "function": function}
-            for call, function in zip(calls, functions, strict=True)
-        ]
+    for call in calls:
+        function = {"name": call["name"], "arguments": call["arguments"]}
+        if call["kind"] == "function_call":
+            said["function_call"] = function
+        else:
+            id = {} if call["id"] is None else {"id": call["id"]}
+            said.setdefault("tool_calls", []).append({**id, "type": "function", "function": function})
     return said
 
 
@@ -120,7 +119,8 @@ def opening(example: Example) -> str:
 def _turn(said: Mapping[str, Any]) -> Line | None:
     """A message as a turn of ShareGPT; None for one it has no words for."""
     content = said.get("content")
-    calls = said.get("tool_calls") or ([{"function": said["function_call"]}] if "function_call" in said else [])
+    legacy = [{"function": said["function_call"]}] if "function_call" in said else []
+    calls = [*said.get("tool_calls", ()), *legacy]
     if calls and not content and said["role"] == "assistant":
         made = [call.get("function") if isinstance(call, dict) else None for call in calls]
         called = [_called(function) for function in made]
