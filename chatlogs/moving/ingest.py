@@ -32,7 +32,8 @@ from chatlogs.moving.unexpected import Unexpected
 from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
 from chatlogs.reading.blocks import BLOCK_BYTES, WIDE_BLOCK_BYTES
 from chatlogs.reading.lines import Block
-from chatlogs.reading.sources import Source, find, spooled
+from chatlogs.reading.pipes import spooled
+from chatlogs.reading.sources import Source, find
 from chatlogs.tally import IngestReport
 
 if TYPE_CHECKING:

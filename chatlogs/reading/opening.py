@@ -81,7 +81,7 @@ def open_source(source: Source) -> Opened:
     """The source's decompressed bytes. Raises SourceError when it cannot be opened."""
     with contextlib.ExitStack() as unless_opened:
         try:
-            raw = sys.stdin.buffer if source.path is None else open(source.path, "rb", buffering=0)  # noqa: SIM115
+            raw = source.open()
             if source.path is not None:
                 unless_opened.callback(raw.close)
             head = _first(raw, 4)

@@ -6,13 +6,9 @@ import errno
 import glob
 import os
 import re
-import select
-import shutil
-import signal
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
@@ -26,8 +22,6 @@ _PART = re.compile(
     r"^(?P<stem>.+?)(?:[._-](?P<date>(?:19|20)\d\d(?:[-_T:]?\d\d)*)|\.(?P<number>\d+))?(?:\.(?:gz|zst|zstd|bz2|xz))?$"
 )
 _MOST_ROTATIONS = 9999
-_PIPE_BYTES = 1 << 20
-_PATIENCE = 0.5  # seconds between two looks at a pipe in which nothing comes
 # Tables, code, documents and pictures: passed over in a folder, read when they are named.
 _BESIDE_LOGS = (
     ".parquet", ".csv", ".tsv", ".db", ".duckdb", ".sqlite", ".py", ".pyc", ".js", ".ts", ".sh", ".sql", ".ipynb",
@@ -52,6 +46,10 @@ class Source:
             return os.path.getsize(self.path)
         except OSError:
             return None
+
+    def open(self) -> IO[bytes]:
+        """Its bytes as they are stored, unbuffered; standard input must not be closed. Raises OSError."""
+        return sys.stdin.buffer if self.path is None else open(self.path, "rb", buffering=0)
 
     @property
     def is_read_once(self) -> bool:
@@ -189,56 +187,3 @@ def _by_age(names: Sequence[str]) -> list[str]:
         return (part["stem"], 0, number, name) if number > _MOST_ROTATIONS else (part["stem"], 1, -number, name)
 
     return sorted(names, key=age)
-
-
-def spooled(sources: Sequence[Source], folder: str) -> list[Source]:
-    """The sources with those that can be read only once copied to files in the folder."""
-    result = []
-    for number, source in enumerate(sources):
-        if source.is_read_once:
-            _let_ctrl_c_interrupt()
-            path = os.path.join(folder, f"pipe-{number}")
-            try:
-                with open(path, "wb") as copy, _stream(source) as stream:
-                    _copy(stream, copy)
-            except OSError as error:
-                raise SourceError(f"{source.name} cannot be copied to {folder}: {error.strerror}") from error
-            source = Source(source.name, path)
-        result.append(source)
-    return result
-
-
-def _copy(stream: IO[bytes], copy: IO[bytes]) -> None:
-    """Copy all of it. No read waits: a signal that comes just before one would be heard when the pipe ends only."""
-    try:
-        handle = stream.fileno()
-    except OSError:  # no file of the system, as where another program stands in for standard input
-        shutil.copyfileobj(stream, copy, _PIPE_BYTES)
-        return
-    while True:
-        while not select.select([handle], [], [], _PATIENCE)[0]:
-            pass
-        data = os.read(handle, _PIPE_BYTES)
-        if not data:
-            return
-        copy.write(data)
-
-
-def _let_ctrl_c_interrupt() -> None:
-    """Let Ctrl-C end the wait for a writer as a pipe is opened: polars takes SIGINT so that such calls go on."""
-    if hasattr(signal, "siginterrupt"):  # not on Windows
-        signal.siginterrupt(signal.SIGINT, True)
-
-
-@contextmanager
-def _stream(source: Source) -> Iterator[IO[bytes]]:
-    """What the source gives; standard input stays open."""
-    if source.path is None:
-        yield sys.stdin.buffer
-        return
-    try:
-        stream = open(source.path, "rb")  # noqa: SIM115
-    except OSError as error:
-        raise SourceError(f"{source.name} cannot be read: {error.strerror}") from None
-    with stream:
-        yield stream
