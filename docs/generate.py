@@ -83,9 +83,9 @@ def tables() -> Iterator[str]:
 READ = """A log is told by its shape and its first bytes, never by its name. `--container NAME` says how one is to be
 read whose shape does not tell.
 
-Plain, gzip, zstd, bzip2 or xz, of several members too; files, folders, globs, or `-` for standard input. Fields of an
-answer that have no column ([tables.md](tables.md)) are kept in `extra`, at the level where they stood, but for
-`obfuscation`, which is random."""
+Plain, gzip, zstd, bzip2 or xz, of several members too; files, folders, globs, these in `s3://` too, or `-` for
+standard input. Fields of an answer that have no column ([tables.md](tables.md)) are kept in `extra`, at the level
+where they stood, but for `obfuscation`, which is random."""
 BARE = """- Completions and chunks, one a line, mixed and interleaved; stored completions as the API lists them,
   page by page, and the pages of their messages.
 - SSE bodies: one or several in a file, with comments, events, CRLF, and with the headers that curl prints

@@ -129,7 +129,7 @@ def show_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         "auto_envvar_prefix": "CHATLOGS",
         "max_content_width": 100,
     },
-    epilog="PATH is a store, or raw logs: files, globs, folders, - for stdin. `chatlogs COMMAND -h` tells more.",
+    epilog="PATH is a store, or raw logs: files, globs, folders, s3://, - for stdin. `chatlogs COMMAND -h` tells more.",
 )
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=show_versions, help="Show versions."

@@ -109,7 +109,7 @@ def common_options(function: Function) -> Function:
     return function
 
 
-RAW = "Raw logs: files, globs, folders, - for stdin."
+RAW = "Raw logs: files, globs, folders, s3://, - for stdin."
 
 
 def paths_argument(help: str = f"A store, or {RAW[0].lower()}{RAW[1:]}") -> Callable[[Function], Function]:

@@ -58,10 +58,13 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
       chatlogs ingest 'logs/*.jsonl.gz' -o store
       zcat old.gz | chatlogs ingest - -o store
 
-    Files, globs, folders, or - for stdin; gzip, zstd, bzip2 and xz are told by their bytes. What is in the store
-    already is left out, under any name: run it again after a log has grown. Lines that cannot be read are kept in
-    rejects. In folders, stores, tables, code and documents are passed over, as are hidden files and links to other
-    folders; name one to have it read.
+    Files, globs, folders, these in a bucket too (s3://), or - for stdin; gzip, zstd, bzip2 and xz are told by their
+    bytes. What is in the store already is left out, under any name: run it again after a log has grown. Lines that
+    cannot be read are kept in rejects. In folders, stores, tables, code and documents are passed over, as are hidden
+    files and links to other folders; name one to have it read.
+
+    For s3://, keys, region and endpoint are those of other AWS programs: AWS_PROFILE, AWS_ACCESS_KEY_ID,
+    AWS_ENDPOINT_URL and the like.
     """
     from chatlogs.moving.ingest import ingest as read_into
 

@@ -7,6 +7,7 @@ is exactly the table, so `read_parquet('STORE/completions/*.parquet')` is right 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from chatlogs.version import version
 T = TypeVar("T")
 
 LOCK_TIMEOUT = 300.0
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|s3:/")
 
 
 class Store:
@@ -40,7 +42,7 @@ class Store:
         What a killed ingest left is finished or undone first, unless a living one is committing just now.
         Where that fails (a read-only or full disk) the store can still be read; the next commit says why.
         """
-        store = cls(os.path.abspath(path))
+        store = cls(_folder(path))
         store.snapshot()
         if recover and recovery.needed(store.path):
             store._recover_if_free()
@@ -63,9 +65,7 @@ class Store:
 
         StoreError as in `create`.
         """
-        if not os.fspath(path):
-            raise StoreError("the path of the store is empty, maybe a variable that is not set: name a folder.")
-        store = cls(os.path.abspath(path))
+        store = cls(_folder(path))
         deltas.check_path(store.path)
         if os.path.exists(store.path) and not os.path.isdir(store.path):
             raise StoreError(f"{store.path} is a file, and a store is a folder: name another.")
@@ -213,3 +213,12 @@ class Store:
                 raise
             state = "the store is as it was" if undone else "the commit will be finished when the store is opened next"
             raise StoreError(f"cannot commit to {self.path}: {staging.reason(error)}; {state}.") from error
+
+
+def _folder(path: str | Path) -> str:
+    """The absolute path of a store's folder; StoreError for what names none."""
+    if not os.fspath(path):
+        raise StoreError("the path of the store is empty, maybe a variable that is not set: name a folder.")
+    if _URL.match(os.fspath(path)):
+        raise StoreError(f"{path} is no folder: a store lies on a local disk; only logs are read from s3://.")
+    return os.path.abspath(path)

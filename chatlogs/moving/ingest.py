@@ -32,6 +32,7 @@ from chatlogs.moving.unexpected import Unexpected
 from chatlogs.reading.asked import CONTAINERS, CONTENTS, Asked, check
 from chatlogs.reading.blocks import BLOCK_BYTES, WIDE_BLOCK_BYTES
 from chatlogs.reading.lines import Block
+from chatlogs.reading.opening import side_by_side
 from chatlogs.reading.pipes import spooled
 from chatlogs.reading.sources import Source, find
 from chatlogs.tally import IngestReport
@@ -61,10 +62,10 @@ def ingest(
 ) -> IngestReport:
     """Read the logs into the store, which is made when it is not there; only what is new in them is added.
 
-    paths: files, folders, globs, or "-" for standard input. container: one of asked.CONTAINERS, when its shape does
-    not tell it. content: "keep" texts, "hash" them, or "none". chunks, logprobs: fill these tables too. progress:
-    called with bytes read and their total, where known. Raises SourceError, StoreError or OptionError, and then the
-    store is as it was. Bad lines do not raise: see the report's `rejects`, and its `balanced`.
+    paths: files, folders, globs, these in "s3://" too, or "-" for standard input. container: one of asked.CONTAINERS,
+    when its shape does not tell it. content: "keep" texts, "hash" them, or "none". chunks, logprobs: fill these tables
+    too. progress: called with bytes read and their total, where known. Raises SourceError, StoreError or OptionError,
+    and then the store is as it was. Bad lines do not raise: see the report's `rejects`, and its `balanced`.
     """
     started = time.monotonic()
     asked = Asked(None if container is None else check("container", container, CONTAINERS), chunks, logprobs)
@@ -198,7 +199,7 @@ class _Run:
         known = KnownLogs(ledger.known(row) for row in self.seen.values())
         now = KnownLogs()  # read in this run
         buffers: list[mmap.mmap] = []
-        starts = [ledger.head(source) for source in self.sources]
+        starts = side_by_side(ledger.head, self.sources)
         heads = [ledger.hash_of(start) for start in starts]
         looked_up = [ledger.look_up(source, head, known) for source, head in zip(self.sources, heads, strict=True)]
         places = {

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from chatlogs.errors import SourceError
+from chatlogs.reading import objects
 from chatlogs.reading.blocks import Reader
 from chatlogs.reading.cassettes import is_cassette
 from chatlogs.reading.lines import Block
@@ -84,6 +85,8 @@ class KnownLogs:
             return
         for known in self._all if size < HEAD_BYTES else self._by_head.get(head, ()):
             for path in {known.source, places.get(known.source_key, known.source)} - {source.name, source.path}:
+                if objects.is_object(path) and not source.is_object:
+                    continue  # local logs are read without asking a store that may be out of reach
                 begin, own = self._begin(path), self._begin(source.path)
                 if begin is not None and own is not None and begin.startswith(own):
                     yield known, path
@@ -93,7 +96,7 @@ class KnownLogs:
         if path not in self._begins:
             self._begins[path] = None
             with contextlib.suppress(SourceError):
-                if os.path.isfile(path):
+                if os.path.isfile(path) or objects.is_object(path):
                     self._begins[path] = head_of(Source(path, path), _BEGIN_BYTES)
         return self._begins[path]
 

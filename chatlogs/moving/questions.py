@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.blocks import Reader
 from chatlogs.reading.decoding import Decoded, decode
 from chatlogs.reading.documents import read_documents
-from chatlogs.reading.opening import head_of, open_source
+from chatlogs.reading.opening import head_of, open_source, side_by_side
 from chatlogs.reading.requests_apart import batch_request, has_more, page_messages
 from chatlogs.reading.sources import Source
 
@@ -55,14 +56,19 @@ class Questions:
 def find_questions(sources: Sequence[Source]) -> Questions:
     """The requests and messages in those logs that may hold some."""
     found = Questions()
-    for source in sources:
-        try:
-            head = head_of(source, _HEAD)
-            if _MAY_ASK.search(head) and not _IS_OUTPUT.search(head):
+    for source, may_ask in zip(sources, side_by_side(_may_ask, sources), strict=True):
+        if may_ask:
+            with suppress(SourceError):  # told when the log itself is read
                 _look_through(source, found)
-        except SourceError:
-            continue  # told when the log itself is read
     return found
+
+
+def _may_ask(source: Source) -> bool:
+    try:
+        head = head_of(source, _HEAD)
+    except SourceError:
+        return False
+    return bool(_MAY_ASK.search(head)) and not _IS_OUTPUT.search(head)
 
 
 def _look_through(source: Source, found: Questions) -> None:

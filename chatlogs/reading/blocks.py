@@ -7,7 +7,6 @@ are valid until `Reader.release` gives its buffer back.
 from __future__ import annotations
 
 import mmap
-import os
 import re
 from collections.abc import Callable, Iterable
 
@@ -30,7 +29,7 @@ _LINE_BEGIN = re.compile(rb"(?<=\n)[^\s}\]]")
 _BLANK_LINES = (b"\n\n", b"\n\r\n")
 # Not shared, which has other, slower pages; and not in large pages: to touch a MB for the first time took 0.7 ms in
 # small ones, and in large ones 0.2 or, where the machine had given its free memory back to its host, 4 ms.
-_PRIVATE = {} if os.name == "nt" else {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS}
+_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
 class Reader:
@@ -106,7 +105,7 @@ class Reader:
         """Memory for so many bytes; the system gives it page by page when they are written."""
         if size <= self._mapped_bytes and self._free:
             return self._free.pop()
-        return mmap.mmap(-1, max(size, self._mapped_bytes) + PADDING, **_PRIVATE)
+        return mmap.mmap(-1, max(size, self._mapped_bytes) + PADDING, flags=_PRIVATE)
 
     def _fill(self, view: memoryview) -> int:
         try:

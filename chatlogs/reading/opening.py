@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, TypeVar
 
 import xxhash
 
@@ -17,6 +19,8 @@ from chatlogs.errors import SourceError
 from chatlogs.reading.compression import COMPRESSIONS, Readable
 from chatlogs.reading.sources import Source
 
+T = TypeVar("T")
+_WAITS_AT_ONCE = 16
 _OTHER = {
     b"PK\x03\x04": "zip",
     b"7z\xbc\xaf": "7-Zip",
@@ -122,6 +126,14 @@ def compression_of(source: Source) -> str:
     opened = open_source(source)
     opened.close()
     return opened.compression
+
+
+def side_by_side(look: Callable[[Source], T], sources: Sequence[Source]) -> list[T]:
+    """What a look at each source gives; those in an object store are looked at together, as each look is a wait."""
+    if not any(source.is_object for source in sources):
+        return [look(source) for source in sources]
+    with ThreadPoolExecutor(_WAITS_AT_ONCE, thread_name_prefix="chatlogs-looks") as pool:
+        return list(pool.map(look, sources))
 
 
 def head_of(source: Source, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Paths in, logs out: files, folders, globs and standard input, each log once and in the order of time."""
+"""Paths in, logs out: files, objects, folders, globs and standard input, each log once and in the order of time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import IO
 
 from chatlogs.errors import SourceError
+from chatlogs.reading import objects
 from chatlogs.reading.cassettes import CASSETTE_HEAD, is_cassette
+from chatlogs.reading.objects import Object
 
 STDIN = "-"
 HEAD_BYTES = 256
@@ -28,20 +30,26 @@ _BESIDE_LOGS = (
     ".toml", ".md", ".rst", ".html", ".css", ".png", ".jpg", ".pdf",
 )  # fmt: skip
 _YAML = (".yaml", ".yml")
+_HIDDEN = (".", "_")
+_LEDGER_LOG = "/sources/_delta_log/"  # below the place of a store
 
 
 @dataclass(frozen=True)
 class Source:
-    """One log. `name` is what the user calls it; `path` is None for standard input."""
+    """One log. `name` is what the user calls it; `path` is None for standard input.
+
+    listed_size: of an object, as it was when it was found.
+    """
 
     name: str
     path: str | None
+    listed_size: int | None = None
 
     @property
     def stored_size(self) -> int | None:
-        """Bytes on disk, None when that cannot be known."""
-        if self.path is None:
-            return None
+        """Bytes as they are stored, None when that cannot be known."""
+        if self.path is None or self.is_object:
+            return self.listed_size
         try:
             return os.path.getsize(self.path)
         except OSError:
@@ -49,16 +57,23 @@ class Source:
 
     def open(self) -> IO[bytes]:
         """Its bytes as they are stored, unbuffered; standard input must not be closed. Raises OSError."""
-        return sys.stdin.buffer if self.path is None else open(self.path, "rb", buffering=0)
+        if self.path is None:
+            return sys.stdin.buffer
+        return objects.open_object(self.path) if self.is_object else open(self.path, "rb", buffering=0)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it lies in an object store, where each look costs a request."""
+        return self.path is not None and objects.is_object(self.path)
 
     @property
     def is_read_once(self) -> bool:
         """Whether its bytes are gone once they were read: standard input, a pipe, what is no file."""
-        return self.path is None or not _may_be_file(self.path)
+        return self.path is None or not (self.is_object or _may_be_file(self.path))
 
 
 def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Source]:
-    """The logs that files, globs, folders and `-` name, each once, rotated ones oldest first.
+    """The logs that files, globs, folders, `s3://` and `-` name, each once, rotated ones oldest first.
 
     Explicit paths keep their order; what a folder or glob yields is sorted by name, and `app.log.2.gz`,
     `app.log.1`, `app.log` by age, while dates and the numbers of a log that was split, `.00` and `.01`, count up.
@@ -68,17 +83,25 @@ def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> li
     found: dict[str, Source] = {}
     for path in given:
         for source in _expand(os.fspath(path)):
-            found.setdefault(os.path.realpath(source.path) if source.path else STDIN, source)
+            found.setdefault(_place(source), source)
     if not found:
-        raise SourceError("no log was named; give files, folders, globs, or - for standard input")
+        raise SourceError("no log was named; give files, folders, globs, s3://, or - for standard input")
     return list(found.values())
+
+
+def _place(source: Source) -> str:
+    """Where it lies: the same of a log that is named twice."""
+    return (source.path if source.is_object else os.path.realpath(source.path)) if source.path else STDIN
 
 
 def _expand(path: str) -> Iterator[Source]:
     if not path:
-        raise SourceError("a path is empty, maybe a variable that is not set; give files, folders, globs, or -")
+        raise SourceError("a path is empty, maybe a variable that is not set; give files, folders, globs, s3://, or -")
     if path == STDIN:
         yield Source(STDIN, None)
+    elif objects.is_object(path):
+        sizes = {found.url: found.size for found in _objects_at(path)}
+        yield from (Source(url, url, sizes[url]) for url in _by_age(list(sizes)))
     elif os.path.isdir(path):
         names = list(_files_of(path))
         if not names:
@@ -100,6 +123,34 @@ def _named(path: str) -> Source:
     return Source(os.fsencode(path).decode("utf-8", "backslashreplace"), path)
 
 
+def _objects_at(path: str) -> list[Object]:
+    """The objects that a path names, by the rules of files."""
+    try:
+        one = objects.at(path)
+        found = [one] if one else objects.matching(path) if objects.has_magic(path) else _below(path)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
+    if not found:
+        raise SourceError(f"no object matches {path}" if objects.has_magic(path) else f"{path} holds no logs")
+    return found
+
+
+def _below(prefix: str) -> list[Object]:
+    """The objects below a prefix, but for hidden ones, whole stores, and what lies beside logs."""
+    folder = prefix.rstrip("/") + "/"
+    below = {found.url.removeprefix(folder): found for found in objects.below(prefix)}
+    stores = {name.partition(_LEDGER_LOG)[0] for name in ("/" + name for name in below) if _LEDGER_LOG in name}
+    if "" in stores:
+        raise SourceError(f"{prefix} is a store: stores are asked on local disks, copy it to one")
+    return [
+        found
+        for name, found in below.items()
+        if not any(part.startswith(_HIDDEN) for part in name.split("/"))
+        and not any(f"/{name}".startswith(f"{store}/") for store in stores)
+        and _may_hold_log(Source(found.url, found.url, found.size))
+    ]
+
+
 def _files_of(folder: str) -> Iterator[str]:
     """The files of a folder and those below, but for hidden ones, whole stores, and what lies beside logs."""
 
@@ -110,7 +161,7 @@ def _files_of(folder: str) -> Iterator[str]:
         if _is_store(path):
             folders.clear()
             continue
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
         yield from (os.path.join(path, name) for name in names if _may_be_log(path, name))
 
 
@@ -128,23 +179,27 @@ def _is_store(folder: str) -> bool:
 
 
 def _is_made(folder: str) -> bool:
-    return os.path.isdir(os.path.join(folder, "sources", "_delta_log"))
+    return os.path.isdir(folder + _LEDGER_LOG)
 
 
 def _may_be_log(folder: str, name: str) -> bool:
     """False for what is passed over in folders; also for a link to nothing, as rotation and cleaning leave them."""
-    if name.startswith((".", "_")) or name.lower().endswith(_BESIDE_LOGS):
-        return False
     path = os.path.join(folder, name)
-    if not _may_be_file(path) or (os.path.islink(path) and _leads_nowhere(path)):
+    if name.startswith(_HIDDEN) or not _may_be_file(path) or (os.path.islink(path) and _leads_nowhere(path)):
         return False
-    return not name.lower().endswith(_YAML) or _may_be_cassette(path)
+    return _may_hold_log(Source(name, path))
 
 
-def _may_be_cassette(path: str) -> bool:
+def _may_hold_log(source: Source) -> bool:
+    """False for what lies beside logs. YAML may be a cassette, or settings."""
+    name = source.name.lower()
+    return not name.endswith(_BESIDE_LOGS) and (not name.endswith(_YAML) or _may_be_cassette(source))
+
+
+def _may_be_cassette(source: Source) -> bool:
     """Whether YAML is a cassette, and no settings; what cannot be read says why when it is opened."""
     try:
-        with open(path, "rb") as file:
+        with source.open() as file:
             return is_cassette(file.read(CASSETTE_HEAD))
     except OSError:
         return True
