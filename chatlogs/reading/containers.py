@@ -28,7 +28,17 @@ from chatlogs.reading.unnamed import (
     row_of,
     rows_of,
 )
-from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, LISTS, LOGGED, MOMENTS, WRAPPERS, Wrapper, candidates
+from chatlogs.reading.wrappers import (
+    ARRIVALS,
+    CHUNK_KEYS,
+    DURATIONS,
+    LISTS,
+    LOGGED,
+    MOMENTS,
+    WRAPPERS,
+    Wrapper,
+    candidates,
+)
 
 _ONLY_LOOKING = ("GET", "HEAD", "OPTIONS")
 _NESTING = 8  # lists in lists, wrappers in wrappers; no tool goes deeper
@@ -261,12 +271,18 @@ def _add_logged(envelope: Envelope, line: dict[str, Any]) -> None:
         envelope.request = request if request is not None and asks_for_chat(line, request) else None
     beside = Envelope([], False)
     fill(beside, line, LOGGED.fact_paths, ())
-    is_timed = any(name.startswith(MOMENTS) for name in envelope.facts)
-    if not is_timed and not any(name.startswith(MOMENTS) for name in beside.facts):
+    is_timed = has_moment(envelope)
+    told = MOMENTS if is_timed else DURATIONS if any(name.startswith(DURATIONS) for name in envelope.facts) else ()
+    if not is_timed and not has_moment(beside):
         beside.facts["ended_at"] = first_time(line, ARRIVALS)  # a line is written when there is an answer to write
     for name, fact in beside.facts.items():
-        if fact is not None and not (is_timed and name.startswith(MOMENTS)):
+        if fact is not None and not name.startswith(told):
             envelope.facts.setdefault(name, fact)
+
+
+def has_moment(envelope: Envelope) -> bool:
+    """Whether it says when something of the call happened: a duration alone does not."""
+    return any(name.startswith(MOMENTS) and not name.startswith(DURATIONS) for name in envelope.facts)
 
 
 def logged_texts(value: dict[str, Any]) -> list[str] | None:

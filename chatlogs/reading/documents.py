@@ -15,10 +15,11 @@ from chatlogs.reading.decoding import SIZE_LIMIT
 Document = tuple[int, int, bytes]
 """line_number (from 1), byte_offset (from 0), text."""
 
-# A string (an unclosed one ends with its line), a bracket, a comma, a run of white space, or the rest of a line.
+# A string (an unclosed one ends with its line), a bracket, a comma or what stands before each text of a JSON sequence
+# (RFC 7464), a run of white space, or the rest of a line.
 _TOKEN = re.compile(
     rb'(?P<string>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+(?:"|\\?(?=\n)|\\?\Z))'
-    rb"|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)|(?P<space>\s+)|(?P<other>[^\"\[\]{},\s]+)",
+    rb"|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>[,\x1e])|(?P<space>\s+)|(?P<other>[^\"\[\]{},\x1e\s]+)",
     re.DOTALL,
 )
 

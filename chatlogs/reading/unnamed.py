@@ -31,6 +31,9 @@ _PAIRS = (
     ("response", "request"), ("completion", "request"), ("resp", "req"), ("res", "req"), ("output", "input"),
     ("reply", "request"), ("result", "request"), ("stream", "request"), ("chunks", "request"), ("answer", "question"),
 )  # fmt: skip
+_REQUESTS = (
+    "request.body", "request", "request_body", "requestBody", "req.body", "req", "kwargs", "params", "input",
+)  # fmt: skip
 _CHOICES = "choices"
 _SAID = frozenset({
     "role", "content", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio",
@@ -81,8 +84,7 @@ def names_with_request(value: Mapping[str, Any]) -> list[str]:
 @functools.lru_cache(maxsize=1 << 10)
 def row_of(name: str) -> Wrapper:
     """A row of the table of wrappers for an answer under this name; what was asked may stand under its counterpart."""
-    request = (*_asked(name), "request.body", "request", "request_body", "req.body", "req", "kwargs", "params", "input")
-    return Wrapper("exchange", (name,), (name,), request, facts=FACTS, merged_request=FLAT)
+    return Wrapper("exchange", (name,), (name,), (*_asked(name), *_REQUESTS), facts=FACTS, merged_request=FLAT)
 
 
 def _is_answer(value: Mapping[str, Any]) -> bool:

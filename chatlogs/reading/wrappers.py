@@ -232,8 +232,10 @@ LOGGED = Wrapper(
     },
 )  # fmt: skip
 """What the line of a logger says beside the answer, or the wrapper, that it holds."""
-MOMENTS = ("started", "ended", "first_chunk", "duration")
-"""What facts of when something happened begin with."""
+DURATIONS = ("duration", "first_chunk_ms")
+"""What facts of how long something took begin with."""
+MOMENTS = ("started", "ended", "first_chunk", *DURATIONS)
+"""What facts of when something happened, or how long it took, begin with."""
 
 LISTS: Paths = (
     "data", "responses", "completions", "log.entries", "interactions", "http_interactions", "runs", "records", "items",

@@ -14,7 +14,7 @@ from chatlogs.normalizing.records.pieces import Piece, fold, piece_of_chunk, pie
 from chatlogs.normalizing.records.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.containers import logged_texts, unwrap_all
+from chatlogs.reading.containers import has_moment, logged_texts, unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
@@ -22,7 +22,7 @@ from chatlogs.reading.otel import holds_events
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.unnamed import line_of, printed_field
-from chatlogs.reading.wrappers import MOMENTS, candidates
+from chatlogs.reading.wrappers import candidates
 from chatlogs.values import as_json, moment
 
 __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
@@ -115,7 +115,7 @@ def _add_arrival(envelope: Envelope, arrived_at: object) -> None:
     part = envelope.parts[0]
     if envelope.transcript or shapes.kind(part.value) == shapes.CHUNK:
         part.arrived_at = part.arrived_at or arrived_at
-    elif not any(name.startswith(MOMENTS) for name in envelope.facts):
+    elif not has_moment(envelope):
         envelope.facts["ended_at"] = arrived_at
 
 

@@ -77,20 +77,30 @@ def _after(moment: int, duration: int) -> int | None:
     return moment + duration if moment + duration <= LAST_MICROSECOND else None
 
 
+def _before(moment: int, duration: int, first: int | None) -> int | None:
+    """The moment so many microseconds before; None before 1970, and where the answer had begun by then: one of the
+    two was rounded."""
+    begun = moment - duration
+    return begun if begun > 0 and (first is None or begun <= first) else None
+
+
 def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
-    """Fill times, status, ids and metadata as a wrapper gives them; times that contradict each other are null."""
-    started = time_of(facts.get("started_at"))
-    _keep(piece, "started_at", started)
-    ended = time_of(facts.get("ended_at"))
+    """Fill times, status, ids and metadata as a wrapper gives them; times that contradict each other are null.
+
+    Of begin, end and duration two tell the third.
+    """
+    started, ended = time_of(facts.get("started_at")), time_of(facts.get("ended_at"))
     duration = _first(duration_of(facts.get("duration_ms"), 1000), duration_of(facts.get("duration_s"), 1_000_000))
     if ended is None and started is not None and duration is not None:
         ended = _after(started, duration)
-    _keep(piece, "ended_at", ended)
     first = _first(time_of(facts.get("first_chunk_at")), _begun(facts, ended))
+    if started is None and ended is not None and duration is not None:
+        started = _before(ended, duration, _first(first, piece.first_chunk_at))
     wait = duration_of(facts.get("first_chunk_ms"), 1000)
     if first is None and started is not None and wait is not None:
         first = _after(started, wait)
-    _keep(piece, "first_chunk_at", first)
+    for name, told in (("started_at", started), ("ended_at", ended), ("first_chunk_at", first)):
+        _keep(piece, name, told)
     status = status_of(facts.get("status_code"))
     if status is not None:
         piece.status_code = status

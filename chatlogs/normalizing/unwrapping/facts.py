@@ -43,7 +43,9 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     ended = _either(ended, _sum(started, took))
     streamed = given["stream"].kinds() if "stream" in given else np.zeros(rows, np.uint8)
     begun = (begun[0], begun[1] & (streamed != FALSE) & ~(ended[1] & (begun[0] == ended[0])))
-    first = _either(_either(first, begun), _sum(started, waited))
+    first = _either(first, begun)
+    started = _either(started, _before(ended, took, first))
+    first = _either(first, _sum(started, waited))
     skewed = np.zeros(rows, bool)
     checked = []
     for value, there in (first, ended):
@@ -76,6 +78,11 @@ def _either(one: _Optional, other: _Optional) -> _Optional:
 def _sum(one: _Optional, other: _Optional) -> _Optional:
     value = one[0] + other[0]
     return value, one[1] & other[1] & (value <= LAST_MICROSECOND)
+
+
+def _before(one: _Optional, other: _Optional, first: _Optional) -> _Optional:
+    value = one[0] - other[0]
+    return value, one[1] & other[1] & (value > 0) & (~first[1] | (value <= first[0]))
 
 
 def _array(values: Ints, there: Bools) -> pa.Array:

@@ -29,6 +29,7 @@ _TIMED = re.compile(
     rb"(?:std(?:out|err) F |(?P<words>(?!data:)(?:" + _WORD + rb"[ \t]+){0,12}(?:[\w.-]+[=:])?(?=" + _ANSWER + rb")))?"
     rb"(?=(?P<data>data:)|(?P<json>" + _ANSWER + rb")|(?P<field>event:|id:|retry:|:))"
 )
+_SEPARATOR = re.compile(rb"\x1e(?=[{\[])")  # before each text of a JSON sequence, as RFC 7464 has them
 _LOGGER = re.compile(rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*(?=" + _ANSWER + rb")")
 _CHOICES = re.compile(rb"['\"]choices['\"]|\bchoices=")
 _BLANK = re.compile(rb"[\[(<]?[\d:.,TZ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
@@ -97,6 +98,8 @@ def _head(lines: Lines, line: int) -> _Head:
         form = _FIELD if match["field"] else _EVENT if match["data"] else _VALUE
         time = match.start("time") - begin, match.end("time") - begin
         return _Head(form, match.end() - begin, time, bool(match["words"]))
+    if _SEPARATOR.match(lines.block.data, begin, end):
+        return _Head(_VALUE, 1)
     words = _LOGGER.match(lines.block.data, begin, end)
     return _Head(_NOTHING, 0) if words is None else _Head(_VALUE, words.end() - begin, worded=True)
 
