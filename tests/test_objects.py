@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import lzma
+import random
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from commands import Run
 from ingested import stored
 from object_store import Bucket, served
 from pyarrow import fs
+from test_sources import zstd
 
 import chatlogs
 from chatlogs.errors import SourceError, StoreError
@@ -173,6 +176,18 @@ def test_an_object_that_is_replaced_while_it_is_read_is_refused(bucket: Bucket) 
     with pytest.raises(OSError, match="replaced while it was read"):
         while stream.read(1 << 20):
             pass
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip", "zstd", "bzip2", "xz"])
+def test_what_cannot_be_read_is_not_called_damaged(bucket: Bucket, form: str) -> None:
+    """The bytes that came were whole; it is the next request that failed."""
+    packs = {"plain": bytes, "gzip": gzip.compress, "zstd": zstd, "bzip2": bz2.compress, "xz": lzma.compress}
+    data = packs[form](random.Random(1).randbytes(300_000))
+    bucket.put({"x": data})
+    opened = open_source(Source(f"{bucket.url}/x", f"{bucket.url}/x", len(data)))
+    bucket.put({"x": data[:1_000]})
+    with pytest.raises(SourceError, match=r"/x cannot be read: "):
+        list(Reader(opened, block_bytes=1 << 16).blocks())
 
 
 @pytest.mark.parametrize(

@@ -108,10 +108,7 @@ class Reader:
         return mmap.mmap(-1, max(size, self._mapped_bytes) + PADDING, flags=_PRIVATE)
 
     def _fill(self, view: memoryview) -> int:
-        try:
-            got = self._opened.stream.readinto(view) or 0
-        except OSError as error:
-            raise SourceError(f"{self._opened.source.name} cannot be read: {error.strerror or error}") from None
+        got = self._opened.stream.readinto(view) or 0
         self._opened.digests.content.update(view[:got])
         if len(self.head) < HEAD_BYTES:
             self.head += bytes(view[: min(got, HEAD_BYTES - len(self.head))])

@@ -43,10 +43,13 @@ class Digests:
 
 
 class _Hashing(io.RawIOBase):
-    """A stream that hashes what is read from it."""
+    """The bytes of a source as they are stored, hashed as they are read.
 
-    def __init__(self, stream: IO[bytes], digest: xxhash.xxh3_128 | None, head: bytes) -> None:
-        self._stream, self._digest, self._head = stream, digest, head
+    What cannot be read raises SourceError: behind this, only what the bytes say is damage.
+    """
+
+    def __init__(self, stream: IO[bytes], name: str, digest: xxhash.xxh3_128 | None, head: bytes) -> None:
+        self._stream, self._name, self._digest, self._head = stream, name, digest, head
 
     def readable(self) -> bool:
         return True
@@ -57,7 +60,10 @@ class _Hashing(io.RawIOBase):
             buffer[:count] = self._head[:count]
             self._head = self._head[count:]
         else:
-            count = self._stream.readinto(buffer) or 0  # type: ignore[attr-defined]
+            try:
+                count = self._stream.readinto(buffer) or 0  # type: ignore[attr-defined]
+            except OSError as error:
+                raise SourceError(f"{self._name} cannot be read: {error.strerror or error}") from None
         if self._digest is not None:
             self._digest.update(buffer[:count])
         return count
@@ -116,9 +122,9 @@ def _opened(source: Source, raw: IO[bytes], head: bytes) -> Opened:
     digests = Digests()
     for kind, magic, opener in COMPRESSIONS:
         if magic.match(head):
-            return Opened(opener(_Hashing(raw, digests.stored, head), source.name), digests, kind, source)
+            return Opened(opener(_Hashing(raw, source.name, digests.stored, head), source.name), digests, kind, source)
     # Whoever reads plain bytes hashes them as content.
-    return Opened(_Hashing(raw, None, head), Digests(digests.content, digests.content), "none", source)
+    return Opened(_Hashing(raw, source.name, None, head), Digests(digests.content, digests.content), "none", source)
 
 
 def compression_of(source: Source) -> str:
