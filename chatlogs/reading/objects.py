@@ -58,9 +58,8 @@ def below(url: str) -> list[Object]:
 
 def matching(pattern: str) -> list[Object]:
     """The objects that a glob matches, as it matches files: `*` within a name, `**` for any folders."""
-    fixed = pattern[: _MAGIC.search(pattern).start()] if has_magic(pattern) else pattern  # type: ignore[union-attr]
     names = pattern.removeprefix(SCHEME).split("/")
-    prefix = fixed[: fixed.rindex("/")]
+    prefix = _MAGIC.split(pattern, maxsplit=1)[0].rpartition("/")[0]
     if len(prefix) < len(SCHEME):
         raise OSError(errno.EINVAL, "name one bucket; only what follows it can be a pattern")
     return [found for found in below(prefix) if _matches(found.url.removeprefix(SCHEME).split("/"), names)]

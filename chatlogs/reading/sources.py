@@ -91,7 +91,7 @@ def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> li
 
 def _place(source: Source) -> str:
     """Where it lies: the same of a log that is named twice."""
-    return (source.path if source.is_object else os.path.realpath(source.path)) if source.path else STDIN
+    return source.name if source.path is None or source.is_object else os.path.realpath(source.path)
 
 
 def _expand(path: str) -> Iterator[Source]:
