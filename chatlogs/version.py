@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 
+
+@functools.cache
 def version() -> str:
     """The installed version; '0+source' when it runs from a source tree that nobody installed."""
     from importlib import metadata

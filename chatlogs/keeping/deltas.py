@@ -155,13 +155,20 @@ def is_in(handle: DeltaTable, mark: str) -> bool:
 
 
 def commit(
-    store: str, table: str, mark: str, change: Change, info: Mapping[str, Any], versions: Mapping[str, int]
+    store: str,
+    table: str,
+    mark: str,
+    change: Change,
+    info: Mapping[str, Any],
+    versions: Mapping[str, int],
+    newest: DeltaTable | None = None,
 ) -> int:
     """The table's version with the change in it; committed now unless it already is.
 
-    `versions` of other tables are kept in this table's state. The files must already be in its folder.
+    `versions` of other tables are kept in this table's state. The files must already be in its folder. `newest` is
+    the table as it is, where that was opened under the lock: opening takes as long as committing.
     """
-    handle = open_table(store, table)
+    handle = newest or open_table(store, table)
     if is_in(handle, mark):
         return handle.version()
     return _committed(handle, store, table, mark, change, info, versions)

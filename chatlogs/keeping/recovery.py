@@ -10,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from chatlogs.errors import StoreError
 from chatlogs.keeping import deltas, parquet, staging
 from chatlogs.keeping.deltas import CHILDREN, LEDGER, Change
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 _INTENT = ".intent.json"
 
@@ -55,18 +58,23 @@ def write_intent(store: str, intent: Intent) -> None:
     parquet.sync(store)
 
 
-def carry_out(store: str, intent: Intent) -> int:
+def carry_out(store: str, intent: Intent, newest: Mapping[str, DeltaTable] | None = None) -> int:
     """The ledger's version when all of the intent is done; steps already done are recognised and left.
 
-    MissingFile, before anything is committed, when a staged file is gone. The lock must be held.
+    MissingFile, before anything is committed, when a staged file is gone. The lock must be held, and have been when
+    the tables in `newest` were opened; others are opened here.
     """
     _move(store, intent)
-    versions = dict(intent.versions)
+    versions, opened = dict(intent.versions), newest or {}
+
+    def commit(table: str, others: Mapping[str, int]) -> int:
+        change = intent.changes.get(table, Change())
+        return deltas.commit(store, table, intent.mark, change, intent.info, others, opened.get(table))
+
     for table in CHILDREN:
         if table in intent.changes:
-            versions[table] = deltas.commit(store, table, intent.mark, intent.changes[table], intent.info, {})
-    ledger_change = intent.changes.get(LEDGER, Change())
-    ledger = deltas.commit(store, LEDGER, intent.mark, ledger_change, intent.info, versions)
+            versions[table] = commit(table, {})
+    ledger = commit(LEDGER, versions)
     for table, change in intent.changes.items():
         _unlink(os.path.join(store, table, name) for name in change.removes)
     _forget(store, intent)

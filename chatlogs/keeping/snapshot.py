@@ -27,13 +27,17 @@ class Snapshot:
     def __init__(self, path: str, ledger: DeltaTable) -> None:
         self.path = path
         self.version = ledger.version()
+        self.newest: dict[str, DeltaTable] = {LEDGER: ledger}  # The tables as they were when this was taken, or later.
         self._handles: dict[str, DeltaTable] = {LEDGER: ledger}
+        self._versions: dict[str, int | None] = {}
 
     def version_of(self, table: str) -> int:
         """The Delta version of a table in this snapshot."""
         if table == LEDGER:
             return self.version
-        version = deltas.recorded_version(self._handles[LEDGER], known_table(table))
+        if table not in self._versions:
+            self._versions[table] = deltas.recorded_version(self._handles[LEDGER], known_table(table))
+        version = self._versions[table]
         if version is None:
             raise StoreError(f"the ledger of {self.path} does not know the table {table}: the store is damaged.")
         return version
@@ -68,8 +72,10 @@ class Snapshot:
         return all(os.path.exists(path) for table in TABLES for path in self.files(table))
 
     def disturbed(self, table: str) -> bool:
-        """Whether the table has other files than the last whole ingest left; only ask under the lock."""
-        newest = deltas.open_table(self.path, table)
+        """Whether the table has other files than the last whole ingest left; take and ask under the lock."""
+        if table not in self.newest:
+            self.newest[table] = deltas.open_table(self.path, table)
+        newest = self.newest[table]
         if newest.version() == self.version_of(table):
             self._handles[table] = newest
             return False

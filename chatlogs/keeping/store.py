@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlogs.errors import StoreError
 from chatlogs.keeping import deltas, locks, recovery, staging
@@ -21,6 +21,9 @@ from chatlogs.keeping.snapshot import Snapshot, known_table
 from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.schema import TABLES
 from chatlogs.version import version
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 T = TypeVar("T")
 
@@ -169,7 +172,7 @@ class Store:
                 {table: change for table, change in changes.items() if change.adds or change.removes},
                 {"ingest_id": ingest_id, "chatlogs": version(), **(info or {})},
             )
-            return self._carry_out(intent)
+            return self._carry_out(intent, snapshot.newest)
 
     def _recover_if_free(self) -> None:
         try:
@@ -203,10 +206,10 @@ class Store:
         adds = [Added(os.path.basename(f.path), os.path.relpath(f.path, self.path), f.size, f.stats) for f in staged]
         return Change(adds, {name: live[name] for name in gone})
 
-    def _carry_out(self, intent: recovery.Intent) -> int:
+    def _carry_out(self, intent: recovery.Intent, newest: Mapping[str, DeltaTable]) -> int:
         try:
             recovery.write_intent(self.path, intent)
-            return recovery.carry_out(self.path, intent)
+            return recovery.carry_out(self.path, intent, newest)
         except BaseException as error:
             undone = recovery.undo(self.path, intent)
             if not isinstance(error, (recovery.MissingFile, *deltas.failures())):
