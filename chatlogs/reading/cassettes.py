@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from chatlogs.reading.decoding import SIZE_LIMIT
-from chatlogs.reading.payloads import unbase64
+from chatlogs.reading.encoded import unbase64
 
 CASSETTE_HEAD = 1 << 12  # bytes that tell one
 _LIST = re.compile(rb"(?:http_)?interactions:[ \t]*(\[\])?")

@@ -11,12 +11,13 @@ from typing import Any
 
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.credentials import without_secrets
+from chatlogs.reading.encoded import opened
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time, reachable
 from chatlogs.reading.exported import restored
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
-from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, says_more, sse_parts, unbase64
+from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, says_more, sse_parts
 from chatlogs.reading.unnamed import (
     attributes,
     holds_answer,
@@ -176,8 +177,6 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
         found = at(value, path)
         answer = answer or found
         parts, transcript = payload(found)
-        if not parts and (text := unbase64(found)):
-            parts, transcript = payload(text)
         if parts:
             unread = [Unread(part.item.value, f"{path}{part.item.place}") for part in parts if part.item]
             parts = [part for part in parts if not part.item]
@@ -244,6 +243,7 @@ def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
 
 
 def _inside(item: object, level: int) -> list[Envelope | Unread]:
+    item = opened(item)
     if isinstance(item, str) and sse.looks_like_sse(item):
         return [Envelope(sse_parts(item), transcript=True)]
     inner = parsed(attributes(item))
@@ -255,7 +255,7 @@ def _answer_beside(value: dict[str, Any], name: str, found: list[Envelope | Unre
     one = found[0]
     if len(found) > 1 or not isinstance(one, Envelope):
         return None
-    inner = parsed(value[name])
+    inner = parsed(opened(value[name]))
     if shapes.kind(inner) == shapes.COMPLETION or (one.transcript and not isinstance(inner, dict)):
         return _read(row_of(name), value)
     if shapes.kind(inner) == shapes.CHUNK:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import zlib
 from typing import Any
 
 from chatlogs.reading import shapes, sse
-from chatlogs.reading.decoding import SIZE_LIMIT, Decoded, decode_text
+from chatlogs.reading.decoding import Decoded, decode_text
+from chatlogs.reading.encoded import opened, unbase64
 from chatlogs.reading.envelopes import Part, Unread, first_time
 from chatlogs.reading.exported import restored
 from chatlogs.reading.kept import parsed
@@ -17,7 +15,8 @@ from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
 
-_INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string")
+_INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string",
+          "as_bytes", "as_string")  # fmt: skip
 _NO_RECORD = re.compile(r"\s*(\[DONE\]|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
@@ -31,7 +30,9 @@ def payload(value: Any) -> tuple[list[Part], bool]:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
-        return _payload_of_text(value)
+        parts, transcript = _payload_of_text(value)
+        text = None if parts else unbase64(value)
+        return (parts, transcript) if text is None else _payload_of_text(text)
     if isinstance(value, list):
         if value and all(isinstance(item, str) for item in value):
             return _payload_of_texts(value)
@@ -141,8 +142,9 @@ def part_of(value: object) -> Part | None:
 def parsed_line(value: object) -> object:
     """The value of JSON text, which may be the data line of an SSE body, or an answer behind a logger's words.
 
-    Anything else is as it is.
+    The text may be in base64. Anything else is as it is.
     """
+    value = opened(value)
     if not isinstance(value, str):
         return value
     for text in (value, value[5:].strip() if value.startswith("data:") else _behind_words(value)):
@@ -168,20 +170,7 @@ def object_of(value: object) -> dict[str, Any] | None:
         value = decoded.value if isinstance(decoded, Decoded) else None
     if not isinstance(value, dict):
         return None
-    for name in ("body", "json", "parsed_body", "postData", "text", "string"):
+    for name in ("body", "json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string"):
         if "messages" not in value and (inner := object_of(value.get(name))) is not None:
             return inner
     return None if value.keys() <= _BODY_HOLDER else value
-
-
-def unbase64(value: object) -> str | None:
-    """The text that base64 holds, over one line or many, as it is or as gzip; None when it holds none."""
-    if not isinstance(value, str) or value[:1] in ("", "{", "[", "<", " "):
-        return None
-    try:
-        data = base64.b64decode("".join(value.split()), validate=True)
-        if data.startswith(b"\x1f\x8b"):
-            data = zlib.decompressobj(wbits=31).decompress(data, SIZE_LIMIT)
-    except (binascii.Error, ValueError, zlib.error):
-        return None
-    return data.decode("utf-8", "replace")

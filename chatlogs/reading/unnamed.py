@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chatlogs.reading import shapes
+from chatlogs.reading.encoded import MARKS, is_encoded
 from chatlogs.reading.envelopes import Envelope, Unread
 from chatlogs.reading.kept import parsed
 from chatlogs.reading.otel import attributes_of
 from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
 
-WORDS_OF_CHATS = (b"choices", b"messages", b"chat.completion")
+WORDS_OF_CHATS = (b"choices", b"messages", b"chat.completion", *MARKS)
 """One of these is in every line of which an answer, or a failed call, stands under any name."""
 _ANSWERS = (shapes.CHUNK, shapes.COMPLETION)
 _ASKED = frozenset({
@@ -60,7 +61,7 @@ def _may_hold(name: str, item: object, no_texts: bool) -> bool:
         return False
     if not isinstance(item, dict) and _plain(name) in _QUOTED:
         return False
-    return not isinstance(item, str) or (_CHOICES in item and not no_texts)
+    return not isinstance(item, str) or ((_CHOICES in item or is_encoded(item)) and not no_texts)
 
 
 @functools.lru_cache(maxsize=1 << 12)

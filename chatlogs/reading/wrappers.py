@@ -198,6 +198,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
 CHUNK_KEYS: Paths = (
     "chunk",
     "data",
+    "Data",
     "event",
     "payload",
     "__data__",
@@ -220,7 +221,8 @@ CHUNK_KEYS: Paths = (
 ARRIVALS: Paths = (
     "arrived_at", "received_at", "captured_at", "chunk_time", "timestamp", "@timestamp", "ts", "time", "t", "at",
     "logged_at", "created_at", "_time", "__REALTIME_TIMESTAMP", "createdAt", "Timestamp", "@t", "asctime",
-    "TimeGenerated", "instant", "timeUnixNano",
+    "TimeGenerated", "instant", "timeUnixNano", "publishTime", "publish_time", "approximateArrivalTimestamp",
+    "ApproximateArrivalTimestamp", "attributes.SentTimestamp",
 )  # fmt: skip
 
 LOGGED = Wrapper(
