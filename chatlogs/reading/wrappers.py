@@ -166,7 +166,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
             ("request.parsed_body", "request.body.string", "request.body.base64_string", "request.body"),
             facts={**FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
         )
-        for body in ("response.body", "response.parsed_body")
+        for body in ("response.body.string", "response.body.base64_string", "response.parsed_body")
     ),
     Wrapper("portkey", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_PORTKEY),
     Wrapper(
