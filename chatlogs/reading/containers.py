@@ -6,10 +6,11 @@ say is code. A wrapper record is one transcript. Headers are never read: they ho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from chatlogs.reading import shapes, sse
+from chatlogs.reading.beside import kept_apart
 from chatlogs.reading.credentials import without_secrets
 from chatlogs.reading.encoded import opened
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time, reachable
@@ -83,7 +84,8 @@ def _unwrap(value: Any, level: int, deep: bool = True) -> Iterator[Envelope | Un
             if wrapper.fits(value):
                 envelope = _read(wrapper, value)
                 if envelope is not None:
-                    yield envelope
+                    asked = {path.partition(".")[0] for path in (*wrapper.request, *wrapper.error)}
+                    yield from _with_those_beside([envelope], value, asked, level) if deep else [envelope]
                     return
         if found is not None:
             yield Envelope([Part(value)], transcript=False)
@@ -98,7 +100,9 @@ def _unwrap(value: Any, level: int, deep: bool = True) -> Iterator[Envelope | Un
                 yield from listed
                 return
         captured = list(_captured(value, level, deep))
-        yield from captured if captured or not deep else _anywhere(value, level)
+        if deep:
+            captured = _with_those_beside(captured, value, (), level) if captured else list(_anywhere(value, level))
+        yield from captured
 
 
 def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Iterator[Envelope | Unread]:
@@ -171,6 +175,7 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     unread: list[Unread] = []
     transcript = False
     answer: object = None
+    place = ""
     if any(isinstance(value.get(name), str) for name in wrapper.texts):
         value = {**value, **{name: parsed(value.get(name)) for name in wrapper.texts}}
     for path in wrapper.response:
@@ -180,10 +185,11 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
         if parts:
             unread = [Unread(part.item.value, f"{path}{part.item.place}") for part in parts if part.item]
             parts = [part for part in parts if not part.item]
+            place = path.partition(".")[0]
             break
     request = next((found for path in wrapper.request if (found := object_of(at(value, path))) is not None), None)
     transcript |= wrapper.whole and any(shapes.kind(part.value) == shapes.CHUNK for part in parts)
-    envelope = Envelope(parts, transcript, request, unread=unread)
+    envelope = Envelope(parts, transcript, request, unread=unread, place=place)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
     envelope.flags |= wrapper.flags
     envelope.error = error_of(first_of(value, wrapper.error))
@@ -240,6 +246,17 @@ def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
                 _add_logged(one, value)
             if isinstance(one, Envelope) or not is_message(one.value):
                 yield one
+
+
+def _with_those_beside(
+    found: list[Envelope | Unread], value: dict[str, Any], asked: Collection[str], level: int
+) -> list[Envelope | Unread]:
+    """What a wrapper holds, and other answers in fields of it that say neither that nor what was asked."""
+    first = found[0]
+    if len(found) > 1 or not isinstance(first, Envelope):
+        return found
+    names = [name for name in names_to_search(value) if name != first.place and name not in asked]
+    return [*kept_apart(first, (one for name in names for one in _inside(value[name], level)))]
 
 
 def _inside(item: object, level: int) -> list[Envelope | Unread]:

@@ -40,7 +40,7 @@ class Envelope:
 
     transcript: the records are one response, whatever their ids say. facts: columns by name, as sent.
     error: an error body, where the wrapper says that the request failed. unread: what stands among the records and is
-    none.
+    none. place: the field of the wrapper that they are in.
     """
 
     parts: list[Part]
@@ -50,6 +50,7 @@ class Envelope:
     error: dict[str, Any] | None = None
     flags: set[str] = field(default_factory=set)
     unread: list[Unread] = field(default_factory=list)
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _plain(name: str) -> str:
 def holds_answer(found: Iterable[Envelope | Unread]) -> bool:
     """Whether an answer is among these, or a call for a chat that failed; mere errors may be those of anything."""
     return any(
-        isinstance(one, Envelope) and (_asks(one.request) or any(_is_answer(part.value) for part in one.parts))
+        isinstance(one, Envelope) and (_asks(one.request) or any(is_answer(part.value) for part in one.parts))
         for one in found
     )
 
@@ -88,7 +88,7 @@ def row_of(name: str) -> Wrapper:
     return Wrapper("exchange", (name,), (name,), (*_asked(name), *_REQUESTS), facts=FACTS, merged_request=FLAT)
 
 
-def _is_answer(value: Mapping[str, Any]) -> bool:
+def is_answer(value: Mapping[str, Any]) -> bool:
     """Whether it is surely an answer, or a chunk of one: polls have choices with messages too."""
     if shapes.kind(value) not in _ANSWERS:
         return False

@@ -6,6 +6,7 @@ once. No line is taken of which not every word is sure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ from chatlogs.normalizing.unwrapping.beside import Taken
 from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells, taken
 from chatlogs.normalizing.unwrapping.conversations import conversations
 from chatlogs.normalizing.unwrapping.facts import facts_of
-from chatlogs.normalizing.unwrapping.places import MESSAGES, MODEL, PARAMETER, PARTS, REQUEST, Places, Planned
+from chatlogs.normalizing.unwrapping.places import ANSWER, MESSAGES, MODEL, PARAMETER, PARTS, REQUEST, Places, Planned
 from chatlogs.normalizing.unwrapping.plans import PLACE_IN_REQUESTS, STEPS_OF_REQUESTS
 from chatlogs.normalizing.unwrapping.requested import Parameters
 from chatlogs.normalizing.unwrapping.texts import in_one_line, lines_of, texts_of
@@ -28,6 +29,7 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.exported import TYPED
 from chatlogs.reading.lines import OBJECT, Ints, Lines
 
+_CHOICES = re.compile(rb"choices")
 _MOST_SLICES = 64  # of a table; of more of them a copy is made
 _SKEWED = frozenset({"clock_skew"})
 _Requests = tuple[dict[str, pa.Array], list[tuple[Ints, frozenset[str]]], list[pa.Table]]
@@ -48,6 +50,7 @@ class Outside:
         planned = self.places.find(structure)
         if not len(planned):
             return []
+        _set_others_aside(structure, planned)
         answers = Answers(structure, planned)
         others = (*PARTS, *_parameters(planned))
         facts = {name: cells for name, cells in planned.cells.items() if name not in others}
@@ -126,6 +129,18 @@ def _set_typed_aside(structure: Structure) -> None:
     texts = texts[structure.words.equal(texts, TYPED)]
     of = np.searchsorted(structure.lines.start[structure.line], texts, side="right") - 1
     structure.bad[of[of >= 0]] = True
+
+
+def _set_others_aside(structure: Structure, planned: Planned) -> None:
+    """Leave lines to be read alone that may hold another answer, where neither theirs nor what was asked stands."""
+    block = structure.lines.block
+    hits = np.fromiter((hit.start() for hit in _CHOICES.finditer(block.data, 0, block.size)), np.int64)
+    for cells in (planned.cells[name] for name in (ANSWER, REQUEST, MESSAGES) if name in planned.cells):
+        start, end = (np.sort(border[cells.start >= 0]) for border in (cells.start, cells.end))
+        hits = hits[np.searchsorted(start, hits, side="right") == np.searchsorted(end, hits, side="right")]
+    begin, end = (border[structure.line] for border in (structure.lines.start, structure.lines.end))
+    of = np.searchsorted(begin, hits, side="right") - 1
+    structure.bad[of[(of >= 0) & (hits < end[of])]] = True
 
 
 def _both(own: pa.Array, more: pa.Array) -> pa.Array:

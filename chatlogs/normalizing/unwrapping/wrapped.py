@@ -52,6 +52,7 @@ _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _LOOSE = re.compile(rb'"[ \t\r\n]+:')
 _DONE = b"data: [DONE]\n"
+_CHOICES = b"choices"  # where it stands outside the answer too, another may be there
 
 
 @dataclass
@@ -115,7 +116,8 @@ def _take(text: bytes, line: int, asked: Asked, found: _OneByOne) -> None:
         return
     if holder.stand_in is None:
         return
-    plan = found.shells.plan(shallow, holder.carried, lambda envelope: _is_plain(envelope, holder))
+    alone = text.count(_CHOICES) == sum(answer.count(_CHOICES) for answer in holder.answers)
+    plan = found.shells.plan(shallow, holder.carried, lambda envelope: _is_plain(envelope, holder)) if alone else None
     envelope = None if plan is None else plan.envelope(shallow)
     if envelope is None or any(is_duration(envelope.facts.get(name)) for name in TIMES):
         envelopes = unwrap(shallow)

@@ -1,0 +1,48 @@
+"""Answers that stand beside the one a wrapper is of: of a judge, of a second try, of the calls before.
+
+The same answer is often there twice, as an SDK gave it and as the server sent it: then it counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chatlogs.reading.envelopes import Envelope, Unread
+from chatlogs.reading.unnamed import is_answer
+
+
+def kept_apart(first: Envelope, found: Iterable[Envelope | Unread]) -> list[Envelope]:
+    """The wrapper's own envelope and those found beside it, each answer once: by its id, else by what it says.
+
+    Of two forms of one answer that with an id stays, with what the other knows of the request.
+    """
+    kept = [first]
+    for one in found:
+        if not isinstance(one, Envelope) or not any(is_answer(part.value) for part in one.parts):
+            continue
+        twin = next((place for place, other in enumerate(kept) if _is_same(one, other)), None)
+        if twin is None:
+            kept.append(one)
+        elif _ids(one) and not _ids(kept[twin]):
+            one.request = one.request or kept[twin].request
+            one.facts = kept[twin].facts | one.facts
+            kept[twin] = one
+    return kept
+
+
+def _is_same(one: Envelope, other: Envelope) -> bool:
+    ids, others = _ids(one), _ids(other)
+    return not ids.isdisjoint(others) if ids and others else bool(said := _said(one)) and said == _said(other)
+
+
+def _ids(envelope: Envelope) -> set[str]:
+    return {name for part in envelope.parts if isinstance(name := part.value.get("id"), str) and name}
+
+
+def _said(envelope: Envelope) -> str:
+    """The text of the answer, as far as it is plain."""
+    choices = [part.value["choices"] for part in envelope.parts if isinstance(part.value.get("choices"), list)]
+    firsts = [found[0] for found in choices if found and isinstance(found[0], dict)]
+    said = [choice.get("message") or choice.get("delta") for choice in firsts]
+    texts = [one["content"] for one in said if isinstance(one, dict) and isinstance(one.get("content"), str)]
+    return "".join(texts)
