@@ -18,7 +18,7 @@ from chatlogs.reading.exported import restored
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
-from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, says_more, sse_parts
+from chatlogs.reading.payloads import listed_events, object_of, parsed_line, part_of, payload, says_more, sse_parts
 from chatlogs.reading.unnamed import (
     attributes,
     holds_answer,
@@ -129,6 +129,9 @@ def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Itera
 
 def _unwrap_list(values: list[Any], level: int, place: str = "", *, deep: bool = True) -> Iterator[Envelope | Unread]:
     """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
+    if (events := listed_events(values)) is not None:
+        yield Envelope(events, transcript=True)
+        return
     values = [restored(line_of(value)) for value in values]
     parts = [part_of(value) for value in values]
     known = [part for part in parts if part is not None]
@@ -191,6 +194,7 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     transcript |= wrapper.whole and any(shapes.kind(part.value) == shapes.CHUNK for part in parts)
     envelope = Envelope(parts, transcript, request, unread=unread, place=place)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
+    _note_arrival(envelope, value)
     envelope.flags |= wrapper.flags
     envelope.error = error_of(first_of(value, wrapper.error))
     if all(shapes.kind(part.value) == shapes.ERROR for part in parts):
@@ -260,10 +264,9 @@ def _with_those_beside(
 
 
 def _inside(item: object, level: int) -> list[Envelope | Unread]:
-    item = opened(item)
-    if isinstance(item, str) and sse.looks_like_sse(item):
-        return [Envelope(sse_parts(item), transcript=True)]
-    inner = parsed(attributes(item))
+    inner = parsed_line(attributes(opened(item)))
+    if isinstance(inner, str) and sse.looks_like_sse(inner):
+        return [Envelope(sse_parts(inner), transcript=True)]
     return list(_unwrap(inner, level + 1)) if isinstance(inner, (dict, list)) else []
 
 
@@ -272,7 +275,7 @@ def _answer_beside(value: dict[str, Any], name: str, found: list[Envelope | Unre
     one = found[0]
     if len(found) > 1 or not isinstance(one, Envelope):
         return None
-    inner = parsed(opened(value[name]))
+    inner = parsed_line(value[name])
     if shapes.kind(inner) == shapes.COMPLETION or (one.transcript and not isinstance(inner, dict)):
         return _read(row_of(name), value)
     if shapes.kind(inner) == shapes.CHUNK:
@@ -290,11 +293,22 @@ def _add_logged(envelope: Envelope, line: dict[str, Any]) -> None:
     fill(beside, line, LOGGED.fact_paths, ())
     is_timed = has_moment(envelope)
     told = MOMENTS if is_timed else DURATIONS if any(name.startswith(DURATIONS) for name in envelope.facts) else ()
-    if not is_timed and not has_moment(beside):
+    if not is_timed and not _note_arrival(envelope, line) and not has_moment(beside):
         beside.facts["ended_at"] = first_time(line, ARRIVALS)  # a line is written when there is an answer to write
     for name, fact in beside.facts.items():
         if fact is not None and not name.startswith(told):
             envelope.facts.setdefault(name, fact)
+
+
+def _note_arrival(envelope: Envelope, line: dict[str, Any]) -> bool:
+    """Whether the envelope is a chunk alone: then the time beside it is when that arrived, not when the call began."""
+    parts = envelope.parts
+    is_chunk = len(parts) == 1 and not envelope.transcript and shapes.kind(parts[0].value) == shapes.CHUNK
+    if is_chunk and (arrived := first_time(line, ARRIVALS)) is not None:
+        parts[0].arrived_at = parts[0].arrived_at or arrived
+        if envelope.facts.get("started_at") == arrived:
+            del envelope.facts["started_at"]
+    return is_chunk
 
 
 def has_moment(envelope: Envelope) -> bool:

@@ -36,6 +36,8 @@ def payload(value: Any) -> tuple[list[Part], bool]:
     if isinstance(value, list):
         if value and all(isinstance(item, str) for item in value):
             return _payload_of_texts(value)
+        if (events := listed_events(value)) is not None:
+            return events, True
         return _with_items([(item, part_of(item)) for item in value])
     if isinstance(value, dict):
         if isinstance(streamed := value.get("streamed_data"), (list, str)) and (parts := payload(streamed)[0]):
@@ -78,6 +80,23 @@ def _payload_of_texts(texts: list[str]) -> tuple[list[Part], bool]:
     if sse.looks_like_sse(texts[0].strip()):
         return sse_parts(("" if any("\n" in text for text in texts) else "\n\n").join(texts)), True
     return _with_items([(text, _part_of_text(text)) for text in texts])
+
+
+def listed_events(values: list[Any]) -> list[Part] | None:
+    """The records of a list of objects which hold the events of a stream as texts, under one name, with their times."""
+    first = values[0] if values and all(isinstance(value, dict) for value in values) else {}
+    names = [name for name, item in first.items() if isinstance(text := opened(item), str) and sse.looks_like_sse(text)]
+    texts = [text for value in values if isinstance(text := opened(value.get(names[-1])), str)] if names else []
+    if not texts or len(texts) < len(values):
+        return None
+    if any("\n" in text.rstrip("\n") or "\n" not in text[-1:] for text in texts):
+        return _payload_of_texts(texts)[0]  # reads of a body, which end where they happen to
+    parts = []
+    for value, text in zip(values, texts, strict=True):
+        for part in sse_parts(text):
+            part.arrived_at = first_time(value, ARRIVALS)
+            parts.append(part)
+    return parts
 
 
 def _part_of_text(text: str) -> Part | None:
@@ -170,7 +189,7 @@ def object_of(value: object) -> dict[str, Any] | None:
         value = decoded.value if isinstance(decoded, Decoded) else None
     if not isinstance(value, dict):
         return None
-    for name in ("body", "json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string"):
+    for name in ("body", "json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string", "b64"):
         if "messages" not in value and (inner := object_of(value.get(name))) is not None:
             return inner
     return None if value.keys() <= _BODY_HOLDER else value

@@ -216,6 +216,7 @@ CHUNK_KEYS: Paths = (
     "MESSAGE",
     "_source",
     "_raw",
+    "raw",
     "result",
 )
 ARRIVALS: Paths = (
