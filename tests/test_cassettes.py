@@ -52,6 +52,7 @@ VALUES = st.recursive(
         (b"# recorded\n---\nhttp_interactions:\r\n- request:\r\n", True),
         (b"version: 1\nrecorded:\n  by: vcr\ninteractions:\n- request:\n", True),
         (b"interactions: []\nversion: 1\n", True),
+        (b"\xef\xbb\xbfinteractions:\n- request:\n", True),
         (b"interactions: none today\n- request\n", False),
         (b'data: {"interactions":\n- request', False),
         (b"2026 interactions:\n- a\n", False),
@@ -139,6 +140,20 @@ WHOLE = b"interactions:\n- a: 1\n"
 
 
 @pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Accept", "Accept"),
+        ("!!python/object/apply:multidict._multidict.istr [Accept]", "Accept"),
+        ("[1, 2]", "[1, 2]"),
+    ],
+)
+def test_names_that_are_objects_are_the_texts_in_them(name: str, said: str) -> None:
+    """VCR.py writes headers of aiohttp with keys that are objects of Python's."""
+    (call,) = read_cassette(f"interactions:\n- headers:\n    ? {name}\n    : '*/*'\n".encode())
+    assert json.loads(call.json) == {"interactions": [{"headers": {said: "*/*"}}]}
+
+
+@pytest.mark.parametrize(
     ("rest", "problem"),
     [
         (b"- b: 'open\n", "line 4: found unexpected end of stream"),
@@ -146,12 +161,11 @@ WHOLE = b"interactions:\n- a: 1\n"
         (b"- b: &self [*self]\n", "line 3: nothing has the name *self yet"),
         (b"- b: " + b"[" * 300 + b"]" * 300, "line 3: a value nests deeper than 200 levels"),
         (b"- b: " + b"[" * 100_000, "line 3: exceeded maximum nesting depth"),
-        (b"- ? [1]\n  : 2\n", "line 3: the name of a field is no text"),
         (b"- b: \x00\n", "control characters are not allowed"),
         (b"x\n", "could not find expected ':'"),
         (b"---\n- b\n", "a cassette is a mapping"),
     ],
-    ids=["open", "alias", "itself", "deep", "very-deep", "key", "nul", "no-yaml", "list"],
+    ids=["open", "alias", "itself", "deep", "very-deep", "nul", "no-yaml", "list"],
 )
 def test_what_is_broken_is_told_once_behind_what_is_whole(rest: bytes, problem: str) -> None:
     *whole, last = read_cassette(WHOLE + rest)

@@ -45,7 +45,8 @@ class Call:
 
 def is_cassette(head: bytes) -> bool:
     """Whether a text that begins so is a cassette in YAML."""
-    lines = [line for line in head[:CASSETTE_HEAD].splitlines() if line.strip() and not line.startswith((b"#", b"%"))]
+    head = head[:CASSETTE_HEAD].removeprefix(_BOM)
+    lines = [line for line in head.splitlines() if line.strip() and not line.startswith((b"#", b"%"))]
     lines = lines[1:] if lines and lines[0].startswith(b"---") else lines
     for line, following in pairwise([*lines, b""]):
         if found := _LIST.fullmatch(line):
@@ -145,7 +146,7 @@ class _Items:
     def _calls(self) -> Iterator[tuple[str, _Item]]:
         for key in self._until(self._yaml.MappingEndEvent):
             self._size = 0
-            name, event = self._name(key), next(self._events)
+            name, event = self._name(key, 0), next(self._events)
             if name not in _LISTS or not isinstance(event, self._yaml.SequenceStartEvent):
                 self._value(event, 0)
                 continue
@@ -189,7 +190,8 @@ class _Items:
         else:
             value = {}
             for key in self._until(self._yaml.MappingEndEvent):
-                value[self._name(key)] = self._value(next(self._events), depth + 1)
+                name = self._name(key, depth + 1)
+                value[name] = self._value(next(self._events), depth + 1)
         if event.anchor is not None:
             self._anchors[event.anchor] = value, self._size - before
         return value
@@ -199,11 +201,14 @@ class _Items:
         if self._size > SIZE_LIMIT:
             raise _Broken(f"a call says more than {SIZE_LIMIT:,} characters, which is the limit for one record")
 
-    def _name(self, event: Any) -> str:
-        """A field's name, as it is written: `on` is no truth there."""
-        if not isinstance(event, self._yaml.ScalarEvent):
-            raise _Broken(f"{_at(event.start_mark)}the name of a field is no text")
-        return str(event.value)
+    def _name(self, event: Any, depth: int) -> str:
+        """A field's name, as it is written: `on` is no truth there. Of an object of Python's it is the text in it."""
+        if isinstance(event, self._yaml.ScalarEvent):
+            return str(event.value)
+        value = self._value(event, depth)
+        while isinstance(value, list) and len(value) == 1:
+            (value,) = value
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
     def _scalar(self, event: Any) -> object:
         """Null, truth and numbers where YAML says so; all else is text, also what might be a date."""

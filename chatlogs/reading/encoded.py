@@ -13,6 +13,7 @@ from chatlogs.reading.decoding import SIZE_LIMIT
 _BEGINS = ("eyI", "eyJ", "eyA", "ewo", "ew0", "W3s", "WyA", "Wwo", "ZGF0YTo", "ZXZlbnQ6", "H4sI")
 MARKS = tuple(f'"{begin}'.encode() for begin in _BEGINS)
 """One of these is in every line that holds such a text."""
+_COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _PLAIN = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
@@ -29,13 +30,13 @@ def is_encoded(text: str) -> bool:
 
 
 def unbase64(value: object) -> str | None:
-    """The text that base64 holds, over one line or many, as it is or as gzip; None when it holds none."""
+    """The text that base64 holds, over one line or many, as it is, gzip or deflate; None when it holds none."""
     if not isinstance(value, str) or value[:1] in ("", "{", "[", "<", " "):
         return None
     try:
         data = base64.b64decode("".join(value.split()), validate=True)
-        if data.startswith(b"\x1f\x8b"):
-            data = zlib.decompressobj(wbits=31).decompress(data, SIZE_LIMIT)
+        if data.startswith(_COMPRESSED):
+            data = zlib.decompressobj(wbits=47).decompress(data, SIZE_LIMIT)
     except (binascii.Error, ValueError, zlib.error):
         return None
     return data.decode("utf-8", "replace")

@@ -16,10 +16,13 @@ from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string",
-          "as_bytes", "as_string")  # fmt: skip
+          "as_bytes", "as_string", "jsonBody", "base64Body")  # fmt: skip
+ASKED_UNDER = ("body", "json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string", "b64", "raw",
+               "bodyPatterns", "equalToJson")  # fmt: skip
+"""Where in an object the body of a request may be that the object is not itself."""
 _NO_RECORD = re.compile(r"\s*(\[DONE\]|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
-_BODY_HOLDER = frozenset({"encoding", "string", "base64_string"})  # VCR's, of a body that is no object
+_BODY_HOLDER = frozenset({"encoding", "string", "base64_string", "mode", "raw"})  # VCR's, of a body that is no object
 
 
 def payload(value: Any) -> tuple[list[Part], bool]:
@@ -189,7 +192,8 @@ def object_of(value: object) -> dict[str, Any] | None:
         value = decoded.value if isinstance(decoded, Decoded) else None
     if not isinstance(value, dict):
         return None
-    for name in ("body", "json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string", "b64"):
-        if "messages" not in value and (inner := object_of(value.get(name))) is not None:
+    for name in ASKED_UNDER if "messages" not in value else ():
+        held = value.get(name)
+        if (inner := object_of(held[0] if isinstance(held, list) and len(held) == 1 else held)) is not None:
             return inner
     return None if value.keys() <= _BODY_HOLDER else value

@@ -162,11 +162,11 @@ WRAPPERS: tuple[Wrapper, ...] = (
     *(
         Wrapper(
             "vcr", ("request", body),
-            ("response.parsed_body", "response.body.string", "response.body.base64_string"),
+            ("response.parsed_body", "response.body.string", "response.body.base64_string", "response.content"),
             ("request.parsed_body", "request.body.string", "request.body.base64_string", "request.body"),
             facts={**FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
         )
-        for body in ("response.body.string", "response.body.base64_string", "response.parsed_body")
+        for body in ("response.body.string", "response.body.base64_string", "response.parsed_body", "response.content")
     ),
     Wrapper("portkey", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_PORTKEY),
     Wrapper(
@@ -175,6 +175,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
          "output", "result", "reply", "raw_response", "responseBody"),
         ("request.body", "request"), error=("error", "exception", "response.error"), facts=FACTS,
     ),
+    Wrapper("exchange", ("scope", "path", "body", "response"), ("response",), ("body",), facts=FACTS),
     Wrapper("exchange", ("response",), ("response", "response.body"),
             ("request", "request_body", "input", "prompt", "params", "kwargs"), error=("error", "exception"),
             facts=FACTS, merged_request=FLAT),

@@ -26,6 +26,7 @@ from chatlogs.normalizing.unwrapping.shells import (
 )
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.hosted import may_be_hosted
+from chatlogs.reading.payloads import ASKED_UNDER
 from chatlogs.reading.sse import looks_like_sse
 from chatlogs.reading.unnamed import row_of
 from chatlogs.reading.wrappers import ANSWERS_UNDER, LISTS, LOGGED, STEPS, WRAPPERS
@@ -49,7 +50,7 @@ _NAMED = frozenset({*BODIES, *_TEXTS})
 _OBJECT = re.compile(rb'"object\\*": ?\\*"chat\.completion\\*"')
 _MARK = "\0"
 _MARKED_MESSAGES = [{"role": "mark"}]
-_BODY_NAMES = frozenset({"body", "json", "parsed_body", "postData", "text", "string"})
+_BODY_NAMES = frozenset(ASKED_UNDER)
 STEPS_OF_REQUESTS = _BODY_NAMES.union(*(STEPS.get(name, ()) for name in REQUESTS))
 PLACE_IN_REQUESTS = {name: place for row in WRAPPERS for place, name in enumerate(row.merged_request)}
 """Where requests keep a parameter that stands in no object of parameters."""
