@@ -87,7 +87,7 @@ def error_of(said: object) -> dict[str, Any] | None:
 def error_of_answer(answer: object, status: object, *, is_chat: bool) -> dict[str, Any] | None:
     """An error body of what a call was answered with: of an HTTP error in any words, or of one by its form."""
     status = integer(status)
-    if status is not None and 400 <= status < 600:
+    if status is not None and (400 <= status < 600 or status == 0):  # a batch's call that was never made says 0
         return _body_of(answer, 0) or {"error": {"code": status, "message": first_of(answer, _PHRASES)}}
     body = _said(answer, 0) if is_chat else None
     return _named(body) if isinstance(body, dict) and shapes.is_error_of_exchange(body) else None
@@ -98,7 +98,8 @@ def _body_of(answer: object, level: int) -> dict[str, Any] | None:
     said = _said(answer, level)
     if isinstance(said, str):
         return {"error": said}
-    return _named(said) if isinstance(said, dict) and any(said.values()) else None
+    says = isinstance(said, dict) and any(item for name, item in said.items() if name != "request_id")
+    return _named(said) if isinstance(said, dict) and says else None
 
 
 def _said(answer: object, level: int) -> object:

@@ -13,13 +13,14 @@ _OF_COMPLETION = re.compile(r"(?P<id>.+)-(?P<place>\d+)")
 
 
 def batch_request(value: object) -> tuple[str, dict[str, Any]] | None:
-    """custom_id and body of a line of a batch's input: `{"custom_id", "method", "url", "body"}`."""
+    """custom_id and body of a line of a batch's input: `{"custom_id", "method", "url", "body"}`, or these two alone."""
     if not isinstance(value, dict) or "response" in value or not value.keys() >= {"custom_id", "body"}:
         return None
     custom_id, body = value["custom_id"], value["body"]
-    if isinstance(custom_id, str) and isinstance(body, dict) and value.keys() & {"url", "method"}:
-        return custom_id, body
-    return None
+    if not isinstance(custom_id, str) or not isinstance(body, dict):
+        return None
+    is_request = value.keys() & {"url", "method"} or isinstance(body.get("messages"), list)
+    return (custom_id, body) if is_request else None
 
 
 def page_messages(value: object) -> Iterator[tuple[str, int, dict[str, Any]]]:

@@ -116,9 +116,10 @@ _PORTKEY: Mapping[str, Paths] = {
 }  # fmt: skip
 
 WRAPPERS: tuple[Wrapper, ...] = (
-    Wrapper(
-        "batch", ("custom_id", "response"), ("response.body", "response"), error=("error",),
-        facts={**_CALL, "metadata": ()},
+    *(
+        Wrapper("batch", ("custom_id", answered), ("response.body", "response"), ("request.body", "request", "body"),
+                error=("error",), facts={**_CALL, "metadata": ()}, merged_request={"messages": ("messages",)})
+        for answered in ("response", "error")
     ),
     *(
         Wrapper(
