@@ -126,6 +126,24 @@ def test_an_answer_with_calls_of_both_kinds_keeps_them_all(tmp_path: Path) -> No
     assert [call["name"] for call in json.loads(turns["conversations"][-1]["value"])] == ["weather", "f"]
 
 
+def test_the_answer_is_no_part_of_its_own_prompt(tmp_path: Path) -> None:
+    """Programs put the answer behind the messages, and then log both; a begun answer is asked for, and stays."""
+    said, calling = assistant(content="Answer 1."), assistant(content=None, tool_calls=[CALL])
+    log = write(
+        tmp_path / "log.jsonl",
+        [
+            exchange(1, [user("a"), said]),
+            exchange(2, [user("a"), calling], content=None, tool_calls=[CALL], reason="tool_calls"),
+            exchange(3, [user("b"), assistant(content="Answer")]),
+            exchange(4, [assistant(content="Answer 4.")]),
+        ],
+    )
+    with chatlogs.read(log) as logs:
+        assert chatlogs.export(logs, tmp_path / "train.jsonl").left_out == {"no_prompt": 1}
+    texts = [[message.get("content") for message in line["messages"]] for line in lines(tmp_path / "train.jsonl")]
+    assert sorted(texts, key=str) == [["a", "Answer 1."], ["a", None], ["b", "Answer", "Answer 3."]]
+
+
 def test_a_system_message_that_calls_tools_is_unfit(tmp_path: Path) -> None:
     calling = {"role": "system", "tool_calls": [CALL]}
     log = write(tmp_path / "log.jsonl", [exchange(1, [calling, user("a")]), exchange(2)])

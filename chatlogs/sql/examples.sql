@@ -20,6 +20,28 @@ called as (
       and completion_key in (select completion_key from answered)
     group by all
 ),
+-- The answer itself, where a program had put it behind the messages before it logged them: nobody asked that.
+echoed as (
+    select
+        completion_key,
+        said.message_index
+    from (
+        select
+            completion_key,
+            max(message_index) as message_index,
+            arg_max_null(role, message_index) as role,
+            arg_max_null(content, message_index) as content,
+            arg_max_null(tool_calls, message_index) is not null as calls
+        from messages
+        where {share}
+          and completion_key in (select completion_key from answered where status = 'complete')
+        group by all
+    ) as said
+    inner join answered using (completion_key)
+    where said.role = 'assistant'
+      and coalesce(said.content, '') = coalesce(answered.content, '')
+      and said.calls = (answered.tool_call_count > 0)
+),
 asked as (
     select
         completion_key,
@@ -31,6 +53,7 @@ asked as (
         bool_or(coalesce(content, content_parts, tool_calls) is null and role <> 'assistant') as lacks_text,
         bool_or(regexp_full_match(content, 'sha256:[0-9a-f]{64}')) as is_hidden
     from messages
+    anti join echoed using (completion_key, message_index)
     where {share}
       and completion_key in (select completion_key from answered where status = 'complete')
     group by all
