@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.reading.cassettes import is_cassette, read_cassette
+from chatlogs.reading.cassettes import CASSETTE_HEAD, is_cassette, may_be_recorded, read_cassette
 from chatlogs.reading.lines import Block
 
 # Without U+0085, which PyYAML writes bare and libyaml reads as a line end.
@@ -140,6 +140,53 @@ WHOLE = b"interactions:\n- a: 1\n"
 
 
 @pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"request:\n  url: x\nresponse:\n  body: y\n", True),
+        (b"# recorded\n---\nwhen:\n  path: x\nthen:\n  body: y\n---\nwhen:\n  path: z\n", True),
+        (b"-\n    request:\n        method: POST\n", True),
+        (b"requests:\n- body: x\nresponses:\n- body: y\n", True),
+        (b"log:\n  entries:\n  - request:\n", True),
+        (b"response: 'data: {}\n\n\n  data: [DONE]\n\n  '\n", True),
+        (b"response:\n  body: " + b"x" * CASSETTE_HEAD + b"\n{", True),
+        (b"name: x\nvalue: y\n", False),
+        (b"event: response\ndata: {}\n", False),
+        (b'request: {"a": 1}\n{"id": "c"}\n', False),
+        (b"request: a\nresponse: b\nrequest: c\n", False),
+        (b"  response:\n  - a\n", False),
+        (b"INFO response: a\n", False),
+        (b"", False),
+    ],
+)
+def test_other_recordings_may_be_yaml(head: bytes, expected: bool) -> None:
+    assert may_be_recorded(head) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"when: {a: 1}\nthen: {b: 2}\n---\nwhen: {}\n", [{"when": {"a": 1}, "then": {"b": 2}}, {"when": {}}]),
+        (b"- request: q\n  response: a\n- request: r\n", [{"request": "q", "response": "a"}, {"request": "r"}]),
+        (b"requests: [1, 2]\nresponses: [3, 4]\n", [{"request": 1, "response": 3}, {"request": 2, "response": 4}]),
+        (b"responses: [a]\n", [{"responses": ["a"]}]),
+    ],
+)
+def test_what_is_in_other_recordings(text: bytes, said: list[Any]) -> None:
+    """A document, an item of a list, or the items of two lists that stand in the same places, are a call each."""
+    assert [json.loads(call.json) for call in read_cassette(text)] == said
+
+
+def test_what_only_looks_like_yaml_is_read_by_lines() -> None:
+    """Nothing of it is lost: what cannot be read as YAML, or holds no call there, is a log like any other."""
+    answer = '{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"content":"Hi"}}]}'
+    text = f"request: POST /v1/chat/completions: now\n  {answer}\n"
+    assert may_be_recorded(text.encode())
+    partials = normalize(Block.of(text.encode()))
+    assert partials.tables["completions"]["id"].to_pylist() == ["c"]
+    assert partials.counts.rejects == 1
+
+
+@pytest.mark.parametrize(
     ("name", "said"),
     [
         ("Accept", "Accept"),
@@ -163,7 +210,7 @@ def test_names_that_are_objects_are_the_texts_in_them(name: str, said: str) -> N
         (b"- b: " + b"[" * 100_000, "line 3: exceeded maximum nesting depth"),
         (b"- b: \x00\n", "control characters are not allowed"),
         (b"x\n", "could not find expected ':'"),
-        (b"---\n- b\n", "a cassette is a mapping"),
+        (b"---\nb\n", "a cassette is a mapping"),
     ],
     ids=["open", "alias", "itself", "deep", "very-deep", "nul", "no-yaml", "list"],
 )

@@ -20,7 +20,7 @@ from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text, ta
 from chatlogs.normalizing.records.oddlines import Found as Record
 from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
 from chatlogs.normalizing.records.piece import STREAM
-from chatlogs.reading.cassettes import Call, is_cassette, read_cassette
+from chatlogs.reading.cassettes import Call, is_cassette, may_be_recorded, read_cassette
 from chatlogs.reading.credentials import without_secrets
 from chatlogs.reading.decoding import Reject, decode, is_begun
 from chatlogs.reading.documents import read_documents
@@ -65,7 +65,7 @@ _Read = Callable[[bytes, int, int], tuple[Record | Reject | Ignorable, bool]]
 def is_document(head: memoryview | bytes | bytearray) -> bool:
     """Whether a source that begins so is to be read whole: JSON laid out over lines, or what only looks like lines."""
     begin = bytes(head[:_HEAD])
-    if is_cassette(begin):
+    if is_cassette(begin) or may_be_recorded(begin):
         return True
     if begin[:3] == b"\xef\xbb\xbf":
         begin = begin[3:]
@@ -87,6 +87,11 @@ def read_whole(block: Block, found: Found) -> str | None:
     if is_cassette(data):
         _take_whole([_called(call, block.offset, found) for call in read_cassette(data)], block.offset, found)
         return "yaml"
+    if may_be_recorded(data):
+        calls = [_called(call, block.offset, found) for call in read_cassette(data)]
+        if any(isinstance(call.result, Record) for call in calls) and all(call.is_json for call in calls):
+            _take_whole(calls, block.offset, found)
+            return "yaml"
 
     def read(text: bytes, line: int, begin: int) -> tuple[Record | Reject | Ignorable, bool]:
         return read_text(text, line, block.offset + begin, found)

@@ -1,4 +1,4 @@
-"""A cassette of recorded calls in YAML in, each call as JSON out: as VCR.py, Ruby's vcr and go-vcr write it.
+"""A cassette of recorded calls in YAML in, each call as JSON out: as VCR.py, Ruby's vcr, go-vcr and others write it.
 
 YAML folds and quotes texts in ways of its own, so that lines of a cassette are no lines of a log, also where they
 look like JSON. The calls come one by one, and each says as JSON what its item says, within the list in which the
@@ -7,11 +7,11 @@ same cassette would hold it as JSON; so one table of wrappers knows both.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from chatlogs.reading.decoding import SIZE_LIMIT
@@ -20,10 +20,14 @@ from chatlogs.reading.encoded import unbase64
 CASSETTE_HEAD = 1 << 12  # bytes that tell one
 _LIST = re.compile(rb"(?:http_)?interactions:[ \t]*(\[\])?")
 _TOP_LEVEL = re.compile(rb"[a-z_]+:(?: |$)|[ \t]|- ")
+_NAME = re.compile(rb"(?P<name>[A-Za-z_]\w*):(?: |$)|[ \t]|-(?: |$)")
+_OF_CALLS = re.compile(rb"\s*(?:- )?(?:requests?|responses?|when|then|entries):(?: |$)")
+_OF_SSE = (b"data", b"event", b"retry")
 _YAML = "tag:yaml.org,2002:"
 _PLAIN = frozenset(_YAML + name for name in ("null", "bool", "int", "float"))
 _BINARY = frozenset({_YAML + "binary", "!binary"})  # Ruby's
 _LISTS = ("interactions", "http_interactions")
+_PAIRED = ("requests", "responses")  # LangChain's lists, of which the items go together by their places
 _BOM = b"\xef\xbb\xbf"
 _DEPTH = 200
 _INT_BITS = 13_000  # some 4,000 digits; Python writes no longer numbers
@@ -48,12 +52,26 @@ def is_cassette(head: bytes) -> bool:
     head = head[:CASSETTE_HEAD].removeprefix(_BOM)
     lines = [line for line in head.splitlines() if line.strip() and not line.startswith((b"#", b"%"))]
     lines = lines[1:] if lines and lines[0].startswith(b"---") else lines
-    for line, following in pairwise([*lines, b""]):
+    for line, following in itertools.pairwise([*lines, b""]):
         if found := _LIST.fullmatch(line):
             return found[1] is not None or following.lstrip().startswith(b"-")
         if not _TOP_LEVEL.match(line):
             return False
     return False
+
+
+def may_be_recorded(head: bytes) -> bool:
+    """Whether a text that begins so may be YAML of calls in another form: it is, if it can be read and holds one."""
+    cut = head[:CASSETTE_HEAD].removeprefix(_BOM)
+    whole = cut if len(head) <= CASSETTE_HEAD else cut[: cut.rfind(b"\n") + 1]
+    lines = [line for line in whole.splitlines() if line.strip() and not line.startswith(b"#")]
+    lines = lines[1:] if lines and lines[0].startswith(b"---") else lines
+    lines = list(itertools.takewhile(lambda line: not line.startswith(b"---"), lines))  # a document may follow
+    found = [_NAME.match(line) for line in lines]
+    names = [match["name"] for match in found if match and match["name"]]
+    if not lines or lines[0][:1].isspace() or None in found or len(set(names)) < len(names):
+        return False
+    return any(map(_OF_CALLS.match, lines)) and not any(name in _OF_SSE for name in names)
 
 
 def read_cassette(data: bytes) -> Iterator[Call]:
@@ -67,8 +85,8 @@ def read_cassette(data: bytes) -> Iterator[Call]:
         for name, item in _Items(data[bom:].decode()):
             line, begin = places.line_of(item.begin)
             end = places.byte_of(item.end)
-            text = json.dumps({name: [item.value]}, ensure_ascii=False).encode()
-            yield Call(line, begin, data[begin:end].rstrip(), text)
+            said = {name: [item.value]} if name else item.value
+            yield Call(line, begin, data[begin:end].rstrip(), json.dumps(said, ensure_ascii=False).encode())
             places.taken = end
     except UnicodeDecodeError as error:
         yield _rest(data, 0, f"byte {error.start + bom:,} is no UTF-8")
@@ -121,7 +139,7 @@ class _Item:
 
 
 class _Items:
-    """The items of the lists of calls, each with the list's name. Raises _Broken.
+    """The items of the lists of calls, each with the list's name; what else a document is, without one. Raises _Broken.
 
     Goes through the events of the parser, as a tree of all calls would take many times the memory of the text.
     """
@@ -139,21 +157,42 @@ class _Items:
     def __iter__(self) -> Iterator[tuple[str, _Item]]:
         for event in self._events:
             if isinstance(event, self._yaml.MappingStartEvent):
-                yield from self._calls()
+                yield from self._calls(self._place(event))
+            elif isinstance(event, self._yaml.SequenceStartEvent):
+                yield from (("", item) for item in self._items())
             elif isinstance(event, self._yaml.NodeEvent):
                 raise _Broken(f"{_at(event.start_mark)}a cassette is a mapping, which does not begin here")
 
-    def _calls(self) -> Iterator[tuple[str, _Item]]:
+    def _calls(self, begin: int) -> Iterator[tuple[str, _Item]]:
+        beside: dict[str, Any] = {}
+        listed: dict[str, list[_Item]] = {}
+        is_list = False
         for key in self._until(self._yaml.MappingEndEvent):
-            self._size = 0
+            self._size = 0 if is_list else self._size
             name, event = self._name(key, 0), next(self._events)
-            if name not in _LISTS or not isinstance(event, self._yaml.SequenceStartEvent):
-                self._value(event, 0)
-                continue
-            for item in self._until(self._yaml.SequenceEndEvent):
-                self._size = 0
-                value = self._value(item, 0)
-                yield name, _Item(item.start_mark.index, self._end, value)
+            if name not in (*_LISTS, *_PAIRED) or not isinstance(event, self._yaml.SequenceStartEvent):
+                beside[name] = self._value(event, 0)
+            elif name in _PAIRED:
+                listed[name] = list(self._items())
+            else:
+                is_list = True
+                yield from ((name, item) for item in self._items())
+        if listed.keys() == set(_PAIRED):
+            for asked, answered in zip(*listed.values(), strict=False):
+                pair = {"request": asked.value, "response": answered.value}
+                yield "", _Item(answered.begin, answered.end, pair)
+        elif not is_list:
+            yield "", _Item(begin, self._end, beside | {name: [item.value for item in listed[name]] for name in listed})
+
+    def _items(self) -> Iterator[_Item]:
+        for event in self._until(self._yaml.SequenceEndEvent):
+            self._size = 0
+            value = self._value(event, 0)
+            yield _Item(self._place(event), self._end, value)
+
+    def _place(self, event: Any) -> int:
+        """The character that the event begins with."""
+        return int(event.start_mark.index)
 
     def _parsed(self) -> Iterator[Any]:
         try:

@@ -176,6 +176,8 @@ WRAPPERS: tuple[Wrapper, ...] = (
          "output", "result", "reply", "raw_response", "responseBody"),
         ("request.body", "request"), error=("error", "exception", "response.error"), facts=FACTS,
     ),
+    Wrapper("exchange", ("then.body",), ("then.body",), ("when.body",),
+            facts={**FACTS, "status_code": ("then.status",)}),
     Wrapper("exchange", ("scope", "path", "body", "response"), ("response",), ("body",), facts=FACTS),
     Wrapper("exchange", ("response",), ("response", "response.body"),
             ("request", "request_body", "input", "prompt", "params", "kwargs"), error=("error", "exception"),
