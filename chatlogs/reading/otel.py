@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chatlogs.reading import aisdk, genai, shapes
+from chatlogs.reading import aisdk, genai, shapes, spanevents
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
 from chatlogs.reading.kept import parsed
 from chatlogs.values import listed
@@ -87,6 +87,8 @@ def _call(span: dict[str, Any], resource: Mapping[str, Any]) -> Envelope | None:
     said = _attributes(span)
     if _operation(said) not in _CALLS:
         return None
+    told = ((event.get("name"), attributes_of(event.get("attributes"))) for event in _events(span))
+    said = spanevents.told(told) | said
     error = _error(span, said)
     value = _completion(said)
     is_told = bool(value["choices"] or value.get("usage"))
@@ -126,8 +128,7 @@ def _completion(said: Mapping[str, Any]) -> dict[str, Any]:
 def _error(span: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any] | None:
     """The error that the span ends with, as a body; the exception tells more than the status."""
     code = first_of(span, ("status.code", "status.status_code", "status_code"))
-    events = [event for event in listed(span.get("events")) if isinstance(event, dict)]
-    thrown = next((event for event in events if event.get("name") == "exception"), {})
+    thrown = next((event for event in _events(span) if event.get("name") == "exception"), {})
     thrown = attributes_of(thrown.get("attributes"))
     kind = first_of(said, ("error.type",)) or thrown.get("exception.type")
     if code not in _FAILED and not (code in (None, 0) and kind is not None):
@@ -161,9 +162,12 @@ def _plain(value: Any) -> Any:
 
 def _first_chunk(span: Mapping[str, Any]) -> Any:
     """When the first chunk of a stream came, where the span has events of them."""
-    events = (event for event in listed(span.get("events")) if isinstance(event, dict))
-    first = next((event for event in events if event.get("name") in _CHUNKS), None)
+    first = next((event for event in _events(span) if event.get("name") in _CHUNKS), None)
     return first_of(first, ("timeUnixNano", "timestamp"))
+
+
+def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [event for event in listed(span.get("events")) if isinstance(event, dict)]
 
 
 def _bare(number: Any) -> Any:
