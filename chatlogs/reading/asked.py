@@ -22,6 +22,7 @@ WRAPPED: Mapping[str, str] = {
     "langsmith": "LangSmith: exported runs of models, LangChain's own messages too",
     "litellm": "LiteLLM: its standard logging payload, and its table of spend logs",
     "llm": "`llm logs --json`",
+    "opik": "Opik: exported spans of calls",
     "otel": "OpenTelemetry: spans of calls to models, in OTLP's JSON or as an SDK prints them, by its conventions or"
     " the names of OpenInference, Logfire and Vercel's AI SDK",
     "openpipe": "OpenPipe: exports",

@@ -18,7 +18,7 @@ def kept_apart(first: Envelope, found: Iterable[Envelope | Unread]) -> list[Enve
     """
     kept = [first]
     for one in found:
-        if not isinstance(one, Envelope) or not any(is_answer(part.value) for part in one.parts):
+        if not isinstance(one, Envelope) or not any("choices" in p.value and is_answer(p.value) for p in one.parts):
             continue
         twin = next((place for place, other in enumerate(kept) if _is_same(one, other)), None)
         if twin is None:

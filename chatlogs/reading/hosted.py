@@ -1,4 +1,4 @@
-"""Exports of tracing tools that keep a message instead of a completion: Langfuse, LangSmith, Helicone, llm, and spans.
+"""Exports of tracing tools that keep less than a completion: Langfuse, LangSmith, Helicone, Opik, llm, and spans.
 
 Their fields are renamed to those of a completion; what they do not keep stays unknown. Spans are read in otel.py.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chatlogs.reading import langchain, shapes
+from chatlogs.reading import genai, langchain, shapes
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
 from chatlogs.reading.kept import completion, parsed, request, tokens, tool_calls
 from chatlogs.reading.otel import EXPORT, is_span, otel
@@ -25,6 +25,7 @@ _LANGFUSE = frozenset({
     "completionStartTime", "completion_start_time", "costDetails", "cost_details",
 })  # fmt: skip
 _TRACES = ("traceId", "trace_id")
+_OF_ANSWER = ("id", "object", "created", "system_fingerprint", "service_tier")
 OF_HELICONE = ("costUSD", "request_user_id", "cache_enabled", "cache_reference_id")
 """What Helicone notes of a call beside its properties."""
 
@@ -183,6 +184,26 @@ def llm_logs(row: dict[str, Any]) -> list[Envelope] | None:
     return [Envelope([Part(value)], False, asked, facts)]
 
 
+def opik(row: dict[str, Any]) -> list[Envelope] | None:
+    """A span of a call: the choices are its output, the answer's other fields and the parameters its metadata."""
+    output = parsed(row.get("output"))
+    if row.get("type") != "llm" or "trace_id" not in row or not isinstance(output, dict) or "choices" not in output:
+        return None
+    told = row["metadata"] if isinstance(row.get("metadata"), dict) else {}
+    usage = row["usage"] if isinstance(row.get("usage"), dict) else {}
+    answer = {name: told[name] for name in _OF_ANSWER if name in told} | {"model": row.get("model")} | output
+    parameters = {name: told[name] for name in genai.PARAMETERS if name in told and name != "model"}
+    asked = request(row.get("input"), parameters, None)
+    facts = {
+        "started_at": row.get("start_time"),
+        "ended_at": row.get("end_time"),
+        "request_id": row.get("id"),
+        "provider": row.get("provider"),
+        **_noted(row, "total_estimated_cost", "tags"),
+    }
+    return [Envelope([Part(answer | {"usage": tokens(usage) or output.get("usage")})], False, asked, facts)]
+
+
 _TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations", EXPORT})
 _TOLD_WITH = {"run_type": "outputs", "traceId": "output", "trace_id": "output"}
 
@@ -198,6 +219,7 @@ HOSTED: Mapping[str, Reader] = {
     "langsmith": langsmith,
     "langfuse": langfuse,
     "helicone": helicone,
+    "opik": opik,
     "llm": llm_logs,
     "otel": otel,
 }
