@@ -225,14 +225,29 @@ def test_credentials_are_never_kept(name: str) -> None:
         "aws_secret_access_key",
         "auth",
         "Set-Cookie",
+        "vertex_credentials",
+        "connectionString",
+        "api_keys",
     ],
 )
 def test_a_credential_is_told_by_how_its_name_ends(name: str) -> None:
     """Wherever it stands; and what only sounds like one is kept."""
-    kept = {"pad_token": 7, "prompt_cache_key": "k", "max_token": 1}
+    kept = {"pad_token": 7, "prompt_cache_key": "k", "max_token": 1, "tokens": 2, "session_tokens": 3, "key": "k"}
     answer = ANSWER | {name: "SECRET", "_hidden": {name: "SECRET", **kept}}
     (piece,) = pieces_of({"request": {"messages": [], "model": "m", name: "SECRET"}, "response": answer})
     assert "SECRET" not in repr(piece) and piece.extra["_hidden"] == kept
+
+
+def test_a_key_is_a_credential_where_it_opens_a_source() -> None:
+    """What is called no more than key is one where a source of data is opened, and a name anywhere else."""
+    source = {"key": "name", "parameters": {"key": "SECRET", "embeddingKey": "SECRET", "filter": [{"key": "name"}]}}
+    said = {"dataSources": [source], "parameters": {"key": "name"}, "authentication": {"key_id": 1, "key": "SECRET"}}
+    (piece,) = pieces_of({"request": {"messages": [], "model": "m", **said}, "response": ANSWER})
+    assert json.loads(piece.request or "") == {
+        "dataSources": [{"key": "name", "parameters": {"filter": [{"key": "name"}]}}],
+        "parameters": {"key": "name"},
+        "authentication": {"key_id": 1},
+    }
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ WRAPPERS: dict[str, list[dict[str, Any]]] = {
     ],
     "another answer": [{"request": ASKED, "output": other} for other in ("text", ANSWER, "data: {}", None, 1)],
     "secrets": [{"request": {**ASKED, "api_key": key, "tools": [1]}} for key in ("s", None)],
+    "keys of sources": [
+        {"request": {**ASKED, name: [{"parameters": {part: {"key": "s", "type": "t"}, "key": "s"}}]}}
+        for name in ("data_sources", "dataSources", "others")
+        for part in ("authentication", "more")
+    ],
     "requests of batches": [{"custom_id": name, "request_id": "q"} for name in ("r1", "r2", "")],
 }
 
