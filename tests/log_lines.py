@@ -246,7 +246,8 @@ _PLACES = (
 _NAMES = (
     "id object created model choices usage system_fingerprint service_tier obfuscation index delta "
     "message finish_reason logprobs role content refusal reasoning_content reasoning tool_calls "
-    "annotations audio function_call type function name arguments unknown x_groq error provider"
+    "annotations audio function_call type function name arguments unknown x_groq error provider "
+    "reasoning_text thinking thinking_blocks"
 ).split()
 
 

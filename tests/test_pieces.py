@@ -174,7 +174,10 @@ def test_any_object_gives_a_piece(obj: dict[str, Any]) -> None:
             "role",
             "content",
             "reasoning",
+            "reasoning_text",
+            "thinking",
             "reasoning_details",
+            "thinking_blocks",
             "tool_calls",
             "function_call",
             "audio",
@@ -352,6 +355,34 @@ def test_reasoning_is_told_once() -> None:
     assert (piece.choices[0].reasoning, piece.choices[0].content) == ("hm!?", "so")
     assert piece.choices[0].extra["delta"]["reasoning_details"][0] == details
     assert "content_parts" in piece.flags
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"reasoning_text": "hm"},
+        {"thinking": "hm"},
+        {"reasoning_content": {"text": "hm"}},
+        {"reasoning_content": {"reasoningText": {"text": "hm", "signature": "s"}}},
+        {"reasoning_content": [{"content": "h", "signature": ""}, {"content": "m", "signature": "s"}]},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "s"}]},
+        {"reasoning_content": "hm", "thinking_blocks": [{"type": "thinking", "thinking": "hm"}]},
+        {"content": [{"type": "reasoning", "text": "hm"}]},
+        {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}]},
+        {"content": [{"type": "thinking", "thinking": "hm"}], "thinking_blocks": [{"type": "redacted_thinking"}]},
+    ],
+)
+def test_reasoning_is_told_under_any_name(said: dict[str, Any]) -> None:
+    for piece in (one(chunk(said)), finished(piece_of_completion({"choices": [{"index": 0, "message": said}]}))):
+        assert (piece.choices[0].reasoning, piece.choices[0].content) == ("hm", None)
+
+
+def test_what_is_signed_of_an_answer_is_no_reasoning() -> None:
+    """LiteLLM puts it among the blocks of thinking."""
+    blocks = [{"type": "thinking", "thinking": '{"text": "so"}', "signature": "s"}]
+    piece = one(chunk({"content": "so", "thinking_blocks": blocks}))
+    assert (piece.choices[0].reasoning, piece.choices[0].content) == (None, "so")
+    assert piece.choices[0].extra["delta"]["thinking_blocks"] == [blocks]
 
 
 def test_halves_of_a_character_are_joined() -> None:

@@ -37,7 +37,8 @@ _REQUESTS = (
 )  # fmt: skip
 _CHOICES = "choices"
 _SAID = frozenset({
-    "role", "content", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "audio",
+    "role", "content", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "reasoning_text",
+    "audio",
 })  # fmt: skip
 _TOKENS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 _COLUMNS, _DATA = "columns", ("data", "rows", "data_array")

@@ -19,8 +19,9 @@ KNOWN_MESSAGE = frozenset(
 KNOWN_CALL = frozenset("index id type function".split())
 KNOWN_FUNCTION = frozenset("name arguments".split())
 READ_ELSEWHERE = frozenset(
-    "provider request_id error x_groq usage text reasoning_details temperature top_p seed metadata tools tool_choice "
-    "response_format presence_penalty frequency_penalty input_user message delta choices".split()
+    "provider request_id error x_groq usage text reasoning_text thinking reasoning_details thinking_blocks temperature "
+    "top_p seed metadata tools tool_choice response_format presence_penalty frequency_penalty input_user message delta "
+    "choices".split()
 )  # fields of which the careful path makes more than to keep them
 MESSAGE_CALLS = 4  # tool calls of a stored completion that the fast path reads; a delta has one
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from chatlogs.finish import NO_REASON
 from chatlogs.normalizing.records.piece import Choice
+from chatlogs.normalizing.records.reasoning import NAMES, is_thought, take_reasoning, thoughts
 from chatlogs.normalizing.records.toolcalls import CUSTOM, FUNCTION, FUNCTION_CALL, ToolSlot
 from chatlogs.values import as_json, fits, integer, text
 
 _CHOICE_KNOWN = frozenset({"index", "delta", "message", "finish_reason", "logprobs", "content_filter_results", "usage"})
 _BODY_KNOWN = frozenset({
-    "role", "content", "refusal", "tool_calls", "function_call", "audio", "annotations", "reasoning_content",
-    "reasoning",
+    "role", "content", "refusal", "tool_calls", "function_call", "audio", "annotations", *NAMES,
 })  # fmt: skip
 _CALL_KNOWN = frozenset({"index", "id", "type", "function", "custom"})
 
@@ -99,7 +99,7 @@ def _read_body(body: dict[str, Any], choice: Choice, flags: set[str], *, streame
             unknown[name] = value
     choice.role = choice.role or None
     thinking = _read_content(body.get("content"), choice, flags, unknown)
-    choice.reasoning = _reasoning(body, thinking, unknown)
+    choice.reasoning = take_reasoning(body, thinking, unknown)
     if isinstance(choice.content, str) and choice.content:
         choice.growth = (choice.content, choice.content, 1)
     annotations = body.get("annotations")
@@ -117,61 +117,42 @@ def _read_body(body: dict[str, Any], choice: Choice, flags: set[str], *, streame
     return unknown
 
 
-def _read_content(content: object, choice: Choice, flags: set[str], unknown: dict[str, Any]) -> str | None:
-    """Set content, and refusal where a part holds it; what comes back is the text of thinking parts."""
+def _read_content(content: object, choice: Choice, flags: set[str], unknown: dict[str, Any]) -> list[str]:
+    """Set content, and refusal where a part holds it; what comes back are the texts of reasoning."""
     if content is None or isinstance(content, str):
         choice.content = content
-        return None
+        return []
     unknown["content"] = content
     if not isinstance(content, list) or not content:
-        return None
+        return []
     flags.add("content_parts")
     texts: list[str] = []
-    thoughts: list[str] = []
+    thinking: list[object] = []
     for part in content:
         if isinstance(part, str):
             texts.append(part)
-        elif isinstance(part, dict) and part.get("type") == "thinking":
-            thoughts += part_texts(part.get("thinking"))
+        elif is_thought(part):
+            thinking.append(part)
         elif isinstance(part, dict) and isinstance(part.get("text"), str):
             texts.append(part["text"])
         elif isinstance(part, dict) and isinstance(part.get("refusal"), str):
             choice.refusal = f"{choice.refusal or ''}{part['refusal']}"
     choice.content = "".join(texts) if texts else None
-    return "".join(thoughts) if thoughts else None
+    return thoughts(thinking)
 
 
 def part_texts(parts: object) -> list[str]:
-    """The texts of a part or a list of parts."""
+    """The texts of a part or a list of parts, without reasoning."""
     if isinstance(parts, str):
         return [parts]
-    if isinstance(parts, dict):
-        parts = [parts]
     found = []
-    for part in as_list(parts):
+    for part in [parts] if isinstance(parts, dict) else as_list(parts):
+        if is_thought(part):
+            continue
         value = part.get("text", part.get("summary")) if isinstance(part, dict) else part
         if isinstance(value, str):
             found.append(value)
     return found
-
-
-def _reasoning(body: dict[str, Any], thinking: str | None, unknown: dict[str, Any]) -> str | None:
-    """The reasoning text, once: servers send the same text under several names."""
-    details = part_texts(body.get("reasoning_details"))
-    named = {name: body.get(name) for name in ("reasoning_content", "reasoning")}
-    for name, value in named.items():
-        if value is not None and not isinstance(value, str):
-            unknown[name] = value
-    texts = [value for value in named.values() if isinstance(value, str)]
-    texts += ["".join(details)] if details else []
-    texts += [thinking] if thinking is not None else []
-    best = next((value for value in texts if value), None)
-    if best is None:
-        return texts[0] if texts else None
-    for name, value in named.items():
-        if isinstance(value, str) and value and value != best:
-            unknown[name] = value
-    return best
 
 
 def _read_calls(
