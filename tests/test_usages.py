@@ -26,6 +26,7 @@ SHAPES = [
     '{"prompt_tokens":true,"completion_tokens":null,"cost":0.00%d,"total_tokens":%d}',
     '{"prompt_tokens_details":null,"prompt_cache_hit_tokens":%d,"cached_tokens":%d,"num_cached_tokens":1}',
     '{"tier":"pro \\" 12 %d","prompt_tokens":%d,"cache_creation_input_tokens":%d,"reasoning_tokens":%d}',
+    '{"precached_prompt_tokens":%d,"prompt_tokens_details":{"cache_creation_tokens":%d,"cache_creation_input_tokens":%d}}',
     '{"queue_time":0.%d,"prompt_tokens":%d}',
     '{"queue_time":0.1,"x":{"y":[1,%d]},"prompt_tokens":9007199254740993,"completion_tokens":%d}',
     "{}",

@@ -23,13 +23,13 @@ from chatlogs.reading.lines import PADDING, Block, Ints
 from chatlogs.schema import COMPLETIONS
 
 _DETAILS = {
-    "prompt": "cached cache_write audio",
+    "prompt": "cached cache_write cache_creation cache_creation_input audio",
     "completion": "reasoning audio accepted_prediction rejected_prediction",
 }
 _STRUCTURE = json.dumps(
     dict.fromkeys(
         "prompt_tokens completion_tokens total_tokens reasoning_tokens cached_tokens num_cached_tokens "
-        "prompt_cache_hit_tokens cache_creation_input_tokens cache_read_input_tokens".split(),
+        "prompt_cache_hit_tokens precached_prompt_tokens cache_creation_input_tokens cache_read_input_tokens".split(),
         "VARCHAR",
     )
     | {f"{side}_tokens_details": {f"{n}_tokens": "VARCHAR" for n in names.split()} for side, names in _DETAILS.items()}

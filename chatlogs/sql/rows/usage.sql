@@ -9,8 +9,14 @@ counted as (
         u.prompt_tokens,
         u.completion_tokens,
         u.total_tokens,
-        coalesce(u.prompt_tokens_details.cached_tokens, u.prompt_cache_hit_tokens, u.cached_tokens, u.num_cached_tokens, u.cache_read_input_tokens),
-        coalesce(u.prompt_tokens_details.cache_write_tokens, u.cache_creation_input_tokens),
+        coalesce(
+            u.prompt_tokens_details.cached_tokens, u.prompt_cache_hit_tokens, u.cached_tokens, u.num_cached_tokens,
+            u.cache_read_input_tokens, u.precached_prompt_tokens
+        ),
+        coalesce(
+            u.prompt_tokens_details.cache_write_tokens, u.prompt_tokens_details.cache_creation_tokens,
+            u.prompt_tokens_details.cache_creation_input_tokens, u.cache_creation_input_tokens
+        ),
         coalesce(u.completion_tokens_details.reasoning_tokens, u.reasoning_tokens),
         u.prompt_tokens_details.audio_tokens,
         u.completion_tokens_details.audio_tokens,
