@@ -85,7 +85,7 @@ def _of_completions(
 def _of_choices(pieces: Mapping[str, pa.Table], place: Mapping[str, pa.ChunkedArray], responses: int) -> _Columns:
     choices, calls = pieces["choices"], pieces["tool_calls"]
     reasons, classes = pa.array(FINISH_CLASSES.keys()), pa.array([*FINISH_CLASSES.values(), OTHER])
-    known = pc.fill_null(pc.index_in(choices["finish_reason"], reasons), len(reasons))
+    known = pc.fill_null(pc.index_in(pc.utf8_lower(choices["finish_reason"]), reasons), len(reasons))
     seen = pc.is_valid(choices["finish_reason"])
     count = pa.repeat(pa.scalar(0, pa.int64()), len(choices))
     if len(calls):
