@@ -183,6 +183,9 @@ def _read_error(obj: dict[str, Any], piece: Piece) -> None:
     error = without_secrets(error)
     if not isinstance(error, dict):
         piece.error_message = error if isinstance(error, str) else as_json(error)
+        if "choices" not in obj:
+            piece.error_code = _take_word(piece.extra, "code", "error_code")
+            piece.error_type = _take_word(piece.extra, "error_type", "type")
         return
     message = error.get("message")
     piece.error_code = text(error.get("code"))
@@ -195,6 +198,15 @@ def _read_error(obj: dict[str, Any], piece: Piece) -> None:
         rest["code"] = error["code"]
     if rest:
         piece.extra["error"] = rest
+
+
+def _take_word(fields: dict[str, Any], *names: str) -> str | None:
+    """Move the first of these that says a word, or a number, out of the fields; that it is an error says nothing."""
+    for name in names:
+        if (word := text(fields.get(name))) and word != "error":
+            del fields[name]
+            return word
+    return None
 
 
 def take_integer(fields: dict[str, Any], name: str, flags: set[str]) -> int | None:
