@@ -16,7 +16,7 @@ import numpy as np
 from chatlogs.normalizing.folding.fold import Careful
 from chatlogs.normalizing.padded import has_padding, logged_once
 from chatlogs.normalizing.records.fragments import fragments
-from chatlogs.normalizing.records.oddlines import PLAINLY, Ignorable, read_line, records
+from chatlogs.normalizing.records.oddlines import EMPTY_EVENT, PLAINLY, Ignorable, read_line, records
 from chatlogs.normalizing.records.oddlines import Found as Record
 from chatlogs.normalizing.records.piece import STREAM, Piece
 from chatlogs.normalizing.records.pieces import finished, fold, is_opening, opened
@@ -209,6 +209,9 @@ def read_one(lines: Lines, line: int, found: Found) -> None:
     text = lines.text(line)
     if text == b"\0":
         lines.kind[line] = BLANK  # what is left of the last line end of a log in UTF-16
+        return
+    if lines.transcript[line] != NO_TRANSCRIPT and text.strip() == EMPTY_EVENT:
+        found.ignorable.add(line)
         return
     result, repaired = read_text(text, line, _offset(lines, line), found)
     if isinstance(result, Reject):

@@ -13,7 +13,7 @@ from chatlogs.normalizing.layout import UNFINISHED
 from chatlogs.normalizing.records.piece import STREAM
 from chatlogs.normalizing.tables.partials import PIECES, REJECTS, Partials
 from chatlogs.reading.decoding import Reject
-from chatlogs.reading.lines import BLANK, IGNORABLE, NO_TRANSCRIPT, OBJECT, Lines
+from chatlogs.reading.lines import BLANK, DONE, IGNORABLE, NO_TRANSCRIPT, OBJECT, Lines
 from chatlogs.schema import arrow_schema
 from chatlogs.tally import Counts
 from chatlogs.values import sound
@@ -101,7 +101,7 @@ def _mark_unfinished(lines: Lines, found: Found) -> int | None:
             return None
         if found.rejects[last].reason != "unexpected":  # which says more, and may be whole all the same
             found.rejects[last] = UNFINISHED
-    elif not (lines.kind[last] == IGNORABLE or last in found.ignorable) or lines.raw(last).endswith(b"[DONE]"):
+    elif not (lines.kind[last] == IGNORABLE or last in found.ignorable) or lines.raw(last).endswith(DONE):
         return None
     return block.offset + int(lines.begin[last])
 

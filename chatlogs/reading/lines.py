@@ -25,7 +25,9 @@ NO_TRANSCRIPT = -1
 _TAB, _LF, _CR, _SPACE, _D, _BRACE = 0x09, 0x0A, 0x0D, 0x20, 0x64, 0x7B
 _LINES_AT_ONCE = 64  # looked at together, up to the first where something is wrong
 _DATA = b"data:"
-_DONE = b"[DONE]"
+DONE = (b"[DONE]", b'"[DONE]"')
+"""What ends a body; there are servers that write it as JSON."""
+_DONE_BEGINS = np.isin(np.arange(256), [text[0] for text in DONE])
 
 Ints = npt.NDArray[np.int64]
 
@@ -164,8 +166,8 @@ def _read_sse(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) -> None:
     start += data[start] == _SPACE
     lines.start[found] = np.minimum(start, lines.end[found])
     lines.kind[found] = np.where(data[lines.start[found]] == _BRACE, OBJECT, ODD)
-    bracket = found[data[lines.start[found]] == _DONE[0]]
-    done = [i for i in bracket.tolist() if bytes(block[lines.start[i] : lines.end[i]]).strip() == _DONE]
+    may_end = found[_DONE_BEGINS[data[lines.start[found]]]]
+    done = [i for i in may_end.tolist() if bytes(block[lines.start[i] : lines.end[i]]).strip() in DONE]
     lines.kind[done] = IGNORABLE
     closed = np.zeros(len(lines), np.int32)
     closed[done] = 1

@@ -20,7 +20,7 @@ _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "com
 ASKED_UNDER = ("body", "json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string", "b64", "raw",
                "bodyPatterns", "equalToJson")  # fmt: skip
 """Where in an object the body of a request may be that the object is not itself."""
-_NO_RECORD = re.compile(r"\s*(\[DONE\]|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
+_NO_RECORD = re.compile(r"\s*(\"?\[DONE\]\"?|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string", "mode", "raw"})  # VCR's, of a body that is no object
 
@@ -134,7 +134,7 @@ def sse_parts(text: str) -> list[Part]:
         found = shapes.kind(value)
         if event.name == "error" and found is None:
             value = {"error": event.text if value is None else value}
-        elif found == shapes.IGNORABLE:
+        elif found == shapes.IGNORABLE or value == {}:
             continue
         elif found is None:
             parts.append(Part({}, unread=event.text, line=event.line))

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from chatlogs.values import number
+
 CHUNK, COMPLETION, ERROR, IGNORABLE = "chunk", "completion", "error", "ignorable"
 
 _ERROR_KEYS = frozenset({
@@ -17,7 +19,10 @@ _ERROR_KEYS = frozenset({
     "request_id", "user_id", "id", "object", "model", "created", "provider", "success", "event_id",
 })  # fmt: skip
 _CHUNK_CHOICE = frozenset({"finish_reason", "content_filter_results", "content_filter_offsets", "content_filter_raw"})
-_CHUNK_KEYS = frozenset({"usage", "prompt_filter_results", "prompt_annotations", "moderation", "x_groq"})
+_CHUNK_KEYS = frozenset({
+    "usage", "prompt_filter_results", "prompt_annotations", "moderation", "x_groq", "x-opencode-type",
+})  # fmt: skip
+_OF_PRICE = frozenset({"choices", "cost"})  # what opencode sends behind [DONE], as a rule with a cost of nothing
 _SIGNS_OF_LIFE = ("ping", "keepalive", "keep-alive", "heartbeat")
 _ACTIONS = ("index", "create", "update", "delete")
 _OF_ACTIONS = frozenset({
@@ -73,6 +78,8 @@ def _kind_by_choices(value: Mapping[str, Any]) -> str | None:
         return CHUNK
     if any("message" in entry for entry in entries):
         return COMPLETION
+    if choices == [] and value.keys() == _OF_PRICE and number(value["cost"]) == 0:
+        return IGNORABLE
     if choices is None or choices == []:
         is_ours = ("id" in value and "model" in value) or value.keys() & _CHUNK_KEYS
         return None if not is_ours else CHUNK if choices == [] else COMPLETION

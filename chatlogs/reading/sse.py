@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chatlogs.reading.decoding import Decoded, Reject, decode_text
+from chatlogs.reading.lines import DONE
 from chatlogs.reading.shapes import kind
 
-DONE = "[DONE]"
+_DONE = tuple(text.decode() for text in DONE)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _FIELD = re.compile(r"(data|event|id|retry)?:|(data|event|id|retry)$|[A-Za-z][A-Za-z0-9-]*: |HTTP/")
 _STARTS = re.compile(r"\s*(data|event|id|retry|):", re.ASCII)
@@ -74,7 +75,7 @@ def events(text: str) -> Iterator[Event]:
 
 def _stands_alone(value: str) -> bool:
     """Whether a data line is an event although the one before it is not complete."""
-    if value.strip() == DONE:
+    if value.strip() in _DONE:
         return True
     if not value.startswith("{"):
         return False
@@ -84,6 +85,6 @@ def _stands_alone(value: str) -> bool:
 
 def _event(lines: list[str], name: str | None, start: int) -> Event:
     text = "\n".join(lines)
-    if text.strip() == DONE:
+    if text.strip() in _DONE:
         return Event(text, name, start, done=True)
     return Event(text, name, start, decode_text(text))

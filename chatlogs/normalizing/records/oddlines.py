@@ -18,6 +18,7 @@ from chatlogs.reading.containers import has_moment, logged_texts, unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
+from chatlogs.reading.lines import DONE
 from chatlogs.reading.otel import holds_events
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
@@ -29,7 +30,11 @@ __all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "s
 
 PLAINLY = Asked()
 _SSE_FIELD = re.compile(rb"(event|id|retry)(:|$)")
-_EMPTY = (b"", b"[DONE]")
+_EMPTY = (b"", *DONE)
+
+
+EMPTY_EVENT = b"{}"
+"""What an event that only has a name, such as `event: close`, says beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
         return Ignorable() if line in _EMPTY else decode(line)
     if line.startswith(b"data:"):
         line = line[5:].strip()
-        return Ignorable() if line in _EMPTY else decode(line)
+        return Ignorable() if line in _EMPTY or line == EMPTY_EVENT else decode(line)
     if b"\r" not in line and (line in _EMPTY or line[:1] == b":" or _SSE_FIELD.match(line)):
         return Ignorable()
     return decode(raw.strip(b"\r\n") if b"\x00" in raw else line)

@@ -14,7 +14,7 @@ import numpy as np
 
 from chatlogs.normalizing.scanning.heads import kinds
 from chatlogs.normalizing.scanning.words import Words
-from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Ints, Lines
+from chatlogs.reading.lines import DONE, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Ints, Lines
 
 _NOTHING, _FIELD, _EVENT, _VALUE = range(4)
 _NEAR = 256  # bytes in which lines that are looked at together have their first brace
@@ -131,12 +131,12 @@ def _put_into_bodies(lines: Lines, numbers: Ints, start: Ints, others: Ints) -> 
     for line in numbers[data[lines.start[numbers]] != ord("{")].tolist():
         text = lines.text(line)
         lines.start[line] += len(text) - len(text.lstrip())
-        if text.strip() == b"[DONE]":
+        if text.strip() in DONE:
             lines.kind[line] = IGNORABLE
             done[line] = True
     in_body[numbers] = True
     for line in np.flatnonzero(done).tolist():
-        done[line] = lines.text(line).strip() == b"[DONE]"  # no `data:` line that is blank
+        done[line] = lines.text(line).strip() in DONE  # no `data:` line that is blank
     closed = done.astype(np.int32)
     before = np.cumsum(closed, dtype=np.int32) - closed
     lines.transcript[:] = np.where(in_body, before, NO_TRANSCRIPT)
