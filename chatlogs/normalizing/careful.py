@@ -258,9 +258,11 @@ def _id_in(text: bytes) -> str | None:
     return known_text(value.get("id")) if isinstance(value, dict) else None
 
 
-def read_text(text: bytes, line: int, offset: int, found: Found) -> tuple[Record | Reject | Ignorable, bool]:
-    """What a text holds, and whether it had to be repaired for that."""
-    decoded = read_line(text)
+def read_text(
+    text: bytes, line: int, offset: int, found: Found, *, is_whole: bool = True
+) -> tuple[Record | Reject | Ignorable, bool]:
+    """What a text holds, and whether it had to be repaired for that; is_whole: nothing else stands on its line."""
+    decoded = read_line(text, is_whole=is_whole)
     if isinstance(decoded, (Reject, Ignorable)):
         return decoded, False
     arrived_at = found.arrivals.get(line)

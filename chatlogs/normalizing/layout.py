@@ -33,6 +33,7 @@ UNFINISHED = Reject(
 )
 NO_JSON = ("not_json", "not_utf8")
 _HEAD = 1 << 16
+_BORDERS = (b"", b"\r", b"\n")  # what stands beside a text that is alone on its lines
 _STAMP = re.compile(rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _NOT_ALONE = ("not_json", "not_an_object", "unknown_shape")
 _NO_YAML = "The cassette cannot be read from here on; {}."
@@ -94,7 +95,8 @@ def read_whole(block: Block, found: Found) -> str | None:
             return "yaml"
 
     def read(text: bytes, line: int, begin: int) -> tuple[Record | Reject | Ignorable, bool]:
-        return read_text(text, line, block.offset + begin, found)
+        is_whole = data[begin - 1 : begin] in _BORDERS and data[begin + len(text) : begin + len(text) + 1] in _BORDERS
+        return read_text(text, line, block.offset + begin, found, is_whole=is_whole)
 
     texts = [_read(text, line - 1, begin, read) for line, begin, text in read_documents(data)]
     if 2 * sum(len(text.text) for text in texts if text.is_json) < len(data.strip()):
@@ -145,6 +147,10 @@ def _settled(texts: Sequence[_Text], data: bytes, read: _Read) -> Iterator[_Text
 
 def _is_rest(text: _Text) -> bool:
     return isinstance(text.result, Reject) and text.first == text.last
+
+
+def _is_nothing(text: _Text) -> bool:
+    return isinstance(text.result, (Reject, Ignorable)) and text.first == text.last
 
 
 def _without_quoted(texts: Sequence[_Text]) -> Iterator[_Text]:
@@ -252,7 +258,7 @@ class _Region:
     def _read(self, text: bytes, line: int, begin: int) -> tuple[Record | Reject | Ignorable, bool]:
         if begin == self.starts[line] and begin + len(text) + 1 == self.starts[line + 1]:
             return self.found.rejects[self.region[line]], False  # a whole line, which has been read
-        return read_text(text, self.region[line], self._place(line, begin), self.found)
+        return read_text(text, self.region[line], self._place(line, begin), self.found, is_whole=False)
 
     def _place(self, line: int, begin: int) -> int:
         """Where in the log the byte of the joined lines stands."""
@@ -278,7 +284,7 @@ class _Region:
         if open_ is not None:
             open_.result = UNFINISHED
         settled = list(_settled(texts, self.data, self._read))
-        news = [text for text in settled if not _is_rest(text) and (text.is_json or text is open_)]
+        news = [text for text in settled if not _is_nothing(text) and (text.is_json or text is open_)]
         if not news:
             return
         for line in own:

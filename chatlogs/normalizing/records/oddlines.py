@@ -57,10 +57,11 @@ class Found:
     passed: int = 0
 
 
-def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
+def read_line(raw: bytes, *, is_whole: bool = True) -> Decoded | Reject | Ignorable:
     """The JSON value of a line, which may be the data line of an SSE body; of duplicate keys the first wins.
 
-    A value that was repaired, or that lost something, says so in `repaired` and `flags`.
+    A value that was repaired, or that lost something, says so in `repaired` and `flags`. is_whole: whether nothing
+    else stands on the line; if it does, a colon begins no comment of an SSE body, nor a name its field.
     """
     line = raw.strip(b" \t\r\n")
     if line[:1] in (b"{", b"["):
@@ -68,7 +69,7 @@ def read_line(raw: bytes) -> Decoded | Reject | Ignorable:
     if line.startswith(b"data:"):
         line = line[5:].strip()
         return Ignorable() if line in _EMPTY or line == EMPTY_EVENT else decode(line)
-    if b"\r" not in line and (line in _EMPTY or line[:1] == b":" or _SSE_FIELD.match(line)):
+    if b"\r" not in line and (line in _EMPTY or (is_whole and (line[:1] == b":" or _SSE_FIELD.match(line)))):
         return Ignorable()
     return decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
 

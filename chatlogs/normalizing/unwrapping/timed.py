@@ -27,7 +27,7 @@ _TIMED = re.compile(
     rb"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
     rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19})[\])>]?[,;:|]?[ \t]+"
     rb"(?:std(?:out|err) F |(?P<words>(?!data:)(?:" + _WORD + rb"[ \t]+){0,12}(?:[\w.-]+[=:])?(?=" + _ANSWER + rb")))?"
-    rb"(?=(?P<data>data:)|(?P<json>" + _ANSWER + rb")|(?P<field>event:|id:|retry:|:))"
+    rb"(?=(?P<data>data:)|(?P<json>" + _ANSWER + rb")|(?P<field>(?:event:|id:|retry:|:)[^\"{]*\Z))"
 )
 _SEPARATOR = re.compile(rb"\x1e(?=[{\[])")  # before each text of a JSON sequence, as RFC 7464 has them
 _LOGGER = re.compile(rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*(?=" + _ANSWER + rb")")
