@@ -64,6 +64,9 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _CSV = re.compile(r'(?:^|,)"\s*[\[{]\s*""')
+_COLOURS_BEFORE = re.compile(rb"(?:\x1b\[[\d;]{0,20}m\s*)+")
+_COLOURS_BEHIND = re.compile(rb"(?:\s*\x1b\[[\d;]{0,20}m)+\Z")
+_FEW = 80  # bytes in which a terminal's colours stand
 _LONGEST_INT = 4000  # digits; Python refuses to read longer ones, they are kept as text
 
 
@@ -110,6 +113,16 @@ def repair(raw: bytes) -> tuple[bytes, frozenset[str]] | None:
 def decode_text(text: str) -> Decoded | Reject:
     """The value of a JSON text that is already a string; half surrogate pairs stay as they are."""
     return decode(text.encode("utf-8", "surrogatepass"))
+
+
+def without_colours(text: bytes | bytearray) -> bytes | bytearray:
+    """The text without the colours of a terminal, and the white space, around it."""
+    text = text.strip(b" \t\r\n")
+    if text[:1] == b"\x1b" and (before := _COLOURS_BEFORE.match(text)):
+        text = text[before.end() :]
+    if text[-1:] == b"m" and (behind := _COLOURS_BEHIND.search(text, max(0, len(text) - _FEW))):
+        text = text[: behind.start()]
+    return text
 
 
 def is_exact(raw: bytes) -> bool:

@@ -16,10 +16,11 @@ Document = tuple[int, int, bytes]
 """line_number (from 1), byte_offset (from 0), text."""
 
 # A string (an unclosed one ends with its line), a bracket, a comma or what stands before each text of a JSON sequence
-# (RFC 7464), a run of white space, or the rest of a line.
+# (RFC 7464), a run of white space, or the rest of a line: the bracket of a terminal's colour opens nothing.
 _TOKEN = re.compile(
     rb'(?P<string>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+(?:"|\\?(?=\n)|\\?\Z))'
-    rb"|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>[,\x1e])|(?P<space>\s+)|(?P<other>[^\"\[\]{},\x1e\s]+)",
+    rb"|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>[,\x1e])|(?P<space>\s+)"
+    rb"|(?P<other>(?:[^\"\[\]{},\x1b\x1e\s]++|\x1b(?:\[[\d;]{0,20}m)?)+)",
     re.DOTALL,
 )
 

@@ -15,7 +15,7 @@ from chatlogs.normalizing.records.requests import add_request, apply_facts, appl
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import has_moment, logged_texts, unwrap_all
-from chatlogs.reading.decoding import Decoded, Reject, decode
+from chatlogs.reading.decoding import Decoded, Reject, decode, without_colours
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
 from chatlogs.reading.lines import DONE
@@ -63,7 +63,7 @@ def read_line(raw: bytes, *, is_whole: bool = True) -> Decoded | Reject | Ignora
     A value that was repaired, or that lost something, says so in `repaired` and `flags`. is_whole: whether nothing
     else stands on the line; if it does, a colon begins no comment of an SSE body, nor a name its field.
     """
-    line = raw.strip(b" \t\r\n")
+    line = bytes(without_colours(raw))
     if line[:1] in (b"{", b"["):
         return Ignorable() if line in _EMPTY else decode(line)
     if line.startswith(b"data:"):

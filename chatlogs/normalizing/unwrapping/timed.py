@@ -1,7 +1,8 @@
 """Lines with a capture time before their text: `2026-01-01T00:00:00.25Z data: {...}`, or before bare JSON.
 
-What `ts`, `gawk`, container runtimes and loggers write. The time is taken off and kept, and so are a logger's words, if
-an answer follows; the line is read as if it had stood there alone. Python's logger writes words only: `INFO:root:`.
+What `ts`, `gawk`, container runtimes and loggers write. The time is taken off and kept, and a logger's words are taken
+off, if an answer follows; the line is read as if it had stood there alone. Some loggers write words only, `INFO:root:`,
+or a clock, `May 31 16:08:20` and `22:30:25`, that does not tell when that was.
 """
 
 from __future__ import annotations
@@ -14,31 +15,49 @@ import numpy as np
 
 from chatlogs.normalizing.scanning.heads import kinds
 from chatlogs.normalizing.scanning.words import Words
+from chatlogs.reading.decoding import without_colours
 from chatlogs.reading.lines import DONE, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Ints, Lines
 
 _NOTHING, _FIELD, _EVENT, _VALUE = range(4)
 _NEAR = 256  # bytes in which lines that are looked at together have their first brace
 _DATA, _SPACE = b"data:", 0x20
 
+_COLOURS = rb"(?:\x1b\[[\d;]{0,20}m)*"  # of a terminal
+_GAP = _COLOURS + rb"[ \t]+" + _COLOURS
 _WORD = rb"[^\s\"'`{}]{1,200}"
+_WORDS = rb"(?:" + _WORD + rb"[ \t]+){0,12}"
 _ANSWER = rb"\{|(?:ChatCompletion|ModelResponse)\w{0,20}\(\w+="
-_TIMED = re.compile(
-    rb"(?:\[?[A-Z]{4,8}\]?:?[ \t]+|<\d{1,3}>\d ?)?[\[(<]?"
-    rb"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
-    rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19})[\])>]?[,;:|]?[ \t]+"
-    rb"(?:std(?:out|err) F |(?P<words>(?!data:)(?:" + _WORD + rb"[ \t]+){0,12}(?:[\w.-]+[=:])?(?=" + _ANSWER + rb")))?"
-    rb"(?=(?P<data>data:)|(?P<json>" + _ANSWER + rb")|(?P<field>(?:event:|id:|retry:|:)[^\"{]*\Z))"
+_TIME = (
+    rb"\d{4}(?P<dash>[-/])\d\d(?P=dash)\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
+    rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19}"
 )
+_DAY = rb"(?:[^\s\d\"'`{}]{3,9} {1,2}\d{1,2}|\d\d[-/]\d\d)[ T]"  # of a year that is not told
+_CLOCK = rb"(?:" + _DAY + rb")?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AP]M)?"
+_LEVEL = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|DBG|INF|WRN|ERR)\]?:?"
+_SERVICE = rb"[\w.-]{1,200}[ \t]+\|"  # as Docker Compose has it
+_BEFORE_TIME = rb"(?:\[?[A-Z]{4,8}\]?:?" + _GAP + rb"|<\d{1,3}>(?:\d ?)?)?[\[(<]?"
+_WHEN = _BEFORE_TIME + rb"(?:(?P<time>" + _TIME + rb")|" + _CLOCK + rb")[\])>]?" + _COLOURS + rb"[,;:|]?[ \t]+"
+_LOGGER = rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*|" + _LEVEL + _COLOURS + rb"[ \t]+"
+_HEAD = re.compile(
+    _COLOURS
+    + rb"(?:(?P<service>" + _SERVICE + rb")" + _COLOURS + rb"[ \t]*" + _COLOURS + rb")?"
+    + rb"(?:(?P<when>" + _WHEN + rb")|" + _LOGGER + rb"|(?(service)|(?!)))"
+    + rb"(?:std(?:out|err) F )?"
+)  # fmt: skip
+_VALUE_BEHIND = re.compile(rb"(?P<words>" + _WORDS + rb"(?:[\w.-]+[=:])?" + _COLOURS + rb")(?=" + _ANSWER + rb")")
+_FIELD_BEHIND = re.compile(rb"(?:event:|id:|retry:|:)[^\"{]*\Z")
+_DONE_BEHIND = re.compile(_WORDS + rb"data:[ \t]*\[DONE\][ \t\r]*\Z")
+_SILENT = re.compile(_COLOURS + rb"[\w.-]{1,200}[-_]\d+[ \t]+\|" + _COLOURS + rb"[ \t\r]*\Z")  # it printed a blank line
 _SEPARATOR = re.compile(rb"\x1e(?=[{\[])")  # before each text of a JSON sequence, as RFC 7464 has them
-_LOGGER = re.compile(rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*(?=" + _ANSWER + rb")")
 _CHOICES = re.compile(rb"['\"]choices['\"]|\bchoices=")
-_BLANK = re.compile(rb"[\[(<]?[\d:.,TZ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
+_BLANK = re.compile(rb"[\[(<]?[\d:.,TZ/ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
 
 
 class _Head(NamedTuple):
     """What stands before the text of a line, each place counted from the line's first byte.
 
-    form: what the text begins with. time: where a capture time stands. worded: whether a logger's words follow it.
+    form: what the text begins with. time: where a capture time stands. worded: whether there are a logger's words, so
+    that it may say anything.
     """
 
     form: int
@@ -66,7 +85,7 @@ def mark(lines: Lines, arrivals: dict[int, str]) -> list[int]:
     is_timed = (form != _NOTHING) & (span[:, 1] > 0)
     timed, begin = odd[is_timed], lines.begin[odd[is_timed]]
     written = words.views(begin + span[is_timed, 0], begin + span[is_timed, 1]).to_pylist()
-    arrivals.update(zip(timed.tolist(), (time.replace(",", ".") for time in written), strict=True))
+    arrivals.update(zip(timed.tolist(), (time.replace(",", ".").replace("/", "-") for time in written), strict=True))
     lines.kind[odd[form == _FIELD]] = IGNORABLE
     lines.start[odd[form == _VALUE]] = text[form == _VALUE]
     in_body = form == _EVENT
@@ -92,21 +111,29 @@ def _heads(lines: Lines, words: Words, odd: Ints) -> tuple[list[_Head], Ints]:
 
 
 def _head(lines: Lines, line: int) -> _Head:
-    begin, end = int(lines.begin[line]), int(lines.end[line])
-    match = _TIMED.match(lines.block.data, begin, end)
-    if match is not None:
-        form = _FIELD if match["field"] else _EVENT if match["data"] else _VALUE
-        time = match.start("time") - begin, match.end("time") - begin
-        return _Head(form, match.end() - begin, time, bool(match["words"]))
-    if _SEPARATOR.match(lines.block.data, begin, end):
-        return _Head(_VALUE, 1)
-    words = _LOGGER.match(lines.block.data, begin, end)
-    return _Head(_NOTHING, 0) if words is None else _Head(_VALUE, words.end() - begin, worded=True)
+    begin, end, data = int(lines.begin[line]), int(lines.end[line]), lines.block.data
+    head = _HEAD.match(data, begin, end)
+    if head is None:
+        return _Head(_VALUE, 1) if _SEPARATOR.match(data, begin, end) else _Head(_NOTHING, 0)
+    time = (0, 0) if head["time"] is None else (head.start("time") - begin, head.end("time") - begin)
+    is_apart = head["when"] is not None and head["service"] is None  # no one of several services, nor some words
+    if is_apart and data[head.end() : head.end() + len(_DATA)] == _DATA:
+        return _Head(_EVENT, head.end() - begin, time)
+    has_value = any(data.find(bracket, head.end(), end) >= 0 for bracket in (b"{", b"("))
+    if has_value and (value := _VALUE_BEHIND.match(data, head.end(), end)):
+        return _Head(_VALUE, value.end() - begin, time, worded=bool(value["words"]) or head["time"] is None)
+    if (
+        (is_apart and _FIELD_BEHIND.match(data, head.end(), end))
+        or (data[end - 1 : end] in b"] \r" and _DONE_BEHIND.match(data, head.end(), end))
+        or _SILENT.match(data, begin, end)
+    ):
+        return _Head(_FIELD, 0, time)
+    return _Head(_NOTHING, 0)
 
 
 def _is_answer(text: bytes | bytearray) -> bool:
     """Whether it may be one, and not something else that a logger writes behind its words."""
-    return _CHOICES.search(text) is not None and text.rstrip(b" \t\r").endswith((b"}", b")"))
+    return _CHOICES.search(text) is not None and without_colours(text).endswith((b"}", b")"))
 
 
 def show(lines: Lines, behind: Collection[int]) -> None:
