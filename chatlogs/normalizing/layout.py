@@ -16,7 +16,9 @@ from itertools import groupby
 
 import numpy as np
 
+from chatlogs.normalizing import printedlines
 from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text, take_beside
+from chatlogs.normalizing.printedlines import shows_an_answer
 from chatlogs.normalizing.records.oddlines import Found as Record
 from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
 from chatlogs.normalizing.records.piece import STREAM
@@ -154,14 +156,14 @@ def _is_nothing(text: _Text) -> bool:
 
 
 def _without_quoted(texts: Sequence[_Text]) -> Iterator[_Text]:
-    """The texts; set aside are records in what some program quotes, and mere errors behind some words."""
+    """The texts; set aside are records in what some program quotes, or shows, and mere errors behind some words."""
     words = [text for text in texts if not text.is_json]
     beside = {line for text in words for line in (text.first, text.last)}
     quoted = {line for text in words if any(q in text.text for q in b"'\"`") for line in (text.first, text.last)}
     for text in texts:
         if not isinstance(text.result, Record) or beside.isdisjoint((text.first, text.last)):
             yield text
-        elif not quoted.isdisjoint((text.first, text.last)):
+        elif not quoted.isdisjoint((text.first, text.last)) or shows_an_answer(text.text):
             yield replace(text, result=_QUOTED)
         elif text.first in beside and not any(piece.choices or piece.form == STREAM for piece in text.result.pieces):
             yield replace(text, result=_TOLD)
@@ -171,6 +173,7 @@ def _without_quoted(texts: Sequence[_Text]) -> Iterator[_Text]:
 
 def read_together(lines: Lines, found: Found) -> None:
     """Read rejected lines once more, with their neighbours."""
+    printedlines.read(lines, found)
     for region in _regions(lines, found):
         if all(found.rejects[line].reason == "unknown_shape" for line in region):  # each is an object, and whole
             for line in region:
@@ -297,8 +300,7 @@ class _Region:
         """Whether it is a last line without line end that may say something else when it is whole."""
         if all(text.is_json for text in texts):  # values joined without line ends, of which each is whole
             return False
-        block = self.lines.block
-        return block.last and line == len(self.lines) - 1 and block.data[block.size - 1 : block.size] != b"\n"
+        return self.lines.is_cut(line)
 
     def _count(self, text: _Text) -> None:
         line, found = self.region[text.first], self.found

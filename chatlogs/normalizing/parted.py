@@ -87,7 +87,7 @@ def _run(lines: Lines, first: int) -> tuple[dict[int, Part], bool]:
     parts: dict[int, Part] = {}
     for line in range(first, len(lines)):
         part = part_of(lines.raw(line))
-        if part is None and parts and _is_cut(lines, line):
+        if part is None and parts and lines.is_cut(line):
             part = dataclasses.replace(parts[first], text="")  # whatever it will say, it is read with them then
         if part is None or part.stream != parts.get(first, part).stream:
             return parts, False
@@ -97,12 +97,6 @@ def _run(lines: Lines, first: int) -> tuple[dict[int, Part], bool]:
         if not part.goes_on:
             return parts, True
     return parts, lines.block.last
-
-
-def _is_cut(lines: Lines, line: int) -> bool:
-    """Whether the log ends within the line."""
-    block = lines.block
-    return block.last and line == len(lines) - 1 and block.data[block.size - 1 : block.size] != b"\n"
 
 
 def _may_begin(lines: Lines) -> list[int]:

@@ -104,6 +104,11 @@ class Lines:
         """The whole line as it stands in the log, without its line end."""
         return bytes(self.block.data[self.begin[index] : self.end[index]])
 
+    def is_cut(self, index: int) -> bool:
+        """Whether the log ends within the line."""
+        block = self.block
+        return block.last and index == len(self) - 1 and block.data[block.size - 1 : block.size] != b"\n"
+
 
 def scan(block: Block) -> Lines:
     """The lines of a block, told apart by their first bytes."""

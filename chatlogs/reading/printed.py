@@ -10,6 +10,9 @@ import ast
 import re
 from typing import Any
 
+ANSWER = rb"(?:ChatCompletion|ModelResponse)\w{0,20}\(\w+="
+"""How Python prints an answer, as a regular expression: it may stand behind some words."""
+
 _OBJECT = re.compile(r"\s*[\[(]*\s*[A-Z]\w*\(\w+=")  # ChatCompletionChunk(id=
 _DICT = re.compile(r"\s*[\[(]*\s*\{(?:'|\"[^\"]*')")  # in double quotes a name that has a single one
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

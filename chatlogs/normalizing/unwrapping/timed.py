@@ -17,6 +17,7 @@ from chatlogs.normalizing.scanning.heads import kinds
 from chatlogs.normalizing.scanning.words import Words
 from chatlogs.reading.decoding import without_colours
 from chatlogs.reading.lines import DONE, IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Ints, Lines
+from chatlogs.reading.printed import ANSWER as PRINTED
 
 _NOTHING, _FIELD, _EVENT, _VALUE = range(4)
 _NEAR = 256  # bytes in which lines that are looked at together have their first brace
@@ -26,7 +27,7 @@ _COLOURS = rb"(?:\x1b\[[\d;]{0,20}m)*"  # of a terminal
 _GAP = _COLOURS + rb"[ \t]+" + _COLOURS
 _WORD = rb"[^\s\"'`{}]{1,200}"
 _WORDS = rb"(?:" + _WORD + rb"[ \t]+){0,12}"
-_ANSWER = rb"\{|(?:ChatCompletion|ModelResponse)\w{0,20}\(\w+="
+_ANSWER = rb"\{|" + PRINTED
 _TIME = (
     rb"\d{4}(?P<dash>[-/])\d\d(?P=dash)\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
     rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19}"
