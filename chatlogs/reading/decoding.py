@@ -232,7 +232,7 @@ codecs.register_error(_ESCAPE, _escape)
 def _patient(text: str, notes: _Notes) -> Decoded | Reject:
     """Try the text as it is, then with harmless damage repaired."""
     reject: Reject | None = None
-    for repair in (_as_is, _allow_control_characters, _drop_trailing_commas):
+    for repair in (_as_is, _allow_control_characters, _drop_trailing_commas, _drop_doubled_braces):
         mended, strict = repair(text)
         if reject is not None and mended == text and (strict or not _CONTROL.search(text)):
             continue  # that was tried already
@@ -262,6 +262,12 @@ def _allow_control_characters(text: str) -> tuple[str, bool]:
 
 def _drop_trailing_commas(text: str) -> tuple[str, bool]:
     return _without_trailing_commas(text).rstrip().rstrip(","), False
+
+
+def _drop_doubled_braces(text: str) -> tuple[str, bool]:
+    """An object in the braces of a template, `{{"id": ...}}`, as vLLM logs the bodies of its responses."""
+    bare = text.strip()
+    return (bare[1:-1], True) if bare.startswith("{{") and bare.endswith("}}") else (text, True)
 
 
 def _without_trailing_commas(text: str) -> str:
