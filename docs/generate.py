@@ -95,7 +95,7 @@ BARE = """- Completions and chunks, one a line, mixed and interleaved; stored co
 - Errors: the bodies of failed calls, in the middle of streams too."""
 AROUND = """- A time before each line, or beside it; the words of a logger (`INFO:root:`), with colours or without,
   syslog, Docker Compose, CRI and Docker, which cut long lines into parts; the fields of journald, Datadog,
-  Elasticsearch, CloudWatch, Loki and OpenTelemetry.
+  Elasticsearch, CloudWatch, Loki, OpenTelemetry and logfmt.
 - Answers that are texts within JSON, or encoded twice; bodies in base64, of gzip too; under any name, as long as
   they say that they are answers.
 - Tables: rows of a warehouse with JSON in text columns, lists of columns as pandas writes them, MongoDB's typed

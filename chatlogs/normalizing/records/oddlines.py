@@ -19,6 +19,7 @@ from chatlogs.reading.decoding import Decoded, Reject, decode, without_colours
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
 from chatlogs.reading.lines import DONE
+from chatlogs.reading.logfmt import read_logfmt
 from chatlogs.reading.otel import holds_events
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
@@ -71,7 +72,8 @@ def read_line(raw: bytes, *, is_whole: bool = True) -> Decoded | Reject | Ignora
         return Ignorable() if line in _EMPTY or line == EMPTY_EVENT else decode(line)
     if b"\r" not in line and (line in _EMPTY or (is_whole and (line[:1] == b":" or _SSE_FIELD.match(line)))):
         return Ignorable()
-    return decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
+    decoded = decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
+    return read_logfmt(line) or decoded if is_whole and isinstance(decoded, Reject) else decoded
 
 
 def records(
