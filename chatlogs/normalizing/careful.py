@@ -210,10 +210,11 @@ def read_one(lines: Lines, line: int, found: Found) -> None:
     if text == b"\0":
         lines.kind[line] = BLANK  # what is left of the last line end of a log in UTF-16
         return
-    if lines.transcript[line] != NO_TRANSCRIPT and text.strip() == EMPTY_EVENT:
+    in_body = bool(lines.transcript[line] != NO_TRANSCRIPT)
+    if in_body and text.strip() == EMPTY_EVENT:
         found.ignorable.add(line)
         return
-    result, repaired = read_text(text, line, _offset(lines, line), found)
+    result, repaired = read_text(text, line, _offset(lines, line), found, in_body=in_body)
     if isinstance(result, Reject):
         found.rejects[line] = result
     elif isinstance(result, Ignorable):
@@ -259,15 +260,21 @@ def _id_in(text: bytes) -> str | None:
 
 
 def read_text(
-    text: bytes, line: int, offset: int, found: Found, *, is_whole: bool = True
+    text: bytes, line: int, offset: int, found: Found, *, is_whole: bool = True, in_body: bool = False
 ) -> tuple[Record | Reject | Ignorable, bool]:
-    """What a text holds, and whether it had to be repaired for that; is_whole: nothing else stands on its line."""
+    """What a text holds, and whether it had to be repaired for that.
+
+    is_whole: nothing else stands on its line. in_body: it is an event of a stream.
+    """
     decoded = read_line(text, is_whole=is_whole)
     if isinstance(decoded, (Reject, Ignorable)):
         return decoded, False
     arrived_at = found.arrivals.get(line)
     deep = decoded.repaired or any(word in text for word in WORDS_OF_CHATS)
-    result = records(decoded, line_number=line, byte_offset=offset, asked=found.asked, arrived_at=arrived_at, deep=deep)
+    result = records(
+        decoded, line_number=line, byte_offset=offset, asked=found.asked, arrived_at=arrived_at, deep=deep,
+        in_body=in_body,
+    )  # fmt: skip
     return result, decoded.repaired
 
 

@@ -11,6 +11,7 @@ from chatlogs.reading.encoded import opened, unbase64
 from chatlogs.reading.envelopes import Part, Unread, first_time
 from chatlogs.reading.exported import restored
 from chatlogs.reading.kept import parsed
+from chatlogs.reading.native import as_chunk
 from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
@@ -130,7 +131,7 @@ def sse_parts(text: str) -> list[Part]:
         if event.done:
             parts.append(Part({}, ends=True, line=event.line))
             continue
-        value = event.data.value if isinstance(event.data, Decoded) else None
+        value = as_chunk(event.data.value) if isinstance(event.data, Decoded) else None
         found = shapes.kind(value)
         if event.name == "error" and found is None:
             value = {"error": event.text if value is None else value}

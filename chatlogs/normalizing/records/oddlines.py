@@ -20,6 +20,7 @@ from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
 from chatlogs.reading.lines import DONE
 from chatlogs.reading.logfmt import read_logfmt
+from chatlogs.reading.native import as_chunk
 from chatlogs.reading.otel import holds_events
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
@@ -84,12 +85,15 @@ def records(
     asked: Asked = PLAINLY,
     arrived_at: object = None,
     deep: bool = True,
+    in_body: bool = False,
 ) -> Found | Reject | Ignorable:
     """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line.
 
-    deep: an answer may stand under any name; False where the line has no word of one.
+    deep: an answer may stand under any name; False where the line has no word of one. in_body: it is an event of a
+    stream.
     """
     value = restored(line_of(decoded.value) if isinstance(decoded.value, str) else decoded.value)
+    value = as_chunk(value) if in_body and asked.wrapper is None else value
     kind = shapes.kind(value)
     if kind == shapes.IGNORABLE:
         return Ignorable()

@@ -31,7 +31,7 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import TIMES, Envelope
 from chatlogs.reading.exported import TYPED
-from chatlogs.reading.lines import IGNORABLE, OBJECT, Block, Lines, scan
+from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, Block, Lines, scan
 from chatlogs.schema import TIME
 from chatlogs.values import as_json, is_duration
 
@@ -78,7 +78,7 @@ class _OneByOne:
 
 def read(lines: Lines, asked: Asked, normalize_bare: Normalize) -> tuple[list[Tables], list[int]]:
     """Pieces of the wrapped lines that are plain, and the numbers of these lines; nothing for a log of bare ones."""
-    records = np.flatnonzero(lines.kind == OBJECT)
+    records = np.flatnonzero((lines.kind == OBJECT) & (lines.transcript == NO_TRANSCRIPT))
     sample = records[:: max(1, len(records) // _SAMPLE)].tolist()
     if not sample or sum(_may_wrap(lines.text(line)) for line in sample) * 2 <= len(sample):
         return [], []
