@@ -287,7 +287,11 @@ SOURCES = Table(
             "log_number", INT, "Its number in the store: logs are counted from 1 as they are first read, oldest first."
         ),
         Column("size", INT, "Decompressed bytes read so far."),
-        Column("resume_offset", INT, "Where reading goes on when the log has grown: before an unfinished last line."),
+        Column(
+            "resume_offset",
+            INT,
+            "Where reading goes on when the log has grown: before a body left open, or an unfinished last line.",
+        ),
         Column("content_hash", TEXT, "xxh3-128 of the decompressed bytes read so far."),
         Column("stored_hash", TEXT, "xxh3-128 of the bytes as stored (compressed or not)."),
         Column("head_hash", TEXT, "xxh3-128 of the first 256 decompressed bytes."),

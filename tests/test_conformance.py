@@ -49,6 +49,22 @@ def test_case(case: Case, tmp_path: Path) -> None:
     assert not found, "\n".join([f"{case.name}: {case.about['title']}", *found])
 
 
+BODIES = [c for c in CASES if [name[-4:] for run in c.runs for _, name in run] == [".sse"]]
+
+
+@pytest.mark.parametrize("case", BODIES, ids=lambda case: case.name)
+def test_a_log_that_grows_within_a_body_gives_the_same(case: Case, tmp_path: Path) -> None:
+    """What only its place in a body tells of a chunk is told, too, when the log was read while the body came in."""
+    store = tmp_path / "store"
+    log = Path(*case.write_inputs(case.runs[0], tmp_path / "logs"))
+    whole = log.read_bytes()
+    for size in (whole.find(b"\n", len(whole) // 2) + 1, len(whole)):
+        log.write_bytes(whole[:size])
+        ingest(log, store, **case.options)
+    of_answers = {name: rows for name, rows in case.expected.items() if name != "counts"}
+    assert differences(of_answers, read_tables(store, [log.name])) == []
+
+
 def read_tables(store: Path, names: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Every table of the store as rows in the suite's order; a table without files is empty."""
     import duckdb

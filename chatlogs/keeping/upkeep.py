@@ -9,7 +9,7 @@ import functools
 import glob
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,28 +57,39 @@ def rewrite(
     *,
     staging: Staging,
     staged: Sequence[StagedFile] = (),
+    void: pa.Array | None = None,
     column: str = "completion_key",
 ) -> tuple[list[StagedFile], list[str]]:
     """What to add and what to remove so that no row of `table` has one of `keys` in `column`.
 
-    `staged` are files about to be added: they come back among the adds, rewritten where hit. A file with no row
-    left has no successor; rows whose column is null always stay. Hold the store's lock from the snapshot on, or
-    the files may be replaced by another before you commit.
+    `staged` are files about to be added: they come back among the adds, rewritten where hit. `void` are keys of stored
+    rows alone, in whose places staged rows may stand. A file with no row left has no successor; rows whose column is
+    null always stay. Hold the store's lock from the snapshot on, or the files may be replaced by another before you
+    commit.
     """
+    import pyarrow as pa
+
+    adds: list[StagedFile] = []
+    stored = keys if void is None else pa.concat_arrays([keys, void])
+    with _readable(snapshot.path):
+        is_hit = _hits(keys, column)
+        for file in staged:
+            adds += _without(file.path, table, keys, column, staging) if is_hit(file.path) else [file]
+        is_hit = _hits(stored, column)
+        removes = [path for path, (rows, _) in snapshot.sizes(table).items() if rows and is_hit(path)]
+        for path in removes:
+            adds += _without(path, table, stored, column, staging)
+    return adds, removes
+
+
+def _hits(keys: pa.Array, column: str) -> Callable[[str], bool]:
+    """Which files have one of the keys, of which there may be none."""
     import pyarrow.compute as pc
 
     low, high = pc.min_max(keys).as_py().values()
     if low is None:
-        return list(staged), []
-    hit = functools.partial(_hit, keys=keys, column=column, low=low, high=high)
-    adds: list[StagedFile] = []
-    with _readable(snapshot.path):
-        for file in staged:
-            adds += _without(file.path, table, keys, column, staging) if hit(file.path) else [file]
-        removes = [path for path, (rows, _) in snapshot.sizes(table).items() if rows and hit(path)]
-        for path in removes:
-            adds += _without(path, table, keys, column, staging)
-    return adds, removes
+        return lambda path: False
+    return functools.partial(_hit, keys=keys, column=column, low=low, high=high)
 
 
 def compact(store: Store) -> Compaction:

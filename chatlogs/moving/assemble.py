@@ -55,13 +55,15 @@ class Assembler:
     """The open responses of one source. Feed it the yield of each block, in order.
 
     numbered: the number of the next piece; what is written together needs pieces of different numbers. logprobs:
-    whether tokens have rows; where some of a response had, and others not, those would be all that count.
+    whether tokens have rows; where some of a response had, and others not, those would be all that count. open_at: once
+    all is read, where the body begins that the log left open, if nothing from before it goes on behind that.
     """
 
     waiting: Tables = field(default_factory=no_pieces)
     position: int = 0
     open_body: int | None = None
     last_record: int | None = None
+    open_at: int | None = None
     _exact: dict[int, Piece] = field(default_factory=dict)
     numbered: int = 0
     logprobs: bool = False
@@ -83,6 +85,7 @@ class Assembler:
         self.position = end
         if last:
             self.waiting = no_pieces()
+            self.open_at = self._begin_of_body(joined)
             return _closed(joined, self.open_body)
         keep = self._may_go_on(joined)
         self.waiting = take(joined, keep)
@@ -179,6 +182,15 @@ class Assembler:
                 exact.line_number, exact.last_line = piece.line_number, piece.last_line
             result.append(exact or piece)
         return result
+
+    def _begin_of_body(self, pieces: Tables) -> int | None:
+        """Where the body left open begins; None where none is, or another response goes on in it."""
+        responses = pieces["completions"]
+        begin = pc.min(responses["byte_offset"].filter(_equals(responses["transcript"], self.open_body))).as_py()
+        if begin is None:
+            return None
+        across = pc.and_(pc.less(responses["byte_offset"], begin), pc.greater_equal(responses["last_offset"], begin))
+        return None if pc.any(across).as_py() else int(begin)
 
     def _may_go_on(self, pieces: Tables) -> pa.ChunkedArray:
         """Which responses may have more in the next block."""

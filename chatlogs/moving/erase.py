@@ -97,7 +97,7 @@ def _tables(
 def _told(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, *, dry_run: bool) -> Forgotten:
     rows = {table: _number(con, sql.text("erased/rows", table=table)) for table in _WITH_KEYS}
     rejects = _number(con, "select count(*) from blanked") if rows["completions"] else 0
-    logs = [source for _, source, _ in con.execute(sql.text("erased/logs")).fetchall()]
+    logs = [source for _, source, *_ in con.execute(sql.text("erased/logs")).fetchall()]
     return Forgotten(snapshot.path, rows, rejects, list(dict.fromkeys(logs)), dry_run)
 
 
@@ -129,8 +129,11 @@ def _blank(con: duckdb.DuckDBPyConnection, staging: Staging, changes: Changes) -
 
 
 def _count_out(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, staging: Staging, changes: Changes) -> None:
-    """The logs are known as before, with fewer responses."""
+    """The logs are known as before, with fewer responses, and none of these is in what is read again when they grow."""
     rows = ledger.read_ledger(snapshot)
-    gone = {key: count for key, _, count in con.execute(sql.text("erased/logs")).fetchall()}
-    told = [rows[key] | {"responses": rows[key]["responses"] - count} for key, count in gone.items()]
+    told = []
+    for key, _, count, last in con.execute(sql.text("erased/logs")).fetchall():
+        row = rows[key]
+        resume = row["resume_offset"] if last < row["resume_offset"] else row["size"]
+        told.append(row | {"responses": row["responses"] - count, "resume_offset": resume})
     replace_ledger(snapshot, staging, changes, told)

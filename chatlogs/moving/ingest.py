@@ -223,7 +223,7 @@ class _Run:
                 is_known = match is not None
             key = match.source_key if match else ledger.key_of(head, known.keys)
             known.keys.add(key)
-            reading = Reading(source, match, key, start)
+            reading = Reading(source, match, key, start, is_later=before is not None)
             self.readings.append(reading)
             if is_known:
                 reading.is_known = True
@@ -288,11 +288,16 @@ class _Run:
             numbers = ledger.numbers(ledger_now, [reading.source_key for reading in fresh])
             bodies = {key for key, row in ledger_now.items() if row["container"] == "sse"}
             bodies |= {reading.source_key for reading in fresh if reading.container == "sse"}
+            stored = [reading.known for reading in fresh if reading.known is not None and not reading.is_later]
+            again = {log.source_key: log.resume_offset for log in stored if log.resume_offset < log.size}
             differ = self.writer.ids_differ()
             changes = resolve.resolve(
-                snapshot, self.staging, self.staged, numbers=numbers, bodies=bodies, ids_differ=differ
+                snapshot, self.staging, self.staged, numbers=numbers, bodies=bodies, again=again, ids_differ=differ
             )
             for reading in fresh:
+                key = reading.source_key
+                void = 0 if reading.is_later else changes.void[key]
+                reading.take_back(void, is_line=reading.is_later or key in changes.lines)
                 reading.settle(changes.duplicates[reading.source_key], changes.continued[reading.source_key])
             rows = dict(ledger_now)
             for reading in fresh:

@@ -234,11 +234,13 @@ def count_dropped(rows: dict[int, Row], dropped: Iterable[Response]) -> list[int
     return list(told)
 
 
-def read_again(unfinished: bytes) -> Counts:
-    """How the first reading of a log counted its last line, which had no line end and is read again."""
+def read_again(left_open: bytes, *, is_line: bool) -> Counts:
+    """How the first reading of a log counted what it left open, which is read again: a body, or a last line that had
+    no line end."""
     from chatlogs.normalizing import defects
 
-    parts = defects.read(Block.of(unfinished), fast=False).parts if unfinished else []
+    parts = defects.read(Block.of(left_open), fast=False).parts
     counts = sum((partials.counts for _, partials in parts), Counts())
     # Of a document, which may have line ends, what was left over is one reject.
-    return counts if b"\n" not in unfinished and not counts.records else Counts(lines=1, rejects=1)
+    is_one = is_line and (b"\n" in left_open or counts.records)
+    return Counts(lines=1, rejects=1) if is_one else counts

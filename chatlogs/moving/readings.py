@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from chatlogs.moving.assemble import Assembler
     from chatlogs.normalizing.tables.partials import Partials
 
+_AGAIN_BYTES = 1 << 20  # how much of a log is read again, at most, when it has grown
+
 
 class ChangedError(SourceError):
     """A log was rotated, truncated or replaced between two looks at it."""
@@ -32,15 +34,17 @@ class ChangedError(SourceError):
 class Reading:
     """known: the log that this one is, or begins with; is_known: it is nothing more than that.
 
-    head: the first bytes when it was looked up.
-    counts: of what was read now; again: of a last line that had no line end then, as it was counted then.
+    head: the first bytes when it was looked up. is_later: the log that it begins with was read in this very run.
+    counts: of what was read now; again: of what was left open then, and is read again, as it was counted then.
     start, end: from which byte to which it was read now. unfinished: where a last line begins that may go on.
+    void: how many stored responses are read again.
     """
 
     source: Source
     known: Known | None
     source_key: int
     head: bytes
+    is_later: bool = False
     opened: Opened | None = None
     reader: Reader | None = None
     assembler: Assembler | None = None
@@ -54,6 +58,10 @@ class Reading:
     responses: int = 0
     duplicates: int = 0
     is_known: bool = False
+    void: int = 0
+    _left_open: bytes = b""
+    _open_body: int | None = None
+    _are_apart: bool = False
     _begin: xxhash.xxh3_128 = field(default_factory=xxhash.xxh3_128)
 
     @property
@@ -81,20 +89,27 @@ class Reading:
 
         container: as it was asked for.
         """
-        if self.known is not None and block.offset == self.start:
-            unfinished = memoryview(block.data)[: self.known.size - self.start]
-            self.again = ledger.read_again(bytes(unfinished))
         if self.known is not None and block.offset < self.known.size:
-            self._begin.update(memoryview(block.data)[: min(block.size, self.known.size - block.offset)])
+            known = bytes(memoryview(block.data)[: min(block.size, self.known.size - block.offset)])
+            self._left_open += known
+            self._begin.update(known)
             self._check(block.offset + block.size, at_end=block.last)
         if block.last:
             self.unfinished = yields[-1].unfinished
+            self._note_open_body(block)
         for partials in yields:
             if partials.counts.records:
                 self.container = container or partials.container
             self.counts += partials.counts
             self.line_base += partials.physical_lines
         self.end = block.offset + block.size
+
+    def _note_open_body(self, block: Block) -> None:
+        """Note where the first line of the body begins that the log leaves open; its first record may stand within."""
+        assert self.assembler is not None
+        self._open_body = self.assembler.open_at
+        if self._open_body is not None and self._open_body >= block.offset:
+            self._open_body = block.offset + block.data.rfind(b"\n", 0, self._open_body - block.offset) + 1
 
     def _check(self, position: int, *, at_end: bool) -> None:
         """ChangedError when the log, read to this position, no longer begins as it did when it was looked up."""
@@ -133,7 +148,7 @@ class Reading:
             "source": self.name,
             "source_key": self.source_key,
             "size": self.end,
-            "resume_offset": self.end if self.unfinished is None else self.unfinished,
+            "resume_offset": self._resume_offset(),
             "content_hash": digests.content.hexdigest(),
             "stored_hash": digests.stored.hexdigest(),
             "head_hash": self._head_hash(),
@@ -145,7 +160,26 @@ class Reading:
             "ingest_id": ingest_id,
             "ingested_at": now,
         }
-        return ledger.grown(old, row, self.again) if old is not None else row
+        if old is None:
+            return row
+        row = ledger.grown(old, row, self.again)
+        return row | {"responses": row["responses"] - self.void}
+
+    def _resume_offset(self) -> int:
+        """Where to go on when the log has grown: before a body that is left open, or a last line that may go on.
+
+        What stands in a body is known only from its begin on. Not where a response in it is no row of its own, which
+        could not be taken back.
+        """
+        end = self.end if self.unfinished is None else self.unfinished
+        body = self._open_body if self._are_apart else None
+        return end if body is None or self.end - body > _AGAIN_BYTES else min(body, end)
+
+    def take_back(self, void: int, *, is_line: bool) -> None:
+        """Count as void what was left open: a last line, which was a reject then, or a body with these responses."""
+        self.void = void
+        if self._left_open:
+            self.again = ledger.read_again(self._left_open, is_line=is_line)
 
     def settle(self, duplicates: Sequence[int], continued: Sequence[int]) -> None:
         """Count the responses that are no rows of their own: where in the log those begin that were kept already, and
@@ -155,6 +189,8 @@ class Reading:
         here = range(self.start, self.end if self.unfinished is None else self.unfinished)
         self.duplicates = sum(offset in here for offset in duplicates)
         self.responses -= sum(offset in here for offset in continued)
+        body = self._open_body
+        self._are_apart = body is not None and not any(offset >= body for offset in (*duplicates, *continued))
 
     def count(self, before: Row | None, container: str) -> SourceCount:
         """What the report says of it. before: its row of `sources` as it was; container: that of the log it is."""

@@ -7,10 +7,11 @@ only the files that hold a row that goes or changes.
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from types import MappingProxyType
 
 import duckdb
 import msgspec
@@ -33,6 +34,7 @@ from chatlogs.texts import whole
 
 _HASH_OF = """create temp macro hash_of(text) as
     if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))"""
+_VOID = "(select completion_key from void)"
 _BATCH_ROWS = 10_000
 _CHILDREN = ("choices", "tool_calls", "messages", "logprobs", "chunks")
 
@@ -42,7 +44,8 @@ class Changes:
     """What a commit adds and removes; and, by source_key, where in each log those new responses begin that are
     duplicates, and those that only continue a stream.
 
-    dropped: the stored responses that another row stands for now.
+    dropped: the stored responses that another row stands for now. void: how many stored responses of a log are read
+    again; lines: the logs of which a last line is.
     """
 
     add: dict[str, list[StagedFile]]
@@ -50,6 +53,8 @@ class Changes:
     duplicates: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     continued: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     dropped: list[Response] = field(default_factory=list)
+    void: Counter[int] = field(default_factory=Counter)
+    lines: set[int] = field(default_factory=set)
 
     def tell(self, dropped: Sequence[Response], continuing: Sequence[Response]) -> None:
         """Take note of those that another row stands for, and those that only continue a stream."""
@@ -78,14 +83,14 @@ def replace_ledger(snapshot: Snapshot, staging: Staging, changes: Changes, ledge
 
 
 def _drop_void_rejects(snapshot: Snapshot, staging: Staging, changes: Changes, old: Sequence[Row]) -> None:
-    """Each of these logs may have had a last line without line end, which has been read again as it is now."""
+    """Each of these logs may have left something open, which has been read again as it is now."""
     unfinished = [row for row in old if row["resume_offset"] != row["size"]]
     keys = pa.array([row["source_key"] for row in unfinished], pa.int64())
     offsets = pa.array([row["resume_offset"] for row in unfinished], pa.int64())
 
     def is_void(rejects: pa.RecordBatch | pa.Table) -> pa.Array:
         void = offsets.take(pc.index_in(rejects["source_key"], keys))
-        return pc.fill_null(pc.equal(rejects["byte_offset"], void), False)
+        return pc.fill_null(pc.greater_equal(rejects["byte_offset"], void), False)
 
     for path in snapshot.files("rejects") if unfinished else ():
         with pq.ParquetFile(path) as file:
@@ -102,15 +107,18 @@ def resolve(
     *,
     numbers: Mapping[int, int],
     bodies: Collection[int] = (),
+    again: Mapping[int, int] = MappingProxyType({}),
     ids_differ: bool = False,
 ) -> Changes:
     """What to commit so that each response of the staged files and the store is one row.
 
     numbers: the log_number of each log, new or stored, by source_key: the order in which their responses follow each
-    other. bodies: the keys of those that hold SSE bodies. ids_differ: it is known that no two of the new responses
-    have the same id, so that these need be compared with stored ones only.
+    other. bodies: the keys of those that hold SSE bodies. again: from where on logs were read again, by source_key:
+    what is stored of them from there on is void. ids_differ: it is known that no two of the new responses have the same
+    id, so that these need be compared with stored ones only.
     """
     changes = Changes(dict(staged))
+    changes.lines = _begun_lines(snapshot, again)
     nothing_stored = len(snapshot.files("completions")) == 1  # the file without rows
     if not staged["completions"] or (ids_differ and nothing_stored):
         return changes
@@ -119,6 +127,8 @@ def resolve(
         rows.prepare(con)
         con.execute(_HASH_OF)
         files = _files(snapshot, staged)
+        void = _find_void(con, files, again)
+        changes.void.update(key for key, _ in void)
         outcomes = _outcomes(con, files, numbers, bodies)
         merged = [chain for outcome in outcomes for chain in outcome.merged]
         whole = _merged_rows(con, files, merged)
@@ -132,13 +142,34 @@ def resolve(
         changes.tell(dropped, [r for chain in merged for r in chain[1:]])
         parts = [r.completion_key for chain in merged for r in chain]
         gone = list(dict.fromkeys([*parts, *(r.completion_key for r in dropped)]))
-        if gone or touched:
+        if gone or touched or void:
             added = _kept_rows(whole, kept)
             added.setdefault("completions", []).extend(_touched_rows(con, files, touched))
-            _apply(snapshot, staging, changes, gone, [r.completion_key for r in touched], added)
+            _apply(snapshot, staging, changes, gone, [r.completion_key for r in touched], [k for _, k in void], added)
     finally:
         con.close()
     return changes
+
+
+def _begun_lines(snapshot: Snapshot, again: Mapping[int, int]) -> set[int]:
+    """The logs of which what is read again begins with a last line that was set aside."""
+    found: set[int] = set()
+    for path in snapshot.files("rejects") if again else ():
+        rejects = pq.ParquetFile(path).read(["source_key", "byte_offset"])
+        places = zip(rejects["source_key"].to_pylist(), rejects["byte_offset"].to_pylist(), strict=True)
+        found.update(key for key, offset in places if again.get(key) == offset)
+    return found
+
+
+def _find_void(
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], again: Mapping[int, int]
+) -> list[tuple[int, int]]:
+    """The stored responses that are read again, by source_key and completion_key; queries see them no more."""
+    keys, offsets = pa.array(again.keys(), pa.int64()), pa.array(again.values(), pa.int64())
+    con.register("again", pa.table({"source_key": keys, "resume_offset": offsets}))
+    query = sql.text("rows/void", files=_listed(files["stored_completions"]))
+    con.execute(f"create or replace temp table void as {query}")
+    return con.execute("from void").fetchall() if again else []
 
 
 def _files(snapshot: Snapshot, staged: Mapping[str, Sequence[StagedFile]]) -> dict[str, list[str]]:
@@ -171,12 +202,16 @@ def _digests(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str], bodie
 
 
 def _relations(files: Mapping[str, list[str]]) -> dict[str, str]:
-    """What a query reads for each of its parameters."""
+    """What a query reads for each of its parameters: of stored rows those that are not void."""
     found = {}
     for parameter, paths in files.items():
         table = parameter.partition("_")[2]
         listed = _listed(paths or files[f"stored_{table}"][:1])
         found[parameter] = f"read_parquet([{listed}])" if paths else f"(from read_parquet([{listed}]) limit 0)"
+        if parameter.startswith("stored_"):
+            found[parameter] = (
+                f"(from {found[parameter]} where completion_key not in (select completion_key from void))"
+            )
     return found
 
 
@@ -206,14 +241,15 @@ def _apply(
     changes: Changes,
     gone: Sequence[int],
     changed: Sequence[int],
+    void: Sequence[int],
     added: Mapping[str, Sequence[pa.Table]],
 ) -> None:
-    """Take the rows of these keys out of all files, and put others in their place."""
+    """Take the rows of these keys out of all files, void ones out of stored files, and put others in their place."""
     for name in ("completions", *_CHILDREN):
         keys = pa.array([*gone, *changed] if name == "completions" else gone, pa.int64())
-        if len(keys):
-            staged = changes.add.get(name, ())
-            adds, removes = upkeep.rewrite(snapshot, name, keys, staging=staging, staged=staged)
+        if len(keys) or void:
+            staged, stored = changes.add.get(name, ()), pa.array(void, pa.int64())
+            adds, removes = upkeep.rewrite(snapshot, name, keys, staging=staging, staged=staged, void=stored)
             changes.add[name], changes.remove[name] = adds, removes
         if added.get(name):
             table = pa.concat_tables(added[name])
@@ -314,10 +350,10 @@ def _rows_of(
     con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], name: str, keys: Sequence[int]
 ) -> pa.Table:
     con.register("wanted", pa.table({"completion_key": pa.array(keys, pa.int64())}))
+    relations = _relations(files)
+    columns_ = ", ".join(TABLES[name].names)
     parts = [
-        con.sql(
-            sql.text("rows/by_key", files=_listed(files[f"{age}_{name}"]), columns=", ".join(TABLES[name].names))
-        ).to_arrow_table()
+        con.sql(sql.text("rows/by_key", rows=relations[f"{age}_{name}"], columns=columns_)).to_arrow_table()
         for age in ("stored", "new")
         if files[f"{age}_{name}"]
     ]

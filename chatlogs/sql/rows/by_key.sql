@@ -1,4 +1,4 @@
 -- What are the rows of the responses that are wanted?
 select {columns}
-from read_parquet([{files}])
+from {rows}
 where completion_key in (select completion_key from wanted)
