@@ -65,13 +65,16 @@ def read_line(raw: bytes, *, is_whole: bool = True) -> Decoded | Reject | Ignora
     A value that was repaired, or that lost something, says so in `repaired` and `flags`. is_whole: whether nothing
     else stands on the line; if it does, a colon begins no comment of an SSE body, nor a name its field.
     """
-    line = bytes(without_colours(raw))
+    text = raw.strip(b" \t\r\n")
+    line = bytes(without_colours(text))
     if line[:1] in (b"{", b"["):
         return Ignorable() if line in _EMPTY else decode(line)
     if line.startswith(b"data:"):
         line = line[5:].strip()
         return Ignorable() if line in _EMPTY or line == EMPTY_EVENT else decode(line)
-    if b"\r" not in line and (line in _EMPTY or (is_whole and (line[:1] == b":" or _SSE_FIELD.match(line)))):
+    if b"\r" not in line and (
+        line in _EMPTY or (is_whole and line == text and (line[:1] == b":" or _SSE_FIELD.match(line)))
+    ):
         return Ignorable()
     decoded = decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
     return read_logfmt(line) or decoded if is_whole and isinstance(decoded, Reject) else decoded
