@@ -370,6 +370,13 @@ class TestIngest:
         told = run("ingest", log, "-o", store, "--content", "none", "--chunks").err
         assert "for --content none and --chunks, read them into a new store" in told
 
+    def test_json_has_the_notes(self, run: Run, log: str, tmp_path: Path) -> None:
+        store = str(tmp_path / "store")
+        assert json.loads(run("ingest", log, "-o", store, "--json").out)["notes"] == []
+        told = run("ingest", log, "-o", store, "--chunks", "--json")
+        (note,) = json.loads(told.out)["notes"]
+        assert "for --chunks, read them into a new store" in note and note in told.err
+
     def test_raw_logs_answer_as_a_store_does(self, run: Run, log: str, tmp_path: Path) -> None:
         store = str(tmp_path / "store")
         run("ingest", log, "-o", store)

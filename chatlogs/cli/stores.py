@@ -159,10 +159,11 @@ COMMANDS: Mapping[str, click.Command] = {"ingest": ingest, "verify": verify, "co
 
 
 def as_dict(report: IngestReport) -> dict[str, Any]:
-    """The report as one JSON object: totals first, then a list of sources."""
+    """The report as one JSON object: totals first, then the notes, a list of sentences, and a list of sources."""
     totals = ("store", "ingest_id", "lines", "blank", "ignorable", "records", "rejects", "known_rejects", "repaired")
     told = {name: getattr(report, name) for name in (*totals, "duplicates", "responses", "balanced", "seconds")}
-    return told | {"sources": [dataclasses.asdict(source) for source in report.sources]}
+    sources = [dataclasses.asdict(source) for source in report.sources]
+    return told | {"notes": list(report.notes), "sources": sources}
 
 
 def tell_report(report: IngestReport) -> None:
