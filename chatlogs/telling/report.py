@@ -14,6 +14,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
 from chatlogs.errors import ChatlogsError, QueryError
@@ -84,8 +85,8 @@ def replacing(path: str) -> Iterator[str]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: text, numbers, true, false, null, lists and objects."""
-    if value is None or isinstance(value, (str, int)):
+    """A value as JSON has it: text, numbers, true, false, null, lists and objects; a Decimal is a number."""
+    if value is None or isinstance(value, (str, int, Decimal)):
         return value
     if isinstance(value, float):
         return value if value - value == 0 else None  # JSON has no NaN and no infinity.
@@ -100,15 +101,24 @@ def plain(value: Any) -> Any:
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, bytes):
         return value.hex()
-    if hasattr(value, "to_integral_value"):  # Decimal: what sum() of very large integers gives.
-        return int(value) if value == value.to_integral_value() else float(value)
     return str(value)
 
 
 def dump(value: Any) -> str:
     """A plain value as one line of JSON, safe to print."""
-    text = json.dumps(value, ensure_ascii=False)
-    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", _as_json(value))
+
+
+def _as_json(value: Any) -> str:
+    """A plain value as JSON."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:  # There is a Decimal in it, which json cannot write as it is.
+        if isinstance(value, Decimal):
+            return f"{value:f}"
+        if isinstance(value, list):
+            return f"[{', '.join(map(_as_json, value))}]"
+        return "{" + ", ".join(f"{_as_json(name)}: {_as_json(item)}" for name, item in value.items()) + "}"
 
 
 def _json(frame: pl.DataFrame, out: IO[str], _: Look) -> None:
@@ -146,7 +156,7 @@ def _separated(frame: pl.DataFrame, out: IO[str], separator: str) -> None:
 def _field(value: Any, separator: str) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else _as_json(value)
     if text and not any(char in text for char in (separator, '"', "\n", "\r")):
         return text
     return '"' + text.replace('"', '""') + '"'
