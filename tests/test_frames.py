@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 import polars as pl
@@ -39,11 +39,20 @@ def test_every_type_arrives_as_duckdb_would_send_it(value: str, kind: pl.DataTyp
 
 @pytest.mark.parametrize(
     ("value", "kind"),
-    [("1", pl.Int64), (2**63 - 1, pl.Int64), (2**63, pl.Decimal(38, 0)), (-(2**63) - 1, pl.Decimal(38, 0))],
+    [
+        ("1", pl.Int64),
+        (2**63 - 1, pl.Int64),
+        (2**63, pl.Decimal(38, 0)),
+        (-(2**63) - 1, pl.Decimal(38, 0)),
+        (10**38 - 1, pl.Decimal(38, 0)),
+        (10**38, pl.Int128),
+        (2**127 - 1, pl.Int128),
+        (-(2**127), pl.Int128),
+    ],
 )
 def test_wide_integers_become_narrow_where_they_fit(value: object, kind: pl.DataType) -> None:
     with duckdb.connect() as connection:
-        rows = frame(connection.sql(f"select {value}::hugeint as v union all select null order by v nulls last"))
+        rows = frame(connection.sql(f"select ({value})::hugeint as v union all select null order by v nulls last"))
     assert rows.schema == {"v": kind}
     assert rows["v"].to_list() == [int(str(value)), None]
 
@@ -68,3 +77,58 @@ def test_intervals_are_durations() -> None:
 def test_months_have_no_length() -> None:
     with duckdb.connect() as connection, pytest.raises(duckdb.Error, match="cast it to varchar"):
         frame(connection.sql("select interval 1 month as v"))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("340282366920938463463374607431768211454::uhugeint - 340282366920938463463374607431768211453::uhugeint", 1),
+        (f"{10**39}::bignum", str(10**39)),
+        ("'01:02:03+02'::timetz", "01:02:03+02"),
+        ("timestamp_s '2026-01-02 03:04:05'", datetime(2026, 1, 2, 3, 4, 5)),
+    ],
+)
+def test_what_polars_has_no_type_for_comes_exactly(value: str, told: object) -> None:
+    with duckdb.connect() as connection:
+        assert frame(connection.sql(f"select {value} as v"))["v"].to_list() == [told]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "date 'infinity'",
+        "date '-infinity'",
+        "date '10000-01-01'",
+        "date '0044-01-01 (BC)'",
+        "timestamp 'infinity'",
+        "timestamptz 'infinity'",
+        "timestamptz '0044-01-01 (BC)'",
+        "timestamp_s 'infinity'",
+        "timestamp_ms '0044-01-01 (BC)'",
+        "timestamp_ns 'infinity'",
+        "[date 'infinity']",
+        "{'a': [timestamp '290000-01-01']}",
+        "map {'a': date 'infinity'}",
+        "array_value(date 'infinity')",
+        "[interval 1 day]",
+    ],
+)
+def test_what_no_frame_can_hold_is_refused(value: str) -> None:
+    """polars panics, and shows its own code, as soon as anyone looks at such a frame."""
+    with duckdb.connect() as connection, pytest.raises(pl.exceptions.PolarsError, match="'v' has"):
+        frame(connection.sql(f"select 1 as n, {value} as v"))
+
+
+@pytest.mark.parametrize("value", ["time '24:00:00'", f"{2**128 - 1}::uhugeint"])
+def test_no_other_value_takes_its_place(value: str) -> None:
+    with duckdb.connect() as connection, pytest.raises((duckdb.Error, pl.exceptions.PolarsError)):
+        frame(connection.sql(f"select {value} as v"))
+
+
+def test_the_first_and_the_last_day_are_held() -> None:
+    days = ["0001-01-01", "9999-12-31"]
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        query = " union all ".join(f"select date '{day}' a, timestamptz '{day} 23:59:59.999999+00' b" for day in days)
+        rows = frame(connection.sql(query)).rows()
+    assert [[str(value)[:10] for value in row] for row in rows] == [[day] * 2 for day in days]

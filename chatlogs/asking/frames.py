@@ -1,9 +1,13 @@
-"""Answers of DuckDB as polars frames."""
+"""Answers of DuckDB as polars frames.
+
+The rule: a frame holds what DuckDB answered, exactly, and what polars or Python cannot hold is an error that says so.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 
 import duckdb
 import polars as pl
@@ -15,26 +19,85 @@ _PLAIN = re.compile(
 )
 
 _NO_LENGTH = "an interval of months or years has no length: cast it to varchar"
+_NO_TIME = "polars has no time 24:00:00: cast it to varchar"
+_HAS_MONTHS = "datepart('year', {it}) <> 0 or datepart('month', {it}) <> 0"
+
+# What polars cannot hold as it is, as it comes instead.
+_OTHERWISE: Mapping[str, str] = {
+    "INTERVAL": f"epoch_us(if({_HAS_MONTHS}, error('{_NO_LENGTH}'), {{it}}))",
+    "UHUGEINT": "{it}::hugeint",
+    "BIGNUM": "{it}::varchar",
+    "TIME": f"if({{it}} = '24:00:00', error('{_NO_TIME}'), {{it}})",
+    "TIME WITH TIME ZONE": "{it}::varchar",
+    "TIMESTAMP_S": "{it}::timestamp",
+}
+_MOST_DIGITS = 38  # of a Decimal
+
+_EPOCH = dt.date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = (dt.date.min - _EPOCH).days, (dt.date.max - _EPOCH).days
+_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
 def frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
-    """The relation's rows. Wide integers, which sum() gives, become Int64 where they fit; intervals are durations."""
-    lasting = [name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == "INTERVAL"]
-    if lasting:
-        relation = relation.project(", ".join(_microseconds(name, lasting) for name in relation.columns))
+    """The relation's rows. Wide integers, which sum() gives, become Int64 where they fit; intervals are durations.
+
+    PolarsError where no frame can hold them: times such as infinity among others.
+    """
+    kinds = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
+    if nested := next((name for name, kind in kinds.items() if re.search(r"\bINTERVAL\b.", kind)), None):
+        raise pl.exceptions.InvalidOperationError(f"'{nested}' has intervals in lists or structs")
+    if any(kind in _OTHERWISE for kind in kinds.values()):
+        relation = relation.project(", ".join(_otherwise(name, kind) for name, kind in kinds.items()))
     plain = all(_PLAIN.fullmatch(str(kind)) for kind in relation.types)
     rows: pl.DataFrame = pl.DataFrame(relation) if plain else relation.pl()
+    _check_times(rows.select(name for name, kind in kinds.items() if re.search("DATE|TIMESTAMP", kind)))
     wide = [name for name, kind in rows.schema.items() if kind == pl.Decimal(38, 0) or kind in (pl.Int128, pl.UInt128)]
-    narrow = rows.with_columns(pl.col(wide).cast(pl.Int64, strict=False))
-    fits = [name for name in wide if narrow[name].null_count() == rows[name].null_count()]
-    rows = rows.with_columns(narrow[name] for name in fits)
-    return rows.with_columns(pl.col(lasting).cast(pl.Duration("us"))) if lasting else rows
+    rows = rows.with_columns(_narrowed(rows[name]) for name in wide)
+    return rows.with_columns(pl.col(name).cast(pl.Duration("us")) for name in kinds if kinds[name] == "INTERVAL")
 
 
-def _microseconds(name: str, lasting: Sequence[str]) -> str:
-    """The column, an interval as its microseconds: polars knows none, only durations."""
+def _otherwise(name: str, kind: str) -> str:
+    """The column in SQL, as polars can hold it."""
     quoted = '"' + name.replace('"', '""') + '"'
-    if name not in lasting:
-        return quoted
-    has_months = f"datepart('year', {quoted}) <> 0 or datepart('month', {quoted}) <> 0"
-    return f"epoch_us(if({has_months}, error('{_NO_LENGTH}'), {quoted})) as {quoted}"
+    return _OTHERWISE[kind].replace("{it}", quoted) + f" as {quoted}" if kind in _OTHERWISE else quoted
+
+
+def _narrowed(wide: pl.Series) -> pl.Series:
+    """The integers as Int64 where all of them fit, and as Int128 where one has more digits than a Decimal."""
+    narrow = wide.cast(pl.Int64, strict=False)
+    if narrow.null_count() == wide.null_count():
+        return narrow
+    whole = wide.cast(pl.Int128)
+    return whole if whole.is_between(-(10**_MOST_DIGITS), 10**_MOST_DIGITS, closed="none").not_().any() else wide
+
+
+def _check_times(rows: pl.DataFrame) -> None:
+    """PolarsError where a date or a time is none to Python; polars itself would panic as it shows it."""
+    for column in rows:
+        for times in _times(column):
+            least, most = _limits(times.dtype)
+            numbers = times.to_physical()
+            if numbers.lt(least).any() or numbers.gt(most).any():
+                raise pl.exceptions.InvalidOperationError(f"'{column.name}' has times out of the years 1 to 9999")
+
+
+def _limits(kind: pl.DataType) -> tuple[int, int]:
+    """The first and the last number that is a date or a time to Python as well."""
+    if not isinstance(kind, pl.Datetime):
+        return _FIRST_DAY, _LAST_DAY
+    if kind.time_unit == "ns":
+        return 2 - 2**63, 2**63 - 2  # Beyond is infinity; the years all fit.
+    return _FIRST_DAY * _PER_DAY[kind.time_unit], (_LAST_DAY + 1) * _PER_DAY[kind.time_unit] - 1
+
+
+def _times(column: pl.Series) -> Iterator[pl.Series]:
+    """The dates and times of a column, those in lists and structs too."""
+    if isinstance(column.dtype, pl.Struct):
+        for field in column.dtype.fields:
+            yield from _times(column.struct.field(field.name))
+    elif isinstance(column.dtype, (pl.List, pl.Array)):
+        yield from _times(column.explode())
+    elif isinstance(column.dtype, pl.Map):
+        yield from _times(column.map.entries())
+    elif column.dtype in (pl.Date, pl.Datetime):
+        yield column
