@@ -140,6 +140,8 @@ def test_numbers_come_largest_first_and_keys_in_order(logs: Logs) -> None:
         ({"where": "finish_reason = 'stop'"}, "column 'finish_reason' is in choices"),
         ({"where": "model ="}, "--where cannot be asked: Parser Error: syntax error, maybe as it ends too early"),
         ({"where": "1=1) or (1=1"}, "--where cannot be asked: Parser Error: syntax error"),
+        ({"where": "$since = 1"}, "--where cannot be asked: it has no value for $since"),
+        ({"where": "model = ?"}, "--where cannot be asked: it has no value for $1"),
         ({"where": "-- nothing"}, "--where cannot be asked: Parser Error: syntax error"),
         ({"limit": -1}, "cannot show the first -1 rows"),
         ({"limit": 10**20}, "cannot show the first 100000000000000000000 rows"),

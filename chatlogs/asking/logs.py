@@ -272,7 +272,8 @@ class Logs(Answers):
 
     def _answer(self, report: str, query: queries.Query, filters: Filters) -> pl.DataFrame:
         def asked(cursor: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-            session.check_condition(cursor, filters.where)
+            for condition in (filters.where, *self._sides(report, filters).values()):
+                session.check_condition(cursor, condition)
             return _frame(cursor.sql(query.sql, params=dict(query.values)))
 
         with explained(report, filters):
@@ -290,11 +291,15 @@ class Logs(Answers):
         if self._priced is None or self._priced[:2] != (asked, self._files) or self._files != self._files_now():
             found = self._run(lambda cursor: cursor.sql(sql.text("spans")).fetchall())
             self._priced = (asked, self._files, pricing.parts(found, filters))
+        return self._priced[2] | self._sides(report, filters)
+
+    def _sides(self, report: str, filters: Filters) -> dict[str, str]:
+        """The two sides of a comparison as SQL."""
         if report != "diff":
-            return self._priced[2]
+            return {}
         from chatlogs.asking import comparing
 
-        return self._priced[2] | comparing.parts(filters)
+        return comparing.parts(filters)
 
     def _run(
         self,

@@ -105,7 +105,9 @@ def check_condition(connection: duckdb.DuckDBPyConnection, condition: str | None
     if condition and condition.strip():
         with said_plainly():
             connection.extract_statements(f"select 1 where ({condition}\n)")
-            connection.extract_statements(f"select 1 where {condition}\n")
+            (statement,) = connection.extract_statements(f"select 1 where {condition}\n")
+            if named := sorted(statement.named_parameters):
+                raise duckdb.BinderException(f"it has no value for ${named[0]}.")
 
 
 def run(connection: duckdb.DuckDBPyConnection, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
