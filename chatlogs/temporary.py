@@ -1,10 +1,15 @@
-"""A private folder for temporary files, or a sentence on why there is none."""
+"""A private folder for temporary files, or a sentence on why there is none; and what people know its contents by."""
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
-from chatlogs.errors import ChatlogsError
+from chatlogs.errors import ChatlogsError, StoreError
+
+_MOST_NAMED = 3
 
 
 class NoPlaceError(ChatlogsError):
@@ -31,3 +36,14 @@ def no_room(store: str, why: str) -> NoPlaceError:
         f"raw logs cannot be read into {store}, a folder for temporary files: {why}; set TMPDIR to another, or read "
         "the logs into a store first."
     )
+
+
+def named(paths: str | Path | Sequence[str | Path]) -> str:
+    """Raw logs by their paths, where these are few and say something."""
+    names = [os.fspath(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    return ", ".join(names) if len(names) <= _MOST_NAMED and "-" not in names else "these logs"
+
+
+def gone(name: str) -> StoreError:
+    """The error for raw logs, as `named` names them, whose temporary store cannot be read."""
+    return StoreError(f"what was read of {name} is gone, by close() or with temporary files: read the logs again.")

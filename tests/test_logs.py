@@ -74,7 +74,7 @@ def test_an_empty_store_answers(tmp_path: Path) -> None:
 
 
 def test_no_store_is_told() -> None:
-    with pytest.raises(StoreError, match="not a chatlogs store"):
+    with pytest.raises(StoreError, match="there is no store at /nowhere/at/all: it does not exist"):
         chatlogs.open("/nowhere/at/all")
 
 
@@ -219,6 +219,24 @@ class TestShow:
         with pytest.raises(ChatlogsError, match=r"no response goes by 'chatcmpl-9'.*chatcmpl-1") as caught:
             logs.show("chatcmpl-9")
         assert caught.value.exit_code == 1
+
+
+def test_raw_logs_go_by_their_paths(tmp_path: Path) -> None:
+    """Where they were read into is nothing to anyone."""
+    paths = [tmp_path / f"{number}.jsonl" for number in range(4)]
+    for number, path in enumerate(paths):
+        path.write_text(f'{{"object": "chat.completion", "id": "chatcmpl-{number}", "choices": []}}\n')
+    for given, name in ((paths[0], f"{paths[0]}"), (paths[:2], f"{paths[0]}, {paths[1]}"), (paths, "these logs")):
+        with chatlogs.read(given) as logs:
+            with pytest.raises(ChatlogsError, match=f"no response goes by 'none' in {name}"):
+                logs.show("none")
+            assert repr(logs) == f"<chatlogs.Logs {name}>" and f"<caption>{name}</caption>" in logs._repr_html_()
+            (file,) = (file for file in logs._files_now()["completions"] if not os.path.basename(file).startswith("0"))
+            os.unlink(file)
+            with pytest.raises(StoreError, match=f"what was read of {name} is gone"):
+                logs.sql("select max(id) from completions")
+        with pytest.raises(StoreError, match=f"what was read of {name} is gone"):
+            logs.usage()
 
 
 def test_a_notebook_gets_a_small_table_of_inert_text(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class Logs(Answers):
     def __init__(self, files: Callable[[], session.Files], *, path: str) -> None:
         """`files` gives the files of every table as of now; it is asked before each question."""
         self.path = path
+        self.name = path  # What people know it by.
         self.ingest_report: IngestReport | None = None
         self._files_now = files
         self._files: session.Files = {}
@@ -93,6 +94,8 @@ class Logs(Answers):
                 raise temporary.no_room(folder, reason(error.__cause__)) from error
             raise
         logs.ingest_report = report
+        logs.name = temporary.named(paths)
+        logs._files_now = _kept(logs._files_now, logs.name)
         logs._folder = weakref.finalize(logs, shutil.rmtree, folder, ignore_errors=True)
         return logs
 
@@ -256,11 +259,11 @@ class Logs(Answers):
         """
         parts = self._run(lambda cursor: exchange.find(cursor, id))
         if parts is None:
-            raise self._run(lambda cursor: exchange.not_found(cursor, [id], self.path))
+            raise self._run(lambda cursor: exchange.not_found(cursor, [id], self.name))
         return parts
 
     def __repr__(self) -> str:
-        return f"<chatlogs.Logs {self.path}>"
+        return f"<chatlogs.Logs {self.name}>"
 
     def _repr_html_(self) -> str:
         row = self.summary().row(0, named=True)
@@ -268,7 +271,7 @@ class Logs(Answers):
             name: row[name] for name in ("responses", "models", "total_tokens", "first_seen", "last_seen", "rejects")
         }
         cells = "".join(f"<tr><th>{name}</th><td>{html.escape(_say(value))}</td></tr>" for name, value in told.items())
-        return f"<table><caption>{html.escape(self.path)}</caption>{cells}</table>"
+        return f"<table><caption>{html.escape(self.name)}</caption>{cells}</table>"
 
     def _answer(self, report: str, query: queries.Query, filters: Filters) -> pl.DataFrame:
         def asked(cursor: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -318,15 +321,19 @@ class Logs(Answers):
                 gone = isinstance(error.__cause__, duckdb.IOException)
                 if not gone or attempt == 2 or self._files_now() == self._files:
                     if file := session.damaged(error, self._files_now()):
-                        raise damage.sentence(self.path, file) from error
+                        raise self._damaged(file) from error
                     raise
             except pl.exceptions.PolarsError as error:
                 if file := damage.find(list(itertools.chain(*self._files_now().values())), str(error)):
-                    raise damage.sentence(self.path, file) from error
+                    raise self._damaged(file) from error
                 raise session.SqlError(
                     f"polars cannot hold a column of this answer: {error}; cast it to varchar."
                 ) from error
         raise AssertionError("unreachable")
+
+    def _damaged(self, file: str) -> StoreError:
+        """The error for a file that cannot be read."""
+        return temporary.gone(self.name) if self._folder else damage.sentence(self.path, file)
 
     def _connect(self, timeout: float | None, allow: Sequence[str]) -> duckdb.DuckDBPyConnection:
         """A connection over the files of now; a new one when they changed."""
@@ -336,6 +343,18 @@ class Logs(Answers):
         if self._connection is None or files != self._files:
             self._connection, self._files = session.connect(files), files
         return self._connection
+
+
+def _kept(files: Callable[[], session.Files], name: str) -> Callable[[], session.Files]:
+    """The same for a temporary store, whose place is nothing to the caller."""
+
+    def asked() -> session.Files:
+        try:
+            return files()
+        except StoreError as error:
+            raise temporary.gone(name) from error
+
+    return asked
 
 
 def _say(value: Any) -> str:
