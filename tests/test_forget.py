@@ -362,7 +362,7 @@ def test_the_reports_are_those_of_what_is_left(run: Run, store: Path, tmp_path: 
 
 
 def test_a_store_that_is_none_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="is not a chatlogs store"):
+    with pytest.raises(StoreError, match="there is no store at"):
         chatlogs.forget(tmp_path / "nowhere", "gone-1")
     assert not (tmp_path / "nowhere").exists()
 

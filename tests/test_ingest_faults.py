@@ -204,5 +204,5 @@ def test_a_store_that_is_deleted_meanwhile_is_told_as_gone(tmp_path: Path) -> No
     log.write_bytes(completion(1))
     ingest(log, store)
     log.write_bytes(b"".join(map(completion, range(2, 100))))
-    with pytest.raises(StoreError, match=r"is not a chatlogs store|cannot write|cannot be read"):
+    with pytest.raises(StoreError, match=r"there is no store at|is not a chatlogs store|cannot write|cannot be read"):
         ingest(log, store, progress=lambda *_: shutil.rmtree(store, ignore_errors=True))

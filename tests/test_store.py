@@ -69,13 +69,17 @@ def test_an_interrupted_creation_is_taken_up(tmp_path: Path) -> None:
 
 
 def test_what_is_no_store_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "absent"):
+    told = {
+        tmp_path: f"{tmp_path} is not a chatlogs store (no sources table in it); "
+        f"create one with: chatlogs ingest LOGS -o {tmp_path}",
+        tmp_path / "absent": f"there is no store at {tmp_path / 'absent'}: it does not exist.",
+        tmp_path / "file": f"{tmp_path / 'file'} is a file, and a store is a folder: name another.",
+    }
+    (tmp_path / "file").write_text("")
+    for path, sentence in told.items():
         with pytest.raises(StoreError) as refusal:
             Store.open(path)
-        assert str(refusal.value) == (
-            f"{path} is not a chatlogs store (no sources table in it); create one with: chatlogs ingest LOGS -o {path}"
-        )
-    (tmp_path / "file").write_text("")
+        assert str(refusal.value) == sentence
     with pytest.raises(StoreError, match="is a file, and a store is a folder"):
         Store.create(tmp_path / "file")
     with pytest.raises(StoreError, match=r"holds other things \(file\)"):

@@ -127,6 +127,9 @@ def open_ledger(store: str) -> DeltaTable:
                 "ingest the logs into a new store."
             )
     if ledger is None or not is_in(ledger, _MADE):
+        check_folder(store)
+        if not os.path.exists(store):
+            raise StoreError(f"there is no store at {store}: it does not exist.")
         raise StoreError(
             f"{store} is not a chatlogs store (no {LEDGER} table in it); "
             f"create one with: chatlogs ingest LOGS -o {store}"
@@ -218,6 +221,12 @@ def check_path(store: str) -> None:
     if found or unquote(store) != store:
         what = found or "an escape such as %20"
         raise StoreError(f"{store} cannot hold a store, as its path has {what} in it: rename it.")
+
+
+def check_folder(store: str) -> None:
+    """StoreError for a path where something else than a folder is."""
+    if os.path.exists(store) and not os.path.isdir(store):
+        raise StoreError(f"{store} is a file, and a store is a folder: name another.")
 
 
 def _uri(store: str, table: str) -> str:

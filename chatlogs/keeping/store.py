@@ -70,8 +70,7 @@ class Store:
         """
         store = cls(_folder(path))
         deltas.check_path(store.path)
-        if os.path.exists(store.path) and not os.path.isdir(store.path):
-            raise StoreError(f"{store.path} is a file, and a store is a folder: name another.")
+        deltas.check_folder(store.path)
         if deltas.is_made(store.path):
             return cls.open(store.path), True
         try:
