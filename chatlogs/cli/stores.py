@@ -13,6 +13,7 @@ import click
 from chatlogs.cli.inputs import command, progress
 from chatlogs.cli.options import RAW, Command, Option, common_options, paths_argument, setting, tell
 from chatlogs.errors import EXIT_DONE, EXIT_FAILED, EXIT_REJECTS
+from chatlogs.reading.asked import CONTENTS
 from chatlogs.tally import counted
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ _SPEED_TOLD_FROM = 50  # MB; with less, the seconds are those of making tables, 
 @click.option(
     "--content",
     cls=Option,
-    default="keep",
+    default=next(iter(CONTENTS)),
     show_default=True,
-    metavar="keep|hash|none",
-    shell_complete=lambda _ctx, _param, typed: [name for name in ("keep", "hash", "none") if name.startswith(typed)],
+    metavar="|".join(CONTENTS),
+    shell_complete=lambda _ctx, _param, typed: [name for name in CONTENTS if name.startswith(typed)],
     help="Keep texts, their hashes, or neither; counts, lengths and verdicts stay.",
 )
 @click.option("--chunks", cls=Option, is_flag=True, help="Keep a row for every chunk; reads chunk logs more slowly.")
