@@ -1,7 +1,7 @@
 """Every table and every column, declared once.
 
-The Arrow schemas, the SQL that reads JSON, `chatlogs schema` and the reference in the docs are all
-read from here. Adding a column is one line; nothing else repeats a name, a type or a doc.
+The Arrow schemas, `chatlogs schema` and the reference in the docs are read from here, and nothing else repeats a type
+or a doc. What fills a column or asks for it, in Python or in chatlogs/sql, names it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ SQL_TYPES: Mapping[str, str] = {
     TIME: "timestamptz",
     TEXTS: "varchar[]",
 }
+"""What the reference in the docs calls the types in SQL."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,20 @@ SOURCE_KEY = Column(
     "source_key", INT, "That log's identity, as in `sources`; two logs may have had one name, as rotated ones do."
 )
 
+TOKEN_COUNTS = (
+    Column("prompt_tokens", INT, "Tokens in the prompt, as reported; null when no usage was logged."),
+    Column("completion_tokens", INT, "Tokens in the answer, as reported; some providers leave reasoning out."),
+    Column("total_tokens", INT, "Total tokens as reported; never recomputed."),
+    Column("cached_tokens", INT, "Prompt tokens served from cache; already counted in prompt_tokens."),
+    Column("cache_write_tokens", INT, "Prompt tokens written to the cache; already counted in prompt_tokens."),
+    Column("reasoning_tokens", INT, "Tokens spent on hidden reasoning; inside completion_tokens at most providers."),
+    Column("prompt_audio_tokens", INT, "Audio tokens in the prompt."),
+    Column("completion_audio_tokens", INT, "Audio tokens in the answer."),
+    Column("accepted_prediction_tokens", INT, "Predicted-output tokens that were used."),
+    Column("rejected_prediction_tokens", INT, "Predicted-output tokens that were not used, yet billed."),
+)
+"""What sql/rows/usage.sql reads from a usage object."""
+
 COMPLETIONS = Table(
     "completions",
     "One row per response: a stored completion, or a stream folded back into one.",
@@ -113,18 +128,7 @@ COMPLETIONS = Table(
         Column("service_tier", TEXT, "The service tier that served the request: the last non-empty value."),
         Column("choice_count", INT, "Choices in the response (rows in `choices`)."),
         Column("chunk_count", INT, "Chunks the stream was folded from; null for a stored completion."),
-        Column("prompt_tokens", INT, "Tokens in the prompt, as reported; null when no usage was logged."),
-        Column("completion_tokens", INT, "Tokens in the answer, as reported; some providers leave reasoning out."),
-        Column("total_tokens", INT, "Total tokens as reported; never recomputed."),
-        Column("cached_tokens", INT, "Prompt tokens served from cache; already counted in prompt_tokens."),
-        Column("cache_write_tokens", INT, "Prompt tokens written to the cache; already counted in prompt_tokens."),
-        Column(
-            "reasoning_tokens", INT, "Tokens spent on hidden reasoning; inside completion_tokens at most providers."
-        ),
-        Column("prompt_audio_tokens", INT, "Audio tokens in the prompt."),
-        Column("completion_audio_tokens", INT, "Audio tokens in the answer."),
-        Column("accepted_prediction_tokens", INT, "Predicted-output tokens that were used."),
-        Column("rejected_prediction_tokens", INT, "Predicted-output tokens that were not used, yet billed."),
+        *TOKEN_COUNTS,
         Column("usage_source", TEXT, "'reported' when the log held usage, 'none' when it did not."),
         Column("usage", JSON, "The usage object as logged: the last non-null one of a stream, never a sum."),
         Column("provider", TEXT, "Who served the request, where the log tells."),

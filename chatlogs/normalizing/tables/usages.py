@@ -18,9 +18,8 @@ import pyarrow as pa
 
 from chatlogs import sql
 from chatlogs.normalizing.scanning.words import Bools, Words
-from chatlogs.normalizing.tables.partials import DERIVED
 from chatlogs.reading.lines import PADDING, Block, Ints
-from chatlogs.schema import COMPLETIONS
+from chatlogs.schema import TOKEN_COUNTS
 
 _DETAILS = {
     "prompt": "cached cache_write cache_creation cache_creation_input audio",
@@ -42,7 +41,7 @@ _WHOLE_NUMBER = """create or replace temp macro whole_number(v) as
             and try_cast(v as double) = trunc(try_cast(v as double)) then try_cast(v as bigint)
     end"""
 
-NAMES = tuple(name for name in COMPLETIONS.names if name in DERIVED and name.endswith("_tokens"))
+NAMES = tuple(column.name for column in TOKEN_COUNTS)
 FEW = 1000  # so many are parsed sooner than compared
 _MOST_SHAPES = 8
 _WORTH = 1 / 32  # of the first texts need be alike, or the others are not even compared
