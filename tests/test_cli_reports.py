@@ -35,6 +35,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> str:
+    log = tmp_path_factory.mktemp("empty") / "log.jsonl"
+    log.write_text("no json\n")
+    chatlogs.ingest(log, log.parent / "store")
+    return str(log.parent / "store")
+
+
+@pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("sample") / "store"
     chatlogs.ingest([str(ROOT / "sample_data" / "*.jsonl*"), str(ROOT / "sample_data" / "transcripts.sse")], path)
@@ -101,6 +109,19 @@ def test_what_usage_lacks_of_its_counts_is_told(run: Run, tmp_path: Path) -> Non
     billed = run("reconcile", str(log), "--bill", str(bill), "--json")
     assert json.loads(billed.out)[0]["total_tokens"] == 610
     assert "1 response with usage but without total_tokens" in billed.err
+
+
+@pytest.mark.parametrize("name", [*(name for name in REPORTS if name != "rejects"), "report", "export"])
+def test_logs_without_responses_are_told_in_the_same_words(run: Run, empty: str, name: str) -> None:
+    """And what would be asked for, had there been any, is not."""
+    result = run(name, empty)
+    assert result.code == 0
+    assert "nothing is there" in result.err.splitlines()
+    assert "logprobs=true" not in result.err and "must add started_at" not in result.err
+
+
+def test_a_filter_that_nothing_matches_is_told_below_money_too(run: Run, store: str) -> None:
+    assert "nothing matches the filter" in run("cost", store, "--where", "false").err
 
 
 def test_notes_that_have_nothing_to_say_are_silent(run: Run, store: str) -> None:

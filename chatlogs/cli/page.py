@@ -34,7 +34,7 @@ def report(paths: tuple[str, ...], path: str | None, title: str, filters: Filter
     out; each table with its query. The page loads nothing, runs no script, and holds no text of any prompt or answer.
     """
     from chatlogs.asking import pricing
-    from chatlogs.telling import page
+    from chatlogs.telling import notes, page
 
     if path == "":
         raise QueryError("-o has no name, maybe a variable that is not set: name a file.")
@@ -42,9 +42,11 @@ def report(paths: tuple[str, ...], path: str | None, title: str, filters: Filter
     with opened(paths) as logs:
         if path in (None, "-"):
             click.echo(page.page(logs, filters, title=title), nl=False)
-            return
-        page.write(logs, str(path), filters, title=title)
-        tell(f"{path}: open it in a browser")
+        else:
+            page.write(logs, str(path), filters, title=title)
+            tell(f"{path}: open it in a browser")
+        for note in notes.of_nothing(logs):
+            tell(note)
 
 
 COMMANDS: Mapping[str, click.Command] = {"report": report}

@@ -53,6 +53,8 @@ def summary(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Ou
         return answer("summary", paths, filters, show_sql, output)
     with opened(paths) as logs:
         screens.summary(logs, filters, output, str(setting("color") or "auto"))
+        for note in notes.of_nothing(logs):
+            tell(note)
         tell(screens.next_steps(logs, paths, filters))
 
 

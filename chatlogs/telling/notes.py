@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from chatlogs.asking.measures import COUNT
 from chatlogs.asking.queries import Filters
@@ -12,7 +13,11 @@ from chatlogs.tally import counted
 from chatlogs.telling import pricenotes
 from chatlogs.telling.asked import Asked
 
+if TYPE_CHECKING:
+    from chatlogs.asking.logs import Logs
+
 _MODELS = 8  # Named where none fits.
+_NOTHING = "nothing is there"
 
 Notes = Callable[[Asked], list[str]]
 
@@ -24,8 +29,21 @@ _TIMES_WANTED = (
 
 def of_report(asked: Asked) -> list[str]:
     """The notes below an answer."""
+    if asked.name != "rejects" and not _has_counted(asked) and (nothing := of_nothing(asked.logs)):
+        return nothing
     told = NOTES[asked.name](asked) if asked.name in NOTES else []
-    return told + of_filters(asked, explained=bool(told))
+    return told + of_filters(asked, explained=bool(told) and asked.name not in pricenotes.NOTES)
+
+
+def of_nothing(logs: Logs) -> list[str]:
+    """The one note on logs that hold no response."""
+    return [] if logs.sql("select count(*) from completions").item() else [_NOTHING]
+
+
+def _has_counted(asked: Asked) -> bool:
+    """Whether the answer counts anything."""
+    counts = [measure.name for measure in ALL[asked.name].measures if measure.unit == COUNT]
+    return any(asked.frame[name].sum() for name in counts if name in asked.frame.columns)
 
 
 def _usage(asked: Asked) -> list[str]:
@@ -180,7 +198,7 @@ def of_filters(asked: Asked, *, explained: bool = False) -> list[str]:
     if unknown := _no_model(asked):
         notes.append(unknown)
     elif not explained:
-        notes.append("nothing matches the filter" if asked.narrowed else "nothing is there")
+        notes.append("nothing matches the filter" if asked.narrowed else _NOTHING)
     return notes
 
 
