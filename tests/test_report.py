@@ -171,6 +171,18 @@ def test_what_answers_stays_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch) 
     assert "".join(line[1:].split("  ")[0].strip() for line in told.splitlines()[2:-2]) == id
 
 
+@pytest.mark.parametrize("width", range(34, 60))
+def test_the_first_number_stays_beside_its_keys(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Names get narrower for it: a table of names alone answers nothing."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    names = {"model": ["a-model-with-a-rather-long-name"], "metric": ["time_to_the_first_chunk"]}
+    frame = pl.DataFrame(names | {"responses": [12], "p50": [0.749], "p90": [1.25]})
+    told = rendered(frame, "table", Look(units={"p50": "real"}, spare=["responses"], color="never"), Screen())
+    body = next(line for line in _without_style(told).splitlines() if line.strip().startswith("a-"))
+    assert body.split()[1].startswith("time_") and "0.749" in body
+    assert max(cell_len(line) for line in _without_style(told).splitlines()) <= width
+
+
 def test_a_bar_without_room_takes_none_from_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pl.DataFrame({"model": ["a-rather-long-name"], "share": [1.0]})
     for width in range(26, 60):

@@ -29,6 +29,7 @@ _TIGHT, _TIGHT_PROSE, _MINUTES = (
     20,
     17,
 )  # What text, prose and times shrink to before a column that tells is left out.
+_TIGHTEST = 8  # And before the first number is.
 _WHOLE = frozenset(
     ("id", "backend", "system_fingerprint", "request_id", "custom_id", "call_id", "tool_call_id", "example")
 )  # Half an id finds nothing: such a column goes on in the next line.
@@ -237,7 +238,8 @@ def _fitted(columns: Sequence[_Column], look: Look, width: int) -> tuple[list[_C
     """The columns there is room for, with their widths, and the width of the bar.
 
     Columns without any value go first, then those the report can spare, then text gets narrower, and then the last
-    ones go. What room is left goes to text, first to where little is missing, then to the bar.
+    ones go: the first number only where the texts before it cannot get narrower still. What room is left goes to text,
+    first to where little is missing, then to the bar.
     """
     names = [column.name for column in columns]
     spare = [*(column.name for column in columns[1:] if column.empty), *(name for name in look.spare if name in names)]
@@ -254,7 +256,7 @@ def _fitted(columns: Sequence[_Column], look: Look, width: int) -> tuple[list[_C
 
     leave_out(spare)
     if room() < 0:
-        least = {column.name: column.tight for column in columns}
+        least = _tight(columns, gone, width)
         leave_out(names[:0:-1])
     empty = [column.name for column in columns if column.empty]
     for name in reversed([name for name in gone if name not in empty]):  # One may be small enough to come back.
@@ -270,6 +272,19 @@ def _fitted(columns: Sequence[_Column], look: Look, width: int) -> tuple[list[_C
         left -= more
     bar_width = min(BAR_WIDTH, left - _GAP) if look.bar and left >= _LEAST_BAR + _GAP else 0
     return [replace(column, width=widths[column.name]) for column in kept], bar_width
+
+
+def _tight(columns: Sequence[_Column], gone: Sequence[str], width: int) -> dict[str, int]:
+    """How narrow each column may become; the texts before the first number narrower yet, where that makes it room."""
+    least = {column.name: column.tight for column in columns}
+    kept = [column for column in columns if column.name not in gone]
+    first = next((place for place, column in enumerate(kept) if column.number), 0)
+    texts = [column.name for column in kept[:first]]
+    missing = sum(least[column.name] + _GAP for column in kept[: first + 1]) - width
+    if missing <= sum(max(0, least[name] - _TIGHTEST) for name in texts):
+        for _ in range(missing):
+            least[max(texts, key=least.__getitem__)] -= 1
+    return least
 
 
 def _tails(row: list[str], columns: Sequence[_Column]) -> list[str]:
