@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from ingested import blocks, opened
 
 from chatlogs.errors import SourceError
-from chatlogs.moving import ledger
-from chatlogs.moving.ledger import Known, KnownLogs, head_hash, is_begin_of, key_of, look_up
+from chatlogs.moving.knownlogs import Known, KnownLogs
+from chatlogs.moving.ledger import head_hash, is_begin_of, look_up
 from chatlogs.reading.blocks import Reader
 from chatlogs.reading.lines import PADDING
-from chatlogs.reading.opening import head_of, open_source
+from chatlogs.reading.opening import open_source
 from chatlogs.reading.sources import HEAD_BYTES, Source, find
 
 DATA = b"".join(b'{"number":%d,"text":"%s"}\n' % (n, b"x" * (n % 90)) for n in range(20_000))
@@ -313,25 +313,13 @@ def test_a_log_is_known_by_the_bytes_it_begins_with(tmp_path: Path, size: int) -
     assert is_begin_of(short, head_hash(short), KnownLogs([full]), {}) is None
 
 
-def test_logs_that_begin_alike_are_not_all_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of a file a request, all with one prompt, costs a few looks a file, not one at each other."""
-    texts = [b"x" * 1000 + b"%05d" % number + b"y" * number for number in range(60)]
-    sources = [source_of(tmp_path / f"{number}.log", text) for number, text in enumerate(texts)]
-    logs = KnownLogs(known(source, key) for key, source in enumerate(sources))
-    asked: list[str] = []
-    monkeypatch.setattr(ledger, "head_of", lambda source, size: asked.append(source.name) or head_of(source, size))
-    monkeypatch.setattr(ledger, "open_source", lambda source: asked.append(source.name) or open_source(source))
-    for number, source in enumerate(sources):
-        assert look_up(source, head_hash(source), logs) == (known(source, number), True)
-        assert is_begin_of(source, head_hash(source), logs, {}) is None
-    assert len(sources) < len(asked) <= 6 * len(sources)
-
-
 def test_two_logs_that_begin_alike_have_keys_of_their_own() -> None:
-    first = key_of("head", [])
-    second = key_of("head", [first])
+    logs = KnownLogs()
+    first = logs.new_key("head")
+    logs.keys.add(first)
+    second = logs.new_key("head")
     assert first != second and -(2**63) <= min(first, second) <= max(first, second) < 2**63
-    assert key_of("head", []) == first
+    assert KnownLogs().new_key("head") == first
 
 
 def test_a_line_without_end_is_refused_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,8 @@ from chatlogs.keeping import damage
 from chatlogs.keeping.staging import Staging
 from chatlogs.keeping.store import Store
 from chatlogs.moving import ledger
-from chatlogs.moving.ledger import Known, KnownLogs, Row
+from chatlogs.moving.knownlogs import Known, KnownLogs, hash_of
+from chatlogs.moving.ledger import Row
 from chatlogs.moving.questions import Questions, find_questions
 from chatlogs.moving.readings import ChangedError, Reading
 from chatlogs.moving.unexpected import Unexpected
@@ -200,7 +201,7 @@ class _Run:
         now = KnownLogs()  # read in this run
         buffers: list[mmap.mmap] = []
         starts = side_by_side(ledger.head, self.sources)
-        heads = [ledger.hash_of(start) for start in starts]
+        heads = [hash_of(start) for start in starts]
         looked_up = [ledger.look_up(source, head, known) for source, head in zip(self.sources, heads, strict=True)]
         places = {
             match.source_key: source.path
@@ -221,7 +222,7 @@ class _Run:
                 longer = (ledger.is_begin_of(source, head, logs, places) for logs in (known, now))
                 match = next((log for log in longer if log is not None), None)
                 is_known = match is not None
-            key = match.source_key if match else ledger.key_of(head, known.keys)
+            key = match.source_key if match else known.new_key(head)
             known.keys.add(key)
             reading = Reading(source, match, key, start, is_later=before is not None)
             self.readings.append(reading)

@@ -6,21 +6,15 @@ it began with.
 
 from __future__ import annotations
 
-import contextlib
-import os
+import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import xxhash
-
-from chatlogs.errors import SourceError
-from chatlogs.reading import objects
-from chatlogs.reading.blocks import Reader
+from chatlogs.moving.knownlogs import Known, KnownLogs, hash_of
 from chatlogs.reading.cassettes import is_cassette
 from chatlogs.reading.lines import Block
-from chatlogs.reading.opening import head_of, open_source
+from chatlogs.reading.opening import filled, head_of, open_source
 from chatlogs.reading.sources import HEAD_BYTES, Source
 from chatlogs.tally import Counts
 
@@ -28,87 +22,11 @@ if TYPE_CHECKING:
     from chatlogs.keeping.snapshot import Snapshot
     from chatlogs.moving.identity import Response
 
-_STEP = 4 << 20
-_BEGIN_BYTES = 4096  # of a log: where two begin alike so far, all of them is compared
+_STEP = 256 << 10
 _COUNTS = ("lines", "blank", "ignorable", "records", "rejects", "repaired", "duplicates", "responses")
 
 Row = dict[str, Any]
 """A row of the table `sources`."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """How far a log has been read: its first `size` bytes hash to `content_hash`."""
-
-    source: str
-    source_key: int
-    size: int
-    resume_offset: int
-    content_hash: str
-    head_hash: str
-
-
-class KnownLogs:
-    """The logs that are known, found by how they begin. Few begin alike, so that a look-up asks few of them.
-
-    keys: the identities that are taken.
-    """
-
-    def __init__(self, logs: Iterable[Known] = ()) -> None:
-        self.keys: set[int] = set()
-        self._all: list[Known] = []
-        self._by_head: dict[str, list[Known]] = {}
-        self._small: list[Known] = []
-        self._begins: dict[str, bytes | None] = {}
-        for known in logs:
-            self.add(known)
-
-    def add(self, known: Known) -> None:
-        """Know one more."""
-        self.keys.add(known.source_key)
-        self._all.append(known)
-        self._by_head.setdefault(known.head_hash, []).append(known)
-        if known.size < HEAD_BYTES:
-            self._small.append(known)
-
-    def before(self, head: str) -> list[Known]:
-        """Those that a log with this head may begin with: of a small one, the head is all there is."""
-        return [*(k for k in self._by_head.get(head, ()) if k.size >= HEAD_BYTES), *self._small]
-
-    def beyond(self, source: Source, head: str, places: Mapping[int, str]) -> Iterator[tuple[Known, str]]:
-        """Those that may go on where the source ends, with a place where each still lies.
-
-        places: where known logs were met besides their names, by source_key.
-        """
-        size = source.stored_size
-        if not size or source.path is None:
-            return
-        for known in self._all if size < HEAD_BYTES else self._by_head.get(head, ()):
-            for path in {known.source, places.get(known.source_key, known.source)} - {source.name, source.path}:
-                if objects.is_object(path) and not source.is_object:
-                    continue  # local logs are read without asking a store that may be out of reach
-                begin, own = self._begin(path), self._begin(source.path)
-                if begin is not None and own is not None and begin.startswith(own):
-                    yield known, path
-
-    def _begin(self, path: str) -> bytes | None:
-        """The first decompressed bytes of a log that lies there, looked at once."""
-        if path not in self._begins:
-            self._begins[path] = None
-            with contextlib.suppress(SourceError):
-                if os.path.isfile(path) or objects.is_object(path):
-                    self._begins[path] = head_of(Source(path, path), _BEGIN_BYTES)
-        return self._begins[path]
-
-
-def key_of(head_hash: str, taken: Collection[int]) -> int:
-    """The identity of a log that is new: from its first bytes, and apart from the logs in `taken`."""
-    salt = 0
-    while True:
-        key = xxhash.xxh3_64_intdigest(f"{head_hash} {salt}".encode()) - (1 << 63)
-        if key not in taken:
-            return key
-        salt += 1
 
 
 def head(source: Source) -> bytes:
@@ -121,34 +39,34 @@ def head_hash(source: Source) -> str:
     return hash_of(head(source))
 
 
-def hash_of(head: bytes) -> str:
-    """The hash of a log's first bytes, as the ledger has it."""
-    return xxhash.xxh3_128_hexdigest(head)
-
-
 def look_up(source: Source, head: str, logs: KnownLogs) -> tuple[Known | None, bool]:
     """The longest known log that this source begins with, and whether the source is nothing more than that.
 
     Reads the source as far as a candidate reaches; without a candidate it reads nothing.
     """
-    sizes: dict[int, dict[str, Known]] = {}
-    for known in logs.before(head):
-        sizes.setdefault(known.size, {})[known.content_hash] = known
-    if not sizes:
+    candidates = logs.before(head)
+    least = next(candidates, None)
+    if least is None:
         return None, False
     opened = open_source(source)
-    reader = Reader(opened, block_bytes=_STEP)
+    digest, position, ahead, begin = opened.digests.content, 0, memoryview(b""), b""
     found: Known | None = None
     at_end = False
     try:
-        for size in sorted(sizes):
-            if not reader.skip(size):
+        for size, by_hash in itertools.chain([least], candidates):
+            while position < size and (ahead or (ahead := memoryview(filled(opened, _STEP)))):
+                begin = begin or bytes(ahead[:HEAD_BYTES])
+                step = ahead[: size - position]
+                digest.update(step)
+                position += len(step)
+                ahead = ahead[len(step) :]
+            if position < size:
                 break
-            found = sizes[size].get(opened.digests.content.hexdigest(), found)
-        at_end = found is not None and reader.position == found.size and not reader.skip(found.size + 1)
+            found = by_hash.get(digest.hexdigest(), found)
+        at_end = found is not None and position == found.size and not ahead and not filled(opened, 1)
         if found is not None and not found.size and not at_end and found.source != source.name:
             found = None  # every log begins as an empty one does; only its own name tells that it is that one
-        if found is not None and not at_end and is_cassette(reader.head):
+        if found is not None and not at_end and is_cassette(begin):
             found = None  # what follows is no log without what stands before it
     finally:
         opened.close()
@@ -160,17 +78,7 @@ def is_begin_of(source: Source, head: str, logs: KnownLogs, places: Mapping[int,
 
     places: where known logs were met besides their names, by source_key.
     """
-    own: tuple[int, str] | None = None
-    for known, path in logs.beyond(source, head, places):
-        own = own or _digest(source)
-        other = Source(path, path)
-        try:
-            is_begin = own[0] < known.size and _digest(other, own[0]) == own
-            if is_begin and _digest(other, known.size) == (known.size, known.content_hash):
-                return known
-        except SourceError:
-            continue
-    return None
+    return logs.beyond(source, head, places)
 
 
 def is_about(row: Row, source: Source, head: bytes) -> bool:
@@ -184,17 +92,6 @@ def is_about(row: Row, source: Source, head: bytes) -> bool:
     if size <= len(head):
         return bool(row["content_hash"] == hash_of(head[:size]))
     return len(head) < HEAD_BYTES and is_begin_of(source, hash_of(head), KnownLogs([known(row)]), {}) is not None
-
-
-def _digest(source: Source, size: int = 1 << 62) -> tuple[int, str]:
-    """How much of the first `size` bytes is there, and its hash."""
-    opened = open_source(source)
-    try:
-        reader = Reader(opened, block_bytes=_STEP)
-        reader.skip(size)
-        return reader.position, opened.digests.content.hexdigest()
-    finally:
-        opened.close()
 
 
 def read_ledger(snapshot: Snapshot) -> dict[int, Row]:

@@ -12,7 +12,8 @@ import xxhash
 
 from chatlogs.errors import SourceError
 from chatlogs.moving import ledger
-from chatlogs.moving.ledger import Known, Row
+from chatlogs.moving.knownlogs import Known, hash_of
+from chatlogs.moving.ledger import Row
 from chatlogs.reading.blocks import Reader
 from chatlogs.reading.lines import Block
 from chatlogs.reading.opening import Opened, compression_of, open_source
@@ -138,7 +139,7 @@ class Reading:
     def _head_hash(self) -> str:
         """The hash of the first bytes that were read: since the log was looked up, it may have got more of them."""
         assert self.reader is not None
-        return ledger.hash_of(self.reader.head)
+        return hash_of(self.reader.head)
 
     def ledger_row(self, old: Row | None, ingest_id: str, now: datetime) -> Row:
         """The log's row of `sources`; old: the one that it replaces."""

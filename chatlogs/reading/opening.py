@@ -146,10 +146,15 @@ def head_of(source: Source, size: int) -> bytes:
     """The source's first decompressed bytes, at most so many. Raises SourceError when it cannot be opened."""
     opened = open_source(source)
     try:
-        buffer = memoryview(bytearray(size))
-        filled = 0
-        while filled < size and (got := opened.stream.readinto(buffer[filled:])):
-            filled += got
-        return bytes(buffer[:filled])
+        return filled(opened, size)
     finally:
         opened.close()
+
+
+def filled(opened: Opened, size: int) -> bytes:
+    """The next decompressed bytes: so many, where there are as many."""
+    buffer = memoryview(bytearray(size))
+    count = 0
+    while count < size and (got := opened.stream.readinto(buffer[count:])):
+        count += got
+    return bytes(buffer[:count])
