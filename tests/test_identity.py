@@ -257,15 +257,72 @@ def test_each_response_ends_in_one_place(drawn: list[Response]) -> None:
     assert sum(response.duplicates for response in kept) == before + len(dropped)
 
 
+calls = st.builds(
+    replace,
+    responses,
+    model=st.just("m"),
+    created=st.sampled_from([0, 0, 0, 1]),
+    started_at=st.sampled_from([None, 1, 2]),
+    asked=st.sampled_from([None, "p", "q"]),
+    prompt_tokens=st.sampled_from([None, 1, 2]),
+    total_tokens=st.sampled_from([None, 3]),
+    indexes=st.sampled_from([[], [0]]),
+    told=st.sampled_from([0, 1]),
+)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(st.lists(calls, min_size=2, max_size=12))
+def test_the_first_equal_answer_is_found_as_by_asking_each(drawn: list[Response]) -> None:
+    """Whatever else is told of either, and whichever of them stays."""
+
+    def asking_each(chains: Any, response: Response) -> int | None:
+        kept = chains._outcome.kept
+        return next((place for place in range(len(kept)) if chains._is_same(place, response)), None)
+
+    def outcome() -> tuple[list[list[Response]], list[Response], set[int]]:
+        given_ = [replace(response, completion_key=number, flags=[]) for number, response in enumerate(drawn)]
+        result = compared(decide(given_), {})
+        return result.kept, result.dropped, result.changed
+
+    found = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity._Chains, "_first_alike", asking_each)
+        assert found == outcome()
+
+
+def of_other_times(form: str, n: int) -> Response:
+    return replace(PLAIN, form=form, created=n // 2, body=str(n))
+
+
+def of_other_texts(form: str, n: int) -> Response:
+    """As recorders redact ids, where servers tell no time."""
+    return replace(PLAIN, form=form, created=0, body=str(n), folded=str(n))
+
+
+def of_other_calls(form: str, n: int) -> Response:
+    """As a mock server gives one answer to all."""
+    return replace(PLAIN, form=form, created=0, started_at=n, asked=None if n % 2 else "q")
+
+
+def of_other_usage(form: str, n: int) -> Response:
+    """Streams and stored answers with one text, of which each counts other tokens."""
+    form = ("completion", "stream")[n % 2] if form == "stream" else form
+    return replace(PLAIN, form=form, created=0, body=str(n), total_tokens=n)
+
+
 @pytest.mark.parametrize("form", ["completion", "stream"])
-def test_answers_of_one_id_are_not_all_compared(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("answer", [of_other_times, of_other_texts, of_other_calls, of_other_usage])
+def test_answers_of_one_id_are_not_all_compared(
+    answer: Callable[[str, int], Response], form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Servers that draw ids from a thousand numbers give each to many answers: few of them are asked for one."""
     asked: list[int] = []
     for name in ("_same", "continues"):
         rule = getattr(identity, name)
         monkeypatch.setattr(identity, name, lambda *given_, rule=rule: asked.append(1) or rule(*given_))
-    drawn = [replace(PLAIN, completion_key=n, form=form, created=n // 2, body=str(n), flags=[]) for n in range(400)]
-    outcome = compared(decide(drawn), {})
+    drawn = [replace(answer(form, n), completion_key=n, flags=[]) for n in range(400)]
+    outcome = compared(decide([*drawn, replace(drawn[-1], completion_key=400)]), {})
     assert len(outcome.kept) == 400 and 0 < len(asked) <= 2 * 400
 
 

@@ -6,10 +6,14 @@ ids only raise the question, and digests of all that was logged answer it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chatlogs.moving.agreeing import Agreeing, Told
 from chatlogs.normalizing.records.piece import is_placeholder
+
+_NOT_COUNTED = (None, None, None)
 
 
 @dataclass
@@ -120,7 +124,7 @@ class _Chains:
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
-        self._alike: dict[tuple[str | None, int | None], list[list[Response]]] = {}
+        self._alike = Agreeing()
         self._streams: dict[frozenset[int], dict[int, list[Response]]] = {}
         self._places: dict[int, int] = {}
 
@@ -129,8 +133,12 @@ class _Chains:
         chain = [response]
         self._places[id(chain)] = len(self._outcome.kept)
         self._outcome.kept.append(chain)
-        self._alike.setdefault((response.model, response.created), []).append(chain)
+        self._note_face(chain)
         self._note(chain)
+
+    def _note_face(self, chain: list[Response]) -> None:
+        for _, face, told in _faces(chain[0]):
+            self._alike.add(self._places[id(chain)], (chain[0].form, face), told)
 
     def append(self, chain: list[Response], response: Response) -> None:
         """Let the response go on with the chain."""
@@ -160,21 +168,37 @@ class _Chains:
 
     def dropped(self, response: Response) -> bool:
         """Whether the response is the same as one before it: the fuller of both stays in its place."""
-        alike = self._alike.get((response.model, response.created), ())
-        chain = next((chain for chain in alike if len(chain) == 1 and _same(response, chain[0])), None)
-        if chain is None:
+        place = self._first_alike(response)
+        if place is None:
             return False
+        chain = self._outcome.kept[place]
         twin = chain[0]
         stays, goes = (response, twin) if _is_fuller(response, twin) else (twin, response)
         stays.duplicates += goes.duplicates + (not _is_usage_of(goes, stays))
         stays.metadata = twin.metadata if response.metadata is None else response.metadata
         if twin.form == "stream":
-            self._streams[_ended(chain)].pop(self._places[id(chain)])
-        chain[0] = stays
+            self._streams[_ended(chain)].pop(place)
+        if stays is not twin:
+            chain[0] = stays
+            self._note_face(chain)
         self._note(chain)
         self._outcome.dropped.append(goes)
         self._outcome.changed.add(stays.completion_key)
         return True
+
+    def _first_alike(self, response: Response) -> int | None:
+        """The place of the first chain that is one response, and the same as this one."""
+        found: list[int] = []
+        for form, face, told in _faces(response):
+            for places in self._alike.places((form, face), told):
+                while places and not self._is_same(places[0], response):
+                    heapq.heappop(places)  # it was found for what it told before
+                found += places[:1]
+        return min(found, default=None)
+
+    def _is_same(self, place: int, response: Response) -> bool:
+        chain = self._outcome.kept[place]
+        return len(chain) == 1 and _same(response, chain[0])
 
 
 def _ended(chain: Sequence[Response]) -> frozenset[int]:
@@ -199,10 +223,24 @@ def _same(response: Response, other: Response) -> bool:
     return other.folded == response.folded and other.folded is not None and _agree(other, response)
 
 
+def _faces(response: Response) -> Iterator[tuple[str, Hashable, Told]]:
+    """What _same goes by, each as it is found: the form of the other one, what is equal, what does not contradict."""
+    other = "completion" if response.form == "stream" else "stream"
+    call, alike = _call(response), (response.model, response.created)
+    yield response.form, ("body", *alike, response.body, response.system_fingerprint), call
+    if response.folded is not None:
+        yield other, ("folded", *alike, response.folded), (*call, *response.counts)
+    if response.counts != _NOT_COUNTED and (response.form == "completion" or _is_usage(response)):
+        yield other, ("counts", *alike, *response.counts), call
+
+
 def _is_usage_of(a: Response, b: Response) -> bool:
     """Whether a is the last chunk of a stream, of which all others were found to be what b is."""
-    is_usage = a.form == "stream" and a.usage is not None and not a.indexes
-    return is_usage and b.form == "completion" and a.counts == b.counts != (None, None, None)
+    return _is_usage(a) and b.form == "completion" and a.counts == b.counts != _NOT_COUNTED
+
+
+def _is_usage(response: Response) -> bool:
+    return response.form == "stream" and response.usage is not None and not response.indexes
 
 
 def _is_open(chain: Sequence[Response]) -> bool:
@@ -210,7 +248,7 @@ def _is_open(chain: Sequence[Response]) -> bool:
     return not {index for part in chain for index in part.indexes} <= {i for part in chain for i in part.ended}
 
 
-def _call(response: Response) -> tuple[object, ...]:
+def _call(response: Response) -> Told:
     """What tells the call that a response answers from others."""
     return response.custom_id, response.request_id, response.started_at, response.asked
 
