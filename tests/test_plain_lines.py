@@ -9,7 +9,7 @@ import pytest
 from test_mutations import LOGS, dumped, stored
 
 from chatlogs.normalizing import careful
-from chatlogs.normalizing.folding import fold, matching
+from chatlogs.normalizing.folding import fold, matching, templates
 from chatlogs.normalizing.normalize import normalize
 from chatlogs.normalizing.unwrapping import wrapped
 from chatlogs.reading.lines import Block
@@ -46,6 +46,30 @@ def test_plain_lines_are_read_together(name: str, monkeypatch: pytest.MonkeyPatc
     lines = [line.replace(b"chatcmpl-", b"chatcmpl-%d-" % number) for number in range(20) for line in MANY[name]]
     assert normalize(Block.of(b"\n".join(lines) + b"\n")).counts.balanced
     assert len(set(alone)) <= len(lines) // 20
+
+
+class Counted(list[int]):
+    """A list that counts how often one of it was looked at."""
+
+    looked = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.looked += 1
+        return super().__getitem__(place)
+
+    def __iter__(self) -> Any:
+        for place in range(len(self)):
+            yield self[place]
+
+
+def test_a_line_of_many_fields_is_learned_without_looking_at_all_quotes_for_each() -> None:
+    """As each metric that a server adds is a field of its own."""
+    quotes = Counted(range(0, 20_000, 5))
+    line = bytes(20_000)
+    assert [templates._behind(quotes, place) for place in (1, 5, 6, 19_999)] == [(0, 1), (0, 5), (1, 1), (3999, 4)]
+    ends = [templates._before(quotes, line, place) for place in (0, 1, 5, 19_995, 19_999)]
+    assert ends == [(0, 0), (1, -4), (1, 0), (3999, 0), (templates.LINE_END, -1)]
+    assert 0 < quotes.looked <= 9 * 16
 
 
 def test_chunks_of_another_form_have_templates_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ of which every field has a column. All else is read by SQL or line by line.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -312,14 +313,14 @@ def _quotes_of(match: re.Match[bytes]) -> tuple[int, int]:
 
 def _behind(quotes: Sequence[int], place: int) -> Border:
     """The place by the last quote before it."""
-    number = max(number for number, quote in enumerate(quotes) if quote < place)
+    number = bisect_left(quotes, place) - 1
     return number, place - quotes[number]
 
 
 def _before(quotes: Sequence[int], line: bytes, place: int) -> Border:
     """The place by the first quote at or behind it, or by the line's end."""
-    number = next((number for number, quote in enumerate(quotes) if quote >= place), LINE_END)
-    return number, place - (len(line) if number == LINE_END else quotes[number])
+    number = bisect_left(quotes, place)
+    return (number, place - quotes[number]) if number < len(quotes) else (LINE_END, place - len(line))
 
 
 def _field(path: Path, said: str) -> str | None:
