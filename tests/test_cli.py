@@ -16,6 +16,7 @@ from commands import Result, Run
 
 import chatlogs
 from chatlogs import cli
+from chatlogs.keeping import upkeep
 from chatlogs.schema import FLAGS, TABLES
 
 COMPLETION = {
@@ -407,6 +408,21 @@ class TestIngest:
         command = [sys.executable, "-m", "chatlogs", "summary", log]
         subprocess.run(command, check=True, capture_output=True, env=os.environ | {"TMPDIR": str(place)})
         assert list(place.iterdir()) == []
+
+
+def test_a_store_of_many_small_files_is_said_to_need_folding(
+    run: Run, log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_MANY_FILES", 3)
+    store = str(tmp_path / "many")
+    told = []
+    for number in range(4):
+        path = tmp_path / f"{number}.jsonl"
+        path.write_bytes(b'{"number":%d}\n' % number + Path(log).read_bytes())
+        if number == 3:
+            assert run("compact", store).code == 0
+        told.append(f"next: chatlogs compact {store}" in run("ingest", str(path), "-o", store).err)
+    assert told == [False, False, True, False]
 
 
 def test_the_demo_needs_nothing_and_keeps_what_it_is_told_to(run: Run, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from ingested import Rows, stored
 from log_lines import dumps, obj
@@ -271,6 +272,32 @@ def test_a_stream_goes_on_in_the_next_file(new_store: NewStore, tmp_path: Path, 
         assert contents(rows) == {"c1": "ab"}
         assert sum(row["responses"] for row in rows["sources"]) == 1
         assert problems(Store.open(store)) == []
+
+
+def test_each_file_of_the_ledger_is_looked_at_once(
+    new_store: NewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an ingest; what another one adds meanwhile is looked at too."""
+    store, looked_at = new_store(), []
+    for number in range(5):
+        (tmp_path / f"{number}.jsonl").write_bytes(stored_answer(f"c{number}", "x"))
+    for number in range(3):
+        ingest(tmp_path / f"{number}.jsonl", store)
+    reader = pq.ParquetFile
+
+    def counting(path: Any, **options: Any) -> Any:
+        looked_at.extend([path] if Path(path).parent.name == "sources" else [])
+        return reader(path, **options)
+
+    def meanwhile(_: int, __: int | None) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(pq, "ParquetFile", reader)
+            ingest(tmp_path / "4.jsonl", store)
+
+    monkeypatch.setattr(pq, "ParquetFile", counting)
+    ingest(tmp_path / "3.jsonl", store, progress=meanwhile)
+    assert len(looked_at) == len(set(looked_at)) == 1 + 3 + 1
+    assert sorted(row["log_number"] for row in stored(store)["sources"]) == [1, 2, 3, 4, 5]
 
 
 # --- at once -----------------------------------------------------------------------------------------------------

@@ -82,7 +82,16 @@ def ingest(paths: tuple[str, ...], store: str, strict: bool, as_json: bool, **op
     if rejects:
         tell(f"why lines were rejected: {command('rejects', store)}")
     tell(f"next: {command('summary', store)}")
+    if report.ingest_id is not None and _is_scattered(store):
+        tell(f"many small files slow the store down; next: {command('compact', store)}")
     return EXIT_REJECTS if strict and rejects else EXIT_DONE
+
+
+def _is_scattered(store: str) -> bool:
+    from chatlogs.keeping import upkeep
+    from chatlogs.keeping.store import Store
+
+    return upkeep.is_scattered(Store.open(store))
 
 
 @click.command(cls=Command, name="verify")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from chatlogs import engine
 from chatlogs.errors import StoreError
 from chatlogs.keeping import parquet
+from chatlogs.keeping.deltas import LEDGER
 from chatlogs.keeping.staging import StagedFile, Staging, reason
 from chatlogs.schema import TABLES
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 TARGET_BYTES = 256 << 20
 SMALL_BYTES = TARGET_BYTES // 2
 _BATCH_ROWS = 10_000
+_MANY_FILES = 100  # from here on, an ingest of a few lines takes most of its time to look at files
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,12 @@ def compact(store: Store) -> Compaction:
         if remove:
             store.commit(ingest_id, add, remove)
         return _compared(snapshot, store.snapshot())
+
+
+def is_scattered(store: Store) -> bool:
+    """Whether the store has so many small files, as each ingest adds some to most tables, that compact is worth it."""
+    small = [path for path, (rows, size) in store.snapshot().sizes(LEDGER).items() if rows and size < SMALL_BYTES]
+    return len(small) >= _MANY_FILES
 
 
 @contextmanager

@@ -136,4 +136,4 @@ def _count_out(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, staging: Stag
         row = rows[key]
         resume = row["resume_offset"] if last < row["resume_offset"] else row["size"]
         told.append(row | {"responses": row["responses"] - count, "resume_offset": resume})
-    replace_ledger(snapshot, staging, changes, told)
+    replace_ledger(snapshot, staging, changes, rows, told)

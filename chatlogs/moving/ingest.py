@@ -39,6 +39,7 @@ from chatlogs.reading.sources import Source, find
 from chatlogs.tally import IngestReport
 
 if TYPE_CHECKING:
+    from chatlogs.keeping.snapshot import Snapshot
     from chatlogs.normalizing.defects import Read
 
 # The engine is imported where it is used: an ingest that finds nothing new has no need of it.
@@ -113,10 +114,15 @@ class _Target:
         self.store, self._beside = store, beside
         self._is_made = is_made
         self._making: Future[None] | None = None
+        self._ledger: dict[str, list[Row]] = {}
 
-    def ledger(self) -> dict[int, Row]:
+    def seen(self) -> dict[int, Row]:
         """What has been read, as far as that is known now: before the commit it is looked at again."""
-        return ledger.read_ledger(self.store.snapshot()) if self._is_made else {}
+        return self.ledger(self.store.snapshot()) if self._is_made else {}
+
+    def ledger(self, snapshot: Snapshot) -> dict[int, Row]:
+        """What has been read by then; of the files only those are looked at that have come since the last time."""
+        return ledger.read_ledger(snapshot, self._ledger)
 
     def begin(self) -> None:
         """Let the store be made, if it is not."""
@@ -151,7 +157,7 @@ class _Run:
 
     def __init__(self, target: _Target, staging: Staging, sources: Sequence[Source], options: _Options) -> None:
         self.target, self.staging, self.sources, self.options = target, staging, sources, options
-        self.seen = target.ledger()
+        self.seen = target.seen()
         self.readings: list[Reading] = []
         self.now = datetime.now(UTC)
         self.committed = False
@@ -283,7 +289,7 @@ class _Run:
 
         with store.lock():
             snapshot = store.snapshot()
-            ledger_now = ledger.read_ledger(snapshot)
+            ledger_now = self.target.ledger(snapshot)
             if self._overtaken(ledger_now, fresh):
                 return False
             numbers = ledger.numbers(ledger_now, [reading.source_key for reading in fresh])
@@ -307,7 +313,7 @@ class _Run:
                 rows[reading.source_key] = row | {"log_number": numbers[reading.source_key]}
             told = ledger.count_dropped(rows, changes.dropped)
             written = [rows[key] for key in dict.fromkeys([*(reading.source_key for reading in fresh), *told])]
-            resolve.replace_ledger(snapshot, self.staging, changes, written)
+            resolve.replace_ledger(snapshot, self.staging, changes, ledger_now, written)
             store.commit(self.staging.ingest_id, changes.add, changes.remove)
             self.committed = True
         return True

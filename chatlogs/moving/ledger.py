@@ -94,12 +94,20 @@ def is_about(row: Row, source: Source, head: bytes) -> bool:
     return len(head) < HEAD_BYTES and is_begin_of(source, hash_of(head), KnownLogs([known(row)]), {}) is not None
 
 
-def read_ledger(snapshot: Snapshot) -> dict[int, Row]:
-    """The rows of `sources` by source_key."""
+def read_ledger(snapshot: Snapshot, read: dict[str, list[Row]] | None = None) -> dict[int, Row]:
+    """The rows of `sources` by source_key.
+
+    read: the rows of each file that was read before, to which those come that are read now. What changes in a store
+    comes in files of new names, so that they hold for any snapshot of it.
+    """
     import pyarrow.parquet as pq
 
-    tables = [pq.ParquetFile(path).read() for path in snapshot.files("sources")]
-    return {row["source_key"]: row for table in tables for row in table.to_pylist()}
+    read = {} if read is None else read
+    files = snapshot.files("sources")
+    for path in files:
+        if path not in read:
+            read[path] = pq.ParquetFile(path, pre_buffer=False).read(use_threads=False).to_pylist()
+    return {row["source_key"]: row for path in files for row in read[path]}
 
 
 def numbers(rows: Mapping[int, Row], keys: Iterable[int]) -> dict[int, int]:

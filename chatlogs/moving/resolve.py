@@ -24,7 +24,7 @@ from chatlogs.keeping import upkeep
 from chatlogs.keeping.snapshot import Snapshot
 from chatlogs.keeping.staging import StagedFile, Staging
 from chatlogs.moving.identity import Outcome, Response, compared, decide
-from chatlogs.moving.ledger import Row, read_ledger
+from chatlogs.moving.ledger import Row
 from chatlogs.normalizing.records.piece import Piece
 from chatlogs.normalizing.records.pieces import finished, merge
 from chatlogs.normalizing.tables import columns, rows
@@ -65,9 +65,13 @@ class Changes:
                     places[response.source_key].append(response.byte_offset)
 
 
-def replace_ledger(snapshot: Snapshot, staging: Staging, changes: Changes, ledger_rows: Sequence[Row]) -> None:
-    """Put the ledger rows in the place of older ones, and drop rejects that a longer log has made void."""
-    old = read_ledger(snapshot)
+def replace_ledger(
+    snapshot: Snapshot, staging: Staging, changes: Changes, old: Mapping[int, Row], ledger_rows: Sequence[Row]
+) -> None:
+    """Put the ledger rows in the place of older ones, and drop rejects that a longer log has made void.
+
+    old: the ledger of the snapshot.
+    """
     again = [row["source_key"] for row in ledger_rows if row["source_key"] in old]
     if again:
         keys = pa.array(again, pa.int64())
