@@ -6,7 +6,6 @@ only the files that hold a row that goes or changes.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from itertools import groupby
 from types import MappingProxyType
 
 import duckdb
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,14 +21,11 @@ from chatlogs import engine, sql
 from chatlogs.keeping import upkeep
 from chatlogs.keeping.snapshot import Snapshot
 from chatlogs.keeping.staging import StagedFile, Staging
+from chatlogs.moving import merging
 from chatlogs.moving.identity import Outcome, Response, compared, decide
 from chatlogs.moving.ledger import Row
-from chatlogs.normalizing.records.piece import Piece
-from chatlogs.normalizing.records.pieces import finished, merge
 from chatlogs.normalizing.tables import columns, rows
-from chatlogs.normalizing.tables.partials import PIECES
 from chatlogs.schema import TABLES
-from chatlogs.texts import whole
 
 _HASH_OF = """create temp macro hash_of(text) as
     if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))"""
@@ -295,17 +290,7 @@ def _merged_rows(
     keys = [r.completion_key for chain in merged for r in chain]
     found = {name: _rows_of(con, files, name, keys) for name in ("completions", *_CHILDREN)}
     old = {row["completion_key"]: row for row in found["completions"].to_pylist()}
-    order = {key: place for place, key in enumerate(keys)}
-    parts = columns.pieces({name: _as_pieces(name, table) for name, table in found.items()})
-    by_key = dict(zip(found["completions"]["completion_key"].to_pylist(), parts, strict=True))
-    whole = []
-    for chain in merged:
-        ordered = sorted((r.completion_key for r in chain), key=order.__getitem__)
-        piece = by_key[ordered[0]]
-        for key in ordered[1:]:
-            _continue_calls(piece, by_key[key])
-            piece = merge(piece, by_key[key])
-        whole.append(finished(piece))
+    whole = merging.streams(found, [[r.completion_key for r in chain] for chain in merged])
     first_keys = pa.array([chain[0].completion_key for chain in merged], pa.int64()).to_numpy()
     derived = rows.rows(con, columns.tables(whole, first=0), keys=first_keys)
     first_rows = [old[chain[0].completion_key] for chain in merged]
@@ -315,39 +300,6 @@ def _merged_rows(
         "duplicates": pa.array([sum(r.duplicates for r in chain) for chain in merged], pa.int64()),
     }
     return {name: [rows.conform(name, table, **given)] for name, table in derived.items()}
-
-
-def _continue_calls(earlier: Piece, later: Piece) -> None:
-    """Number the tool calls of the later part as they go on with the earlier one's.
-
-    A fragment with neither id nor name belongs to the call of its number, if that was open; else to one of those that
-    were open last, in their order.
-    """
-    for choice in later.choices.values():
-        before = earlier.choices[choice.index].tool_calls if choice.index in earlier.choices else []
-        said: dict[int, str] = {}
-        for call in before:
-            said[call.index or 0] = said.get(call.index or 0, "") + (whole(call.arguments) or "")
-        nameless = [call for call in choice.tool_calls if call.call_id is None and call.name is None]
-        open_calls = {index for index, text in said.items() if not _is_json(text)}
-        by_number = all(call.index in open_calls for call in nameless)
-        last = iter(list(said)[-len(nameless) :] if nameless else ())
-        taken = {call.call_id: call.index for call in before}
-        fresh = itertools.count(max(said, default=-1) + 1)
-        for call in choice.tool_calls:
-            if call.call_id is not None or call.name is not None:
-                call.index = taken.get(call.call_id) if call.call_id else None
-            elif not by_number:
-                call.index = next(last, None)
-            call.index = next(fresh) if call.index is None else call.index
-
-
-def _is_json(text: str) -> bool:
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
-        return False
-    return True
 
 
 def _rows_of(
@@ -362,20 +314,3 @@ def _rows_of(
         if files[f"{age}_{name}"]
     ]
     return pa.concat_tables([part.cast(TABLES[name].arrow()) for part in parts])
-
-
-def _as_pieces(name: str, table: pa.Table) -> pa.Table:
-    """Final rows as the pieces they came from, numbered by their key."""
-    declared = PIECES[name].arrow()
-    given = {column: table[column] for column in table.column_names}
-    given["piece"] = table["completion_key"]
-    if name == "completions":
-        given["last_line"], given["last_offset"] = table["line_number"], table["byte_offset"]
-        zeros = pa.array([0] * len(table), pa.int64())
-        given["part"] = zeros
-        given["opens"] = given["role_repeats"] = pa.array([False] * len(table), pa.bool_())
-    if name == "choices":
-        given["logprob_count"] = pc.if_else(pc.is_valid(table["mean_logprob"]), table["token_count"], None)
-        given["logprob_sum"] = pc.multiply(table["mean_logprob"], table["token_count"].cast(pa.float64()))
-    arrays = [given.get(f.name, pa.nulls(len(table), f.type)) for f in declared]
-    return pa.table(arrays, schema=declared)
