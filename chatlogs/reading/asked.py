@@ -27,7 +27,7 @@ WRAPPED: Mapping[str, str] = {
     " the names of OpenInference, Logfire and Vercel's AI SDK",
     "openpipe": "OpenPipe: exports",
     "portkey": "Portkey: exports with dotted or nested names, and its logs API",
-    "vcr": "cassettes of VCR.py, Ruby's vcr and go-vcr, in YAML or JSON",
+    "vcr": "cassettes of VCR.py, Ruby's vcr, go-vcr and others, in YAML or JSON",
     "weave": "Weave: exported calls",
 }
 CONTAINERS: Mapping[str, str] = {**FRAMES, **WRAPPED}
