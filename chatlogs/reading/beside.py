@@ -5,20 +5,27 @@ The same answer is often there twice, as an SDK gave it and as the server sent i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from chatlogs.reading.envelopes import Envelope, Unread
+from chatlogs.reading.envelopes import Envelope, Unread, at
 from chatlogs.reading.unnamed import is_answer
+from chatlogs.values import listed
+
+_OTHER_FORM = re.compile("raw|orig|upstream|provider|native|transformed", re.IGNORECASE)
+"""What names a field in which a gateway keeps an answer as it came, maybe under another id than that it gave on."""
 
 
-def kept_apart(first: Envelope, found: Iterable[Envelope | Unread]) -> list[Envelope]:
-    """The wrapper's own envelope and those found beside it, each answer once: by its id, else by what it says.
+def kept_apart(first: Envelope, found: Iterable[tuple[str, Envelope | Unread]]) -> list[Envelope]:
+    """The wrapper's own envelope and those found in other fields, each answer once: by its id, else by what it says.
 
     Of two forms of one answer that with an id stays, with what the other knows of the request.
     """
     kept = [first]
-    for one in found:
+    for name, one in found:
         if not isinstance(one, Envelope) or not any("choices" in p.value and is_answer(p.value) for p in one.parts):
+            continue
+        if _OTHER_FORM.search(name) and _said(one) and _said(one) == _said(first):
             continue
         twin = next((place for place, other in enumerate(kept) if _is_same(one, other)), None)
         if twin is None:
@@ -40,9 +47,11 @@ def _ids(envelope: Envelope) -> set[str]:
 
 
 def _said(envelope: Envelope) -> str:
-    """The text of the answer, as far as it is plain."""
+    """The text of the answer and the arguments of its calls, as far as they are plain."""
     choices = [part.value["choices"] for part in envelope.parts if isinstance(part.value.get("choices"), list)]
     firsts = [found[0] for found in choices if found and isinstance(found[0], dict)]
     said = [choice.get("message") or choice.get("delta") for choice in firsts]
-    texts = [one["content"] for one in said if isinstance(one, dict) and isinstance(one.get("content"), str)]
-    return "".join(texts)
+    messages = [one for one in said if isinstance(one, dict)]
+    texts = [one["content"] for one in messages if isinstance(one.get("content"), str)]
+    calls = [at(call, "function.arguments") for one in messages for call in listed(one.get("tool_calls"))]
+    return "".join([*texts, *(arguments for arguments in calls if isinstance(arguments, str))])

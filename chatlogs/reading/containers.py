@@ -260,7 +260,7 @@ def _with_those_beside(
     if len(found) > 1 or not isinstance(first, Envelope):
         return found
     names = [name for name in names_to_search(value) if name != first.place and name not in asked]
-    return [*kept_apart(first, (one for name in names for one in _inside(value[name], level)))]
+    return [*kept_apart(first, ((name, one) for name in names for one in _inside(value[name], level)))]
 
 
 def _inside(item: object, level: int) -> list[Envelope | Unread]:
