@@ -149,10 +149,10 @@ COMPLETIONS = Table(
             "metadata", JSON, "The metadata the caller attached, and what a gateway noted beside it (cache_hit, costs)."
         ),
         Column("request", JSON, "The other request parameters."),
-        Column("started_at", TIME, "When the request was sent, by the logger's clock."),
+        Column("started_at", TIME, "When the request was sent, by the logger's clock, or by end and duration."),
         Column("first_chunk_at", TIME, "When the first chunk arrived, by the logger's clock."),
         Column("last_chunk_at", TIME, "When the last chunk arrived, by the logger's clock."),
-        Column("ended_at", TIME, "When the response ended, by the logger's clock."),
+        Column("ended_at", TIME, "When the response ended, by the logger's clock, or by start and duration."),
         Column("status_code", INT, "The HTTP status."),
         Column("flags", TEXTS, "What a careful reader should know of this row; see `chatlogs schema` for each flag."),
         Column("duplicates", INT, "How many equal copies of this response were read and left out."),
@@ -291,11 +291,7 @@ SOURCES = Table(
             "log_number", INT, "Its number in the store: logs are counted from 1 as they are first read, oldest first."
         ),
         Column("size", INT, "Decompressed bytes read so far."),
-        Column(
-            "resume_offset",
-            INT,
-            "Where reading goes on when the log has grown: before a body left open, or an unfinished last line.",
-        ),
+        Column("resume_offset", INT, "Where reading goes on when the log has grown: before a body or line left open."),
         Column("content_hash", TEXT, "xxh3-128 of the decompressed bytes read so far."),
         Column("stored_hash", TEXT, "xxh3-128 of the bytes as stored (compressed or not)."),
         Column("head_hash", TEXT, "xxh3-128 of the first 256 decompressed bytes."),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from chatlogs.errors import ChatlogsError, StoreError
 
+T = TypeVar("T")
 _MOST_NAMED = 3
 
 
@@ -42,6 +44,18 @@ def named(paths: str | Path | Sequence[str | Path]) -> str:
     """Raw logs by their paths, where these are few and say something."""
     names = [os.fspath(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     return ", ".join(names) if len(names) <= _MOST_NAMED and "-" not in names else "these logs"
+
+
+def kept(asked: Callable[[], T], name: str) -> Callable[[], T]:
+    """What is asked of a temporary store, whose place is nothing to the caller: errors name the logs in it."""
+
+    def ask() -> T:
+        try:
+            return asked()
+        except StoreError as error:
+            raise gone(name) from error
+
+    return ask
 
 
 def gone(name: str) -> StoreError:

@@ -95,7 +95,7 @@ class Logs(Answers):
             raise
         logs.ingest_report = report
         logs.name = temporary.named(paths)
-        logs._files_now = _kept(logs._files_now, logs.name)
+        logs._files_now = temporary.kept(logs._files_now, logs.name)
         logs._folder = weakref.finalize(logs, shutil.rmtree, folder, ignore_errors=True)
         return logs
 
@@ -343,18 +343,6 @@ class Logs(Answers):
         if self._connection is None or files != self._files:
             self._connection, self._files = session.connect(files), files
         return self._connection
-
-
-def _kept(files: Callable[[], session.Files], name: str) -> Callable[[], session.Files]:
-    """The same for a temporary store, whose place is nothing to the caller."""
-
-    def asked() -> session.Files:
-        try:
-            return files()
-        except StoreError as error:
-            raise temporary.gone(name) from error
-
-    return asked
 
 
 def _say(value: Any) -> str:
