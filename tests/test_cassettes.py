@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatlogs.normalizing.layout import is_document
 from chatlogs.normalizing.normalize import normalize
 from chatlogs.reading.cassettes import CASSETTE_HEAD, is_cassette, may_be_recorded, read_cassette
 from chatlogs.reading.lines import Block
@@ -160,6 +161,12 @@ WHOLE = b"interactions:\n- a: 1\n"
 )
 def test_other_recordings_may_be_yaml(head: bytes, expected: bool) -> None:
     assert may_be_recorded(head) == expected
+
+
+def test_a_long_log_is_not_held_for_a_recording() -> None:
+    """Whatever its first lines look like, it is read block by block, and never refused for its length."""
+    text = b"request:\n  a: 1\nresponse:\n"
+    assert is_document(text) and not is_document(text + b"  {}\n" * (1 << 20))
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ UNFINISHED = Reject(
 )
 NO_JSON = ("not_json", "not_utf8")
 _HEAD = 1 << 16
+_RECORDED = 4 << 20  # of what only looks like a recording in YAML: nobody's log shall be too long for that
 _BORDERS = (b"", b"\r", b"\n")  # what stands beside a text that is alone on its lines
 _STAMP = re.compile(rb"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _NOT_ALONE = ("not_json", "not_an_object", "unknown_shape")
@@ -68,7 +69,7 @@ _Read = Callable[[bytes, int, int], tuple[Record | Reject | Ignorable, bool]]
 def is_document(head: memoryview | bytes | bytearray) -> bool:
     """Whether a source that begins so is to be read whole: JSON laid out over lines, or what only looks like lines."""
     begin = bytes(head[:_HEAD])
-    if is_cassette(begin) or may_be_recorded(begin):
+    if is_cassette(begin) or (len(head) <= _RECORDED and may_be_recorded(begin)):
         return True
     if begin[:3] == b"\xef\xbb\xbf":
         begin = begin[3:]
@@ -90,7 +91,7 @@ def read_whole(block: Block, found: Found) -> str | None:
     if is_cassette(data):
         _take_whole([_called(call, block.offset, found) for call in read_cassette(data)], block.offset, found)
         return "yaml"
-    if may_be_recorded(data):
+    if len(data) <= _RECORDED and may_be_recorded(data):
         calls = [_called(call, block.offset, found) for call in read_cassette(data)]
         if any(isinstance(call.result, Record) for call in calls) and all(call.is_json for call in calls):
             _take_whole(calls, block.offset, found)
