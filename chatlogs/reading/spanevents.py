@@ -22,22 +22,25 @@ _BODY = "gen_ai.event.content"
 
 def told(events: Iterable[tuple[Any, Mapping[str, Any]]]) -> dict[str, Any]:
     """The attributes that the events stand for, of their names and their own attributes."""
-    found: dict[str, Any] = {}
-    for name, said in events:
-        message = _MESSAGE.fullmatch(str(name))
+    whole: dict[str, Any] = {}
+    listed: dict[str, list[Any]] = {}
+    for name, said in ((name, said) for name, said in events if isinstance(name, str)):
+        message = _MESSAGE.fullmatch(name)
         if name == _DETAILS:
-            found |= said
+            whole |= said
         elif name == _CHOICE:
-            found.setdefault(SAID, []).append(_body(said))
+            listed.setdefault(SAID, []).append(_body(said))
         elif message:
-            found.setdefault(ASKED, []).append({"role": message[1], **_body(said)})
+            listed.setdefault(ASKED, []).append({"role": message[1], **_body(said)})
         elif name in _WHOLE:
             attribute, place = _WHOLE[name]
             text = said.get(attribute)
-            whole = parsed(text)
-            is_said = isinstance(whole, str) and whole
-            found.setdefault(place, whole if isinstance(whole, list) else [{"content": text}] if is_said else [])
-    return found
+            value = parsed(text)
+            is_said = isinstance(value, str) and value
+            listed.setdefault(place, []).extend(
+                value if isinstance(value, list) else [{"content": text}] if is_said else []
+            )
+    return listed | whole
 
 
 def _body(said: Mapping[str, Any]) -> dict[str, Any]:
