@@ -18,7 +18,7 @@ from chatlogs.reading.exported import restored
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
-from chatlogs.reading.payloads import listed_events, object_of, parsed_line, part_of, payload, says_more, sse_parts
+from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, says_more, sse_parts, stream_of
 from chatlogs.reading.unnamed import (
     attributes,
     holds_answer,
@@ -129,7 +129,7 @@ def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Itera
 
 def _unwrap_list(values: list[Any], level: int, place: str = "", *, deep: bool = True) -> Iterator[Envelope | Unread]:
     """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
-    if (events := listed_events(values)) is not None:
+    if (events := stream_of(values)) is not None:
         yield Envelope(events, transcript=True)
         return
     values = [restored(line_of(value)) for value in values]

@@ -103,6 +103,17 @@ def listed_events(values: list[Any]) -> list[Part] | None:
     return parts
 
 
+def stream_of(values: list[Any]) -> list[Part] | None:
+    """The same, where nothing says what the list is, and it is one stream: of one id, ended once, and nothing asked."""
+    events = listed_events(values) if len(values) > 1 else None
+    if events is None or any(part.ends for part in events[:-1]):
+        return None
+    ids = {name for part in events if isinstance(name := part.value.get("id"), str)}
+    beside = [item for value in values for item in value.values()]
+    asks = any(isinstance(item, (dict, list)) or (isinstance(item, str) and item[:1] in ("{", "[")) for item in beside)
+    return None if asks or len(ids) > 1 else events
+
+
 def _part_of_text(text: str) -> Part | None:
     found = decode_text(text) if text.lstrip()[:1] == "{" else None
     return Part(found.value) if isinstance(found, Decoded) and shapes.kind(found.value) else None
