@@ -29,7 +29,6 @@ from chatlogs.schema import TABLES
 
 _HASH_OF = """create temp macro hash_of(text) as
     if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))"""
-_VOID = "(select completion_key from void)"
 _BATCH_ROWS = 10_000
 _CHILDREN = ("choices", "tool_calls", "messages", "logprobs", "chunks")
 
