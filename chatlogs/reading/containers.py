@@ -264,10 +264,16 @@ def _with_those_beside(
 
 
 def _inside(item: object, level: int) -> list[Envelope | Unread]:
-    inner = parsed_line(attributes(opened(item)))
+    inner = _read_field(attributes(item))
     if isinstance(inner, str) and sse.looks_like_sse(inner):
         return [Envelope(sse_parts(inner), transcript=True)]
     return list(_unwrap(inner, level + 1)) if isinstance(inner, (dict, list)) else []
+
+
+def _read_field(item: object) -> object:
+    """The value of a field of any name; what stands behind words there is quoted, but for an event of a stream."""
+    text = opened(item)
+    return parsed_line(text) if isinstance(text, str) and text.startswith("data:") else parsed(text)
 
 
 def _answer_beside(value: dict[str, Any], name: str, found: list[Envelope | Unread]) -> Envelope | None:
@@ -275,7 +281,7 @@ def _answer_beside(value: dict[str, Any], name: str, found: list[Envelope | Unre
     one = found[0]
     if len(found) > 1 or not isinstance(one, Envelope):
         return None
-    inner = parsed_line(value[name])
+    inner = _read_field(value[name])
     if shapes.kind(inner) == shapes.COMPLETION or (one.transcript and not isinstance(inner, dict)):
         return _read(row_of(name), value)
     if shapes.kind(inner) == shapes.CHUNK:
