@@ -192,7 +192,8 @@ class _Run:
                         self._take(*pending.popleft())
                     # The engine needs some time to begin; few lines are read sooner one by one.
                     fast = block.size > _SMALL_BYTES
-                    pending.append((reading, block, pool.submit(defects.read, block, fast=fast, asked=asked)))
+                    ours = reading.asked(asked)
+                    pending.append((reading, block, pool.submit(defects.read, block, fast=fast, asked=ours)))
                     self.target.begin()
                 while pending:
                     self._take(*pending.popleft())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ from chatlogs.errors import SourceError
 from chatlogs.moving import ledger
 from chatlogs.moving.knownlogs import Known, hash_of
 from chatlogs.moving.ledger import Row
+from chatlogs.reading.asked import Asked
 from chatlogs.reading.blocks import Reader
 from chatlogs.reading.lines import Block
-from chatlogs.reading.opening import Opened, compression_of, open_source
+from chatlogs.reading.opening import Opened, compression_of, head_of, open_source
 from chatlogs.reading.sources import Source
+from chatlogs.reading.sse import holds_mixed_streams
 from chatlogs.tally import Counts, SourceCount
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from chatlogs.normalizing.tables.partials import Partials
 
 _AGAIN_BYTES = 1 << 20  # how much of a log is read again, at most, when it has grown
+_MIXED_BYTES = 1 << 20  # of an SSE log, in which events of several streams, if there are such, are seen
 
 
 class ChangedError(SourceError):
@@ -38,7 +42,7 @@ class Reading:
     head: the first bytes when it was looked up. is_later: the log that it begins with was read in this very run.
     counts: of what was read now; again: of what was left open then, and is read again, as it was counted then.
     start, end: from which byte to which it was read now. unfinished: where a last line begins that may go on.
-    void: how many stored responses are read again.
+    void: how many stored responses are read again. is_mixed: it has events of several streams between each other.
     """
 
     source: Source
@@ -60,6 +64,7 @@ class Reading:
     duplicates: int = 0
     is_known: bool = False
     void: int = 0
+    is_mixed: bool = False
     _left_open: bytes = b""
     _open_body: int | None = None
     _are_apart: bool = False
@@ -77,6 +82,7 @@ class Reading:
         numbered = before.assembler.numbered if before and before.assembler else 0
         self.assembler = Assembler(numbered=numbered, logprobs=logprobs)
         self.opened = open_source(self.source)
+        self.is_mixed = _may_be_sse(self.head) and holds_mixed_streams(head_of(self.source, _MIXED_BYTES))
         self.reader = Reader(self.opened, block_bytes=block_bytes, buffers=buffers)
         self.start = self.end = self.known.resume_offset if self.known else 0
         self.reader.skip(self.start)
@@ -84,6 +90,10 @@ class Reading:
         self._check(self.reader.position, at_end=False)
         self.line_base = self.reader.lines_skipped
         return self.reader
+
+    def asked(self, asked: Asked) -> Asked:
+        """How to read this log, of all that are read as asked; who says that it is SSE says that bodies are whole."""
+        return dataclasses.replace(asked, mixed=True) if self.is_mixed and asked.container != "sse" else asked
 
     def take(self, block: Block, yields: Sequence[Partials], container: str | None) -> None:
         """Count what came of the block, part by part; it follows those that were taken before.
@@ -207,3 +217,7 @@ class Reading:
             responses=self.responses,
             **vars(self.counts),
         )
+
+
+def _may_be_sse(head: bytes) -> bool:
+    return head.lstrip()[:1] not in (b"", b"{", b"[")

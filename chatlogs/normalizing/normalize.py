@@ -46,6 +46,8 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     if block.offset == 0 and block.last and _may_be_document(block, asked) and (form := read_whole(block, found)):
         return _document(block, found, form)
     lines = scan(block)
+    if asked.mixed:
+        lines.transcript[:], lines.bodies_closed = NO_TRANSCRIPT, 0
     _set_typed_lines_aside(lines)
     parts = parted.read(lines, found)
     lines.kind[[line for numbers in parts for line in numbers]] = TAKEN

@@ -41,7 +41,7 @@ CONTENTS: Mapping[str, str] = {
 @dataclass(frozen=True)
 class Asked:
     """How to read. container: its name, None to tell it by shape. chunks, logprobs: keep a row for each chunk, and for
-    each token with its log probability.
+    each token with its log probability. mixed: events of several streams stand between each other, so ids part them.
 
     requests: bodies of batch inputs by custom_id, None where two of them differ. messages: what was asked of stored
     completions, by their id.
@@ -50,6 +50,7 @@ class Asked:
     container: str | None = None
     chunks: bool = False
     logprobs: bool = False
+    mixed: bool = False
     requests: Mapping[str, dict[str, Any] | None] = field(default_factory=dict)
     messages: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
 

@@ -8,8 +8,11 @@ nearly all servers send, and some never send the blank line that the standard as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from chatlogs.reading.decoding import Decoded, Reject, decode_text
 from chatlogs.reading.lines import DONE
@@ -19,6 +22,7 @@ _DONE = tuple(text.decode() for text in DONE)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _FIELD = re.compile(r"(data|event|id|retry)?:|(data|event|id|retry)$|[A-Za-z][A-Za-z0-9-]*: |HTTP/")
 _STARTS = re.compile(r"\s*(data|event|id|retry|):", re.ASCII)
+_EVENT = re.compile(rb'^[ \t]*data: ?(?:(?P<chunk>\{.*)|"?\[DONE\])', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +92,45 @@ def _event(lines: list[str], name: str | None, start: int) -> Event:
     if text.strip() in _DONE:
         return Event(text, name, start, done=True)
     return Event(text, name, start, decode_text(text))
+
+
+def comes_back(ids: Iterable[str | None]) -> bool:
+    """Whether one of the ids stands again behind another one; None is no id."""
+    left: set[str] = set()
+    last: str | None = None
+    for id in ids:
+        if id is None or id == last:
+            continue
+        if id in left:
+            return True
+        if last is not None:
+            left.add(last)
+        last = id
+    return False
+
+
+def holds_mixed_streams(head: bytes) -> bool:
+    """Whether the log that begins like this has chunks of several answers between each other, as a busy server sends.
+
+    Then an id that says something comes back behind another one that does, before [DONE]. Of one answer under several
+    ids, none comes back to go on: a gateway that opens and ends it by an id of its own says nothing there.
+    """
+    body: list[bytes] = []
+    for event in _EVENT.finditer(head):
+        if event["chunk"] is not None:
+            body.append(event["chunk"])
+        elif comes_back(map(_speaker, body)):
+            return True
+        else:
+            body = []
+    return comes_back(map(_speaker, body))
+
+
+def _speaker(text: bytes) -> str | None:
+    """The id of the chunk, if that adds to an answer."""
+    try:
+        chunk: Any = msgspec.json.decode(text)
+        said = [value for choice in chunk["choices"] for name, value in choice["delta"].items() if name != "role"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return chunk.get("id") or None if any(said) else None

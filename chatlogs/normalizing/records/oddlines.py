@@ -24,6 +24,7 @@ from chatlogs.reading.native import as_chunk
 from chatlogs.reading.otel import holds_events
 from chatlogs.reading.payloads import sse_parts
 from chatlogs.reading.requests_apart import is_asking
+from chatlogs.reading.sse import comes_back
 from chatlogs.reading.unnamed import line_of, printed_field
 from chatlogs.reading.wrappers import candidates
 from chatlogs.values import as_json, moment
@@ -215,7 +216,9 @@ class _Reader:
         keep = any(moment(part.arrived_at) for part in envelope.parts if part.arrived_at is not None)
         for parts, ends in _bodies(envelope.parts):
             pieces = [self._piece(part, envelope.transcript, keep) for part in parts if _is_record(part)]
-            folded = fold(pieces, transcript=not _are_mixed(pieces), closed=ends or not self.several_bodies)
+            folded = fold(
+                pieces, transcript=not comes_back(piece.id for piece in pieces), closed=ends or not self.several_bodies
+            )
             unread = [part.unread for part in parts if part.unread is not None]
             if unread and folded:
                 folded[-1].extra["unread_events"] = unread
@@ -282,18 +285,3 @@ def _has_message(value: dict[str, Any]) -> bool:
 
 def _is_record(part: Part) -> bool:
     return part.unread is None and shapes.kind(part.value) != shapes.IGNORABLE
-
-
-def _are_mixed(pieces: list[Piece]) -> bool:
-    """Whether an array holds several streams mixed: an id comes back after another one."""
-    left: set[str] = set()
-    last: str | None = None
-    for piece in pieces:
-        if piece.id is None or piece.id == last:
-            continue
-        if piece.id in left:
-            return True
-        if last is not None:
-            left.add(last)
-        last = piece.id
-    return False
