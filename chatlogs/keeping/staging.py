@@ -125,14 +125,14 @@ class Staging:
         return StagedFile(path, table, footer.num_rows, size, parquet.delta_stats(table, footer))
 
 
-def sweep(store: str, keep: str | None = None) -> None:
-    """Remove the staging folders of processes that are gone; `keep` names one to leave alone."""
+def sweep(store: str) -> None:
+    """Remove the staging folders of processes that are gone."""
     folder = os.path.join(store, FOLDER)
     if not os.path.isdir(folder):
         return
     with _gate(store):
         for entry in list(os.scandir(folder)):
-            if not entry.is_dir(follow_symlinks=False) or entry.name == keep:
+            if not entry.is_dir(follow_symlinks=False):
                 continue
             try:
                 handle = locks.claim(os.path.join(entry.path, _ALIVE))

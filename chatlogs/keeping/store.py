@@ -39,7 +39,7 @@ class Store:
         self._lock = locks.FileLock(os.path.join(path, ".lock"))
 
     @classmethod
-    def open(cls, path: str | Path, *, recover: bool = True) -> Store:
+    def open(cls, path: str | Path) -> Store:
         """The store at `path`; StoreError when there is none, or one of another format.
 
         What a killed ingest left is finished or undone first, unless a living one is committing just now.
@@ -47,7 +47,7 @@ class Store:
         """
         store = cls(_folder(path))
         store.snapshot()
-        if recover and recovery.needed(store.path):
+        if recovery.needed(store.path):
             store._recover_if_free()
         return store
 

@@ -61,7 +61,7 @@ def rows(
     place = {name: pc.index_in(table["piece"], responses["piece"]) for name, table in pieces.items()}
     derived = {
         "completions": _of_completions(con, responses, pieces["choices"], place["choices"]),
-        "choices": _of_choices(pieces, place, len(responses)),
+        "choices": _of_choices(pieces, place),
         "tool_calls": _of_tool_calls(con, pieces["tool_calls"]),
     }
     result = {"completions": _beside("completions", derived["completions"], responses)}
@@ -82,7 +82,7 @@ def _of_completions(
     return derived | usages.token_counts(con, responses["usage"])
 
 
-def _of_choices(pieces: Mapping[str, pa.Table], place: Mapping[str, pa.ChunkedArray], responses: int) -> _Columns:
+def _of_choices(pieces: Mapping[str, pa.Table], place: Mapping[str, pa.ChunkedArray]) -> _Columns:
     choices, calls = pieces["choices"], pieces["tool_calls"]
     reasons, classes = pa.array(FINISH_CLASSES.keys()), pa.array([*FINISH_CLASSES.values(), OTHER])
     known = pc.fill_null(pc.index_in(pc.utf8_lower(choices["finish_reason"]), reasons), len(reasons))
