@@ -30,6 +30,11 @@ def answers(*numbers: int) -> bytes:
     return b"".join(map(answer, numbers))
 
 
+def event(content: str, finish: str | None = None) -> bytes:
+    choice = obj(index=0, delta=obj(content=content), finish_reason=finish)
+    return b"data: %b\n\n" % dumps(obj(id="c1", object="chat.completion.chunk", created=1, model="m", choices=[choice]))
+
+
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], Any]], None]]:
     """Lets something happen when all logs were looked up, before any is read."""
@@ -94,3 +99,21 @@ def test_a_log_that_grew_after_it_was_looked_up_is_known(
     ingest(path, store)
     assert len(stored(store)["completions"]) == 3
     assert [source.known for source in ingest(path, store).sources] == [True]
+
+
+@pytest.mark.parametrize("events", [2, 1200])
+def test_what_a_log_left_open_is_read_again_only_where_that_is_little(
+    new_store: NewStore, tmp_path: Path, events: int
+) -> None:
+    """A body of more than a megabyte goes on with its stored part, as a stream of bare lines does."""
+    path, store = tmp_path / "app.sse", new_store()
+    begun = b"".join(event("x" * 1000) for _ in range(events))
+    path.write_bytes(begun)
+    ingest(path, store)
+    (row,) = stored(store)["sources"]
+    assert row["resume_offset"] == (0 if events == 2 else row["size"])
+    path.write_bytes(begun + event("y", finish="stop") + b"data: [DONE]\n\n")
+    ingest(path, store)
+    rows = stored(store)
+    assert [(row["status"], row["chunk_count"]) for row in rows["completions"]] == [("complete", events + 1)]
+    assert [len(row["content"]) for row in rows["choices"]] == [events * 1000 + 1]
