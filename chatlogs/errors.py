@@ -7,6 +7,7 @@ that says what, where, and what to do next.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 # 1: what was asked cannot be done, such as to read a file that is not there. 2: it cannot be meant as it is written.
@@ -69,6 +70,11 @@ def unexpected(error: BaseException) -> str:
     """What is said of an exception that is a defect of ours, on one line."""
     why = (str(error).strip().splitlines() or [""])[0]
     return f"chatlogs failed unexpectedly ({type(error).__name__}: {why})"
+
+
+def verify_command(store: str) -> str:
+    """What to type to be told all that is wrong with a store."""
+    return f"`chatlogs verify {shlex.quote(store)}`"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -248,6 +248,20 @@ def test_a_commit_that_fails_halfway_is_finished_later(path: str) -> None:
     assert torn(store) == []
 
 
+def test_a_damaged_intent_says_how_to_go_on(path: str) -> None:
+    store = Store.open(path)
+    ingest(store, "first", 1)
+    intent = Path(path, ".intent.json")
+    intent.write_bytes(b"{")
+    with pytest.raises(StoreError, match=r"\.intent\.json is damaged.*: remove it, and `chatlogs verify .*` tells"):
+        ingest(store, "second", 2)
+    assert state(Store.open(path)) == {1: 1} and "remove it" in problems(store)[0]
+    intent.unlink()
+    assert problems(store) == []
+    ingest(store, "second", 2)
+    assert state(store) == {1: 1, 2: 1}
+
+
 def test_a_staged_file_that_vanished_undoes_the_commit(path: str) -> None:
     store = Store.open(path)
     ingest(store, "first", 1)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from chatlogs import engine
-from chatlogs.errors import ChatlogsError, StoreError
+from chatlogs.errors import ChatlogsError, StoreError, verify_command
 from chatlogs.schema import TABLES
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def sentence(store: str, file: str) -> StoreError:
     """The error for a file of the store that cannot be read."""
     return StoreError(
         f"the store {store} is damaged: {os.path.relpath(file, store)} is missing or unreadable; "
-        f"`chatlogs verify {shlex.quote(store)}` lists all."
+        f"{verify_command(store)} lists all."
     )
 
 

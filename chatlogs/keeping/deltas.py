@@ -116,7 +116,9 @@ def open_ledger(store: str) -> DeltaTable:
     if ledger is not None:
         written = ledger.metadata().configuration.get(_FORMAT) or ""
         if not written.isdigit():
-            raise StoreError(f"{store} holds a Delta table named {LEDGER} that was not made by chatlogs.")
+            raise StoreError(
+                f"{store} holds a Delta table named {LEDGER} that was not made by chatlogs: name another folder."
+            )
         if int(written) > FORMAT_VERSION:
             raise StoreError(
                 f"{store} is format {written}; this chatlogs reads up to {FORMAT_VERSION}: upgrade chatlogs."

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from chatlogs.errors import StoreError
+from chatlogs.errors import StoreError, verify_command
 from chatlogs.keeping import deltas, parquet, staging
 from chatlogs.keeping.deltas import CHILDREN, LEDGER, Change
 
@@ -106,7 +106,10 @@ def recover(store: str) -> None:
         staging.sweep(store)
     except deltas.failures() as error:
         why = staging.reason(error)
-        raise StoreError(f"an interrupted commit to {store} cannot be finished: {why}.") from error
+        raise StoreError(
+            f"an interrupted commit to {store} cannot be finished: {why}; once that is put right, "
+            "it is finished when the store is opened next."
+        ) from error
 
 
 def pending(store: str) -> Intent | None:
@@ -118,7 +121,10 @@ def pending(store: str) -> Intent | None:
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError as error:
-        raise StoreError(f"{path} is damaged; nothing can be committed to this store while it is there.") from error
+        raise StoreError(
+            f"{path} is damaged, and nothing can be committed to this store while it is there: remove it, and "
+            f"{verify_command(store)} tells whether the store is whole."
+        ) from error
 
 
 def needed(store: str) -> bool:
@@ -131,7 +137,9 @@ def _finish_or_undo(store: str, intent: Intent) -> None:
         carry_out(store, intent)
     except MissingFile as error:
         if not undo(store, intent):
-            raise StoreError(f"{store} is damaged: {error} was deleted in the middle of a commit.") from error
+            raise StoreError(
+                f"{store} is damaged: {error} was deleted in the middle of a commit; read the logs into a new store."
+            ) from error
 
 
 def _move(store: str, intent: Intent) -> None:

@@ -39,7 +39,10 @@ class Snapshot:
             self._versions[table] = deltas.recorded_version(self._handles[LEDGER], known_table(table))
         version = self._versions[table]
         if version is None:
-            raise StoreError(f"the ledger of {self.path} does not know the table {table}: the store is damaged.")
+            raise StoreError(
+                f"the ledger of {self.path} does not know the table {table}: the store is damaged; "
+                "read the logs into a new store."
+            )
         return version
 
     def files(self, table: str) -> list[str]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chatlogs.errors import StoreError
+from chatlogs.errors import StoreError, verify_command
 from chatlogs.keeping import deltas, locks, recovery, staging
 from chatlogs.keeping.deltas import CHILDREN, LEDGER, Added, Change
 from chatlogs.keeping.snapshot import Snapshot, known_table
@@ -198,7 +198,10 @@ class Store:
         if not staged and not gone:
             return Change()
         if snapshot.disturbed(table):
-            raise StoreError(f"another program changed {table} of {self.path}: see chatlogs verify.")
+            raise StoreError(
+                f"another program changed {table} of {self.path}, so that nothing can be added: "
+                f"{verify_command(self.path)} tells more; read the logs into a new store."
+            )
         live = {os.path.basename(path): size for path, (_, size) in snapshot.sizes(table).items()} if gone else {}
         if not gone <= live.keys() - {deltas.SCHEMA_FILE}:
             raise StoreError(f"files of {table} in {self.path} were replaced by another ingest: begin again.")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chatlogs import engine
-from chatlogs.errors import StoreError
+from chatlogs.errors import StoreError, verify_command
 from chatlogs.keeping import parquet
 from chatlogs.keeping.deltas import LEDGER
 from chatlogs.keeping.staging import StagedFile, Staging, reason
@@ -129,7 +129,9 @@ def _readable(store: str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException, duckdb.Error) as error:
-        raise StoreError(f"{store} cannot be read or sorted: {reason(error)}; see chatlogs verify.") from error
+        raise StoreError(
+            f"{store} cannot be read or sorted: {reason(error)}; {verify_command(store)} lists what is damaged."
+        ) from error
 
 
 def _hit(path: str, keys: pa.Array, column: str, low: Any, high: Any) -> bool:

@@ -59,7 +59,10 @@ class _Members(io.RawIOBase):
         while True:
             if not self._pending and (self._member.eof or self._member.needs_input) and not self._fill():
                 if not self._member.eof and self._position:
-                    raise SourceError(f"{self._name} is damaged: its {self._kind} data ends too early")
+                    raise SourceError(
+                        f"{self._name} is damaged: its {self._kind} data ends too early; it may not be written, or "
+                        "copied, to its end yet"
+                    )
                 return b""
             if self._member.eof:
                 self._pending = self._pending.lstrip(b"\0")

@@ -167,7 +167,7 @@ def _files_of(folder: str) -> Iterator[str]:
 
 def _without_logs(folder: str) -> str:
     if not _is_store(folder):
-        return f"{folder} holds no logs"
+        return f"{folder} holds no logs; hidden files, tables, code and documents are passed over: name one to read it"
     if _is_made(folder):
         return f"{folder} is a store: name logs to read"
     return f"{folder} is a store that nothing was read into yet; try again when the ingest is done, or ingest into it"
