@@ -21,11 +21,11 @@ from chatlogs.keeping.snapshot import Snapshot
 from chatlogs.keeping.staging import Staging
 from chatlogs.moving import ledger
 from chatlogs.moving.resolve import Changes, replace_ledger
+from chatlogs.normalizing.tables.partials import PIECES
 from chatlogs.schema import TABLES
 from chatlogs.tally import counted
 
 _BATCH_ROWS = 10_000
-_WITH_KEYS = [name for name, table in TABLES.items() if "completion_key" in table.names]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _tables(
 
 
 def _told(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, *, dry_run: bool) -> Forgotten:
-    rows = {table: _number(con, sql.text("erased/rows", table=table)) for table in _WITH_KEYS}
+    rows = {table: _number(con, sql.text("erased/rows", table=table)) for table in PIECES}
     rejects = _number(con, "select count(*) from blanked") if rows["completions"] else 0
     logs = [source for _, source, *_ in con.execute(sql.text("erased/logs")).fetchall()]
     return Forgotten(snapshot.path, rows, rejects, list(dict.fromkeys(logs)), dry_run)
@@ -112,7 +112,7 @@ def _take_out(
     """The rows with these keys go from every table; those that shared an id only with them are flagged no longer."""
     others = con.sql(sql.text("erased/others")).to_arrow_table()
     changed = others["completion_key"].to_pylist()
-    for table in _WITH_KEYS:
+    for table in PIECES:
         gone = pa.array([*keys, *changed] if table == "completions" else keys, pa.int64())
         changes.add[table], changes.remove[table] = upkeep.rewrite(snapshot, table, gone, staging=staging)
     if changed:

@@ -25,12 +25,12 @@ from chatlogs.moving import merging
 from chatlogs.moving.identity import Outcome, Response, compared, decide
 from chatlogs.moving.ledger import Row
 from chatlogs.normalizing.tables import columns, rows
+from chatlogs.normalizing.tables.partials import PIECES
 from chatlogs.schema import TABLES
 
 _HASH_OF = """create temp macro hash_of(text) as
     if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))"""
 _BATCH_ROWS = 10_000
-_CHILDREN = ("choices", "tool_calls", "messages", "logprobs", "chunks")
 
 
 @dataclass
@@ -120,33 +120,59 @@ def resolve(
     nothing_stored = len(snapshot.files("completions")) == 1  # the file without rows
     if not staged["completions"] or (ids_differ and nothing_stored):
         return changes
-    con = engine.connect(staging.folder)
-    try:
+    with engine.connect(staging.folder) as con:
         rows.prepare(con)
         con.execute(_HASH_OF)
         files = _files(snapshot, staged)
         void = _find_void(con, files, again)
         changes.void.update(key for key, _ in void)
-        outcomes = _outcomes(con, files, numbers, bodies)
-        merged = [chain for outcome in outcomes for chain in outcome.merged]
-        whole = _merged_rows(con, files, merged)
-        found = {r.completion_key: r for r in _digests(con, _tables(con, whole), bodies)} if merged else {}
-        for chain in merged:
-            found[chain[0].completion_key].is_new = chain[0].is_new
-        outcomes = [compared(outcome, found) for outcome in outcomes]
-        dropped = [r for outcome in outcomes for r in outcome.dropped]
-        touched = [r for outcome in outcomes for r in outcome.touched if r.completion_key not in found]
-        kept = [chain[0] for outcome in outcomes for chain in outcome.kept if chain[0].completion_key in found]
-        changes.tell(dropped, [r for chain in merged for r in chain[1:]])
-        parts = [r.completion_key for chain in merged for r in chain]
-        gone = list(dict.fromkeys([*parts, *(r.completion_key for r in dropped)]))
-        if gone or touched or void:
-            added = _kept_rows(whole, kept)
-            added.setdefault("completions", []).extend(_touched_rows(con, files, touched))
-            _apply(snapshot, staging, changes, gone, [r.completion_key for r in touched], [k for _, k in void], added)
-    finally:
-        con.close()
+        found = _verdicts(con, files, numbers, bodies)
+        changes.tell(found.dropped, found.continuing)
+        gone = list(dict.fromkeys([*found.parts, *(r.completion_key for r in found.dropped)]))
+        if gone or found.touched or void:
+            added = _kept_rows(found.whole, found.kept)
+            added.setdefault("completions", []).extend(_touched_rows(con, files, found.touched))
+            changed = [r.completion_key for r in found.touched]
+            _apply(snapshot, staging, changes, gone, changed, [key for _, key in void], added)
     return changes
+
+
+@dataclass
+class _Verdicts:
+    """What becomes of the responses that share an id with others.
+
+    whole: the rows of streams that were put together, by table; kept: those of them that stay; parts: the keys of all
+    that they were put together from, and continuing: those parts that are not the first. dropped: what another row
+    stands for. touched: stored or staged responses whose rows stay, but with other flags, duplicates or metadata.
+    """
+
+    whole: dict[str, list[pa.Table]]
+    kept: list[Response]
+    parts: list[int]
+    continuing: list[Response]
+    dropped: list[Response]
+    touched: list[Response]
+
+
+def _verdicts(
+    con: duckdb.DuckDBPyConnection, files: Mapping[str, list[str]], numbers: Mapping[int, int], bodies: Collection[int]
+) -> _Verdicts:
+    """Decide which responses are the same or go on with each other; streams are compared once they are put together."""
+    outcomes = _outcomes(con, files, numbers, bodies)
+    merged = [chain for outcome in outcomes for chain in outcome.merged]
+    whole = _merged_rows(con, files, merged)
+    found = {r.completion_key: r for r in _digests(con, _tables(con, whole), bodies)} if merged else {}
+    for chain in merged:
+        found[chain[0].completion_key].is_new = chain[0].is_new
+    outcomes = [compared(outcome, found) for outcome in outcomes]
+    return _Verdicts(
+        whole,
+        kept=[chain[0] for outcome in outcomes for chain in outcome.kept if chain[0].completion_key in found],
+        parts=[r.completion_key for chain in merged for r in chain],
+        continuing=[r for chain in merged for r in chain[1:]],
+        dropped=[r for outcome in outcomes for r in outcome.dropped],
+        touched=[r for outcome in outcomes for r in outcome.touched if r.completion_key not in found],
+    )
 
 
 def _begun_lines(snapshot: Snapshot, again: Mapping[int, int]) -> set[int]:
@@ -173,7 +199,7 @@ def _find_void(
 def _files(snapshot: Snapshot, staged: Mapping[str, Sequence[StagedFile]]) -> dict[str, list[str]]:
     """Parameters for the identity queries: the files of each table, new and stored."""
     files: dict[str, list[str]] = {}
-    for name in ("completions", *_CHILDREN):
+    for name in PIECES:
         files[f"stored_{name}"] = snapshot.files(name)
         files[f"new_{name}"] = [file.path for file in staged[name]] or files[f"stored_{name}"][:0]
     return files
@@ -216,7 +242,7 @@ def _relations(files: Mapping[str, list[str]]) -> dict[str, str]:
 def _tables(con: duckdb.DuckDBPyConnection, added: Mapping[str, Sequence[pa.Table]]) -> dict[str, str]:
     """The same for rows that are in no file yet."""
     found: dict[str, str] = {}
-    for name in ("completions", *_CHILDREN):
+    for name in PIECES:
         con.register(f"added_{name}", pa.concat_tables(added.get(name) or [TABLES[name].arrow().empty_table()]))
         found |= {f"new_{name}": f"added_{name}", f"stored_{name}": f"(from added_{name} limit 0)"}
     return found
@@ -243,7 +269,7 @@ def _apply(
     added: Mapping[str, Sequence[pa.Table]],
 ) -> None:
     """Take the rows of these keys out of all files, void ones out of stored files, and put others in their place."""
-    for name in ("completions", *_CHILDREN):
+    for name in PIECES:
         keys = pa.array([*gone, *changed] if name == "completions" else gone, pa.int64())
         if len(keys) or void:
             staged, stored = changes.add.get(name, ()), pa.array(void, pa.int64())
@@ -287,7 +313,7 @@ def _merged_rows(
     if not merged:
         return {}
     keys = [r.completion_key for chain in merged for r in chain]
-    found = {name: _rows_of(con, files, name, keys) for name in ("completions", *_CHILDREN)}
+    found = {name: _rows_of(con, files, name, keys) for name in PIECES}
     old = {row["completion_key"]: row for row in found["completions"].to_pylist()}
     whole = merging.streams(found, [[r.completion_key for r in chain] for chain in merged])
     first_keys = pa.array([chain[0].completion_key for chain in merged], pa.int64()).to_numpy()
