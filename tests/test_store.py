@@ -21,6 +21,7 @@ from store_rows import WHEN, ingest, rows, state, tables_of, torn
 
 from chatlogs.errors import StoreError
 from chatlogs.keeping import parquet
+from chatlogs.keeping.deltas import SCHEMA_FILE
 from chatlogs.keeping.store import Store
 from chatlogs.keeping.upkeep import compact, rewrite
 from chatlogs.keeping.verify import problems
@@ -245,6 +246,20 @@ def test_the_log_knows_bounds_of_what_is_searched(store: Store) -> None:
     assert "id" not in stats["minValues"]  # the log outlives a response that is forgotten
 
 
+def test_a_row_group_of_nulls_leaves_the_bounds_of_the_others(tmp_path: Path) -> None:
+    """One whose bounds are not known, as those of a very long text, makes those of the file unknown."""
+    groups = [
+        rows("completions", completion_key=[1], created=[None], model=["m" * 5000]),
+        rows("completions", completion_key=[2], created=[WHEN], model=["m"]),
+    ]
+    footer = parquet.write(str(tmp_path / "file.parquet"), "completions", groups, rows=2, width=1)
+    stats = json.loads(parquet.delta_stats("completions", footer))
+    assert footer.num_row_groups == 2
+    assert stats["minValues"]["created"] == stats["maxValues"]["created"] == "2026-01-02T03:04:05.678901Z"
+    assert stats["nullCount"]["created"] == 1
+    assert "model" not in stats["minValues"]
+
+
 @pytest.mark.parametrize("column", ["id", "completion_key"])
 def test_a_lookup_is_ruled_out_by_the_bloom_filter(store: Store, column: str) -> None:
     ingest(store, "one", 1)
@@ -286,6 +301,16 @@ def test_a_stale_removal_is_refused_and_changes_nothing(store: Store) -> None:
     with pytest.raises(StoreError, match="were replaced by another ingest: begin again"):
         store.commit("three", {}, {"choices": stale})
     assert torn(store) == []
+
+
+def test_the_file_without_rows_cannot_be_removed(store: Store) -> None:
+    """By it a glob finds the columns of a table that is empty."""
+    ingest(store, "one", 1)
+    without_rows = [path for path in store.files("choices") if os.path.basename(path) == SCHEMA_FILE]
+    with pytest.raises(StoreError, match="begin again"):
+        store.commit("two", {}, {"choices": without_rows})
+    assert all(os.path.exists(path) for path in without_rows) and len(without_rows) == 1
+    assert problems(store) == []
 
 
 def test_a_change_by_another_program_is_told_and_not_built_upon(store: Store) -> None:
