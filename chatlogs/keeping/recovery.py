@@ -89,7 +89,6 @@ def undo(store: str, intent: Intent) -> bool:
         return False
     for table, change in intent.changes.items():
         _unlink(os.path.join(store, table, added.name) for added in change.adds)
-        _unlink(os.path.join(store, added.staged) for added in change.adds)
     _forget(store, intent)
     return True
 
