@@ -120,6 +120,16 @@ AGREEMENTS = {
     "numbers for ids and models": lines(
         chunk(obj(content="a"), id=1.5), chunk(obj(content="a"), id=7), chunk(obj(content="a"), model=True)
     ),
+    "names in camelCase": lines(
+        STORED,
+        STORED.replace(b"finish_reason", b"finishReason").replace(b'"c1"', b'"c2"'),
+        *[
+            STORED.replace(b'"c1"', b'"c%d","usage":{"%s":3}' % (at, name))
+            for at, name in ((3, b"total_tokens"), (4, b"totalTokens"))
+        ],
+        b'{"request":{"model":"m","messages":[{"role":"tool","toolCallId":"t","content":"x"}]},"response":%s}' % STORED,
+        b'{"request":{"model":"m","maxTokens":3,"messages":[{"role":"tool","content":"x"}]},"response":%s}' % STORED,
+    ),
     "numbers that are text": lines(*[chunk(obj(content=text)) for text in ("1", "-", "1.5", "true", "2.")]),
     "number arguments": lines(chunk(obj(tool_calls=[obj(index=0, id="t", function=obj(name="f", arguments=1))]))),
     "a call that begins after the one behind it": lines(

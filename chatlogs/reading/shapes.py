@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from chatlogs.reading.camelcase import either
 from chatlogs.values import number
 
 CHUNK, COMPLETION, ERROR, IGNORABLE = "chunk", "completion", "error", "ignorable"
@@ -18,7 +19,7 @@ _ERROR_KEYS = frozenset({
     "error", "error_type", "error_code", "code", "type", "param", "message", "detail", "status", "status_code",
     "request_id", "user_id", "id", "object", "model", "created", "provider", "success", "event_id",
 })  # fmt: skip
-_CHUNK_CHOICE = frozenset({"finish_reason", "content_filter_results", "content_filter_offsets", "content_filter_raw"})
+_CHUNK_CHOICE = either({"finish_reason", "content_filter_results", "content_filter_offsets", "content_filter_raw"})
 _CHUNK_KEYS = frozenset({
     "usage", "prompt_filter_results", "prompt_annotations", "moderation", "x_groq", "x-opencode-type",
 })  # fmt: skip

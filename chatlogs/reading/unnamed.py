@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chatlogs.reading import shapes
+from chatlogs.reading.camelcase import either
 from chatlogs.reading.encoded import MARKS, is_encoded
 from chatlogs.reading.envelopes import Envelope, Unread
 from chatlogs.reading.kept import parsed
@@ -36,11 +37,12 @@ _REQUESTS = (
     "request.body", "request", "request_body", "requestBody", "req.body", "req", "kwargs", "params", "input",
 )  # fmt: skip
 _CHOICES = "choices"
-_SAID = frozenset({
+_SAID = either({
     "role", "content", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "reasoning_text",
     "audio",
 })  # fmt: skip
-_TOKENS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+_END = either({"finish_reason"})
+_TOKENS = either({"prompt_tokens", "completion_tokens", "total_tokens"})
 _COLUMNS, _DATA = "columns", ("data", "rows", "data_array")
 
 
@@ -103,7 +105,7 @@ def is_answer(value: Mapping[str, Any]) -> bool:
 
 def _is_choice(choice: Mapping[str, Any]) -> bool:
     said = choice.get("message") or choice.get("delta")
-    is_end = "delta" in choice and "finish_reason" in choice
+    is_end = "delta" in choice and not _END.isdisjoint(choice)
     return is_end or (isinstance(said, dict) and not _SAID.isdisjoint(said))
 
 

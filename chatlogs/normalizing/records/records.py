@@ -21,6 +21,7 @@ from chatlogs.normalizing.records.piece import (
     listed,
 )
 from chatlogs.normalizing.records.tokens import unread_counts
+from chatlogs.reading.camelcase import in_names_of_api
 from chatlogs.reading.credentials import without_secrets
 from chatlogs.reading.shapes import is_failure
 from chatlogs.values import as_json, fits, integer, micros, number, text
@@ -100,6 +101,7 @@ def _chunk_row(choices: list[Choice], arrived_at: int | None) -> ChunkRow:
 
 
 def _read(obj: dict[str, Any], line_number: int, byte_offset: int, part: int, *, streamed: bool) -> Piece:
+    obj = in_names_of_api(obj)
     piece = Piece(form=STREAM if streamed else COMPLETION, line_number=line_number, byte_offset=byte_offset, part=part)
     piece.last_line, piece.last_offset = line_number, byte_offset
     extra = piece.extra = {name: value for name, value in obj.items() if name not in _KNOWN and value is not None}

@@ -14,6 +14,7 @@ from chatlogs.normalizing.records.choices import part_texts
 from chatlogs.normalizing.records.piece import COMPLETION, Piece
 from chatlogs.normalizing.records.records import take_integer
 from chatlogs.reading.asked import Asked
+from chatlogs.reading.camelcase import in_names_of_api
 from chatlogs.reading.credentials import is_secret, without_secrets
 from chatlogs.reading.kept import parsed
 from chatlogs.values import LAST_MICROSECOND, as_json, integer, moment, number, text
@@ -33,6 +34,7 @@ _DROPPED = frozenset({"messages", "url", "uri", "method"})
 
 def apply_request(piece: Piece, request: Mapping[str, Any]) -> None:
     """Fill the request's columns and messages; what has no column goes to `request`. What is there stays."""
+    request = in_names_of_api(dict(request))
     rest = {name: value for name, value in request.items() if value is not None and name not in _DROPPED}
     rest = without_secrets(rest)
     _keep(piece, "request_model", text(rest.get("model")) and text(rest.pop("model")))
@@ -225,6 +227,7 @@ def _are_messages(value: object) -> bool:
 
 
 def _message(entry: dict[str, Any]) -> dict[str, Any]:
+    entry = in_names_of_api(entry)
     content = entry.get("content")
     parts = entry.get("content_parts") if content is None or isinstance(content, str) else content
     calls = entry.get("tool_calls") or entry.get("function_call")

@@ -16,6 +16,7 @@ from chatlogs.normalizing.scanning.structure import EMPTY_LIST, EMPTY_TEXT, NOTH
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.tables.partials import PIECES
 from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells, decoded, taken
+from chatlogs.reading.camelcase import CAMEL
 from chatlogs.reading.lines import Ints
 from chatlogs.values import as_json
 
@@ -36,6 +37,8 @@ def conversations(lists: Cells, depth: int) -> pa.Table:
     line = lists.line[owner]
     members = structure.members(opening, depth + 1, line)
     code, names = structure.names(members, line)
+    is_other = np.isin(code, [number for number, name in enumerate(names) if name in CAMEL])
+    structure.bad[line[members.owner[is_other]]] = True
     said = {name: _column(members.owner, code == names.index(name), members.start, members.end, line, lists)
             for name in _SAID if name in names}  # fmt: skip
     nothing = np.full(len(line), ABSENT)

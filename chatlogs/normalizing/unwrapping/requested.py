@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from chatlogs.normalizing.records.requests import OF_REQUEST, PARAMETERS, apply_request, is_kept
 from chatlogs.normalizing.tables.partials import PIECES
 from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells, decoded, taken
+from chatlogs.reading.camelcase import CAMEL
 from chatlogs.reading.lines import Ints
 from chatlogs.values import as_json, fits
 
@@ -87,6 +88,8 @@ class Parameters:
             name: taken(pa.array(pool, _TYPES.field(name).type), place)
             for name, pool, place in zip(OF_REQUEST, pools, places, strict=True)
         }
+        is_other = np.isin(code, [number for number, name in enumerate(names) if name in CAMEL])
+        given.structure.bad[given.line[is_other]] = True
         same = np.isin(code, [number for number, name in enumerate(names) if name in _SAME])
         given.structure.bad[given.line[same][np.bincount(owner[same], minlength=rows)[owner[same]] > 1]] = True
         return columns | {"request": _joined(pa.concat_arrays(rests), rest_of, owner, rows)}, flags

@@ -62,6 +62,7 @@ select
     and coalesce(not regexp_matches(r.usage::varchar, '(?i)[:,\[]-?(nan|inf|[0-9]{17})|[0-9]e[-+]?[0-9]{3}'), true)
     -- a count that is no whole number, or is one in a string
     and coalesce(not regexp_matches(r.usage::varchar, '_tokens":(-?[0-9]+[.][0-9]*[1-9]|-?[0-9.]+e|[^-0-9n])'), true)
+    and coalesce(not regexp_matches(r.usage::varchar, '[a-z]Tokens(Details)?"'), true)  -- names in camelCase
     and not contains(text, '"$number')  -- a database's way to write numbers
     and r.choices is not null
     -- a full object within an SSE body may be the end of a stream
