@@ -88,12 +88,12 @@ standard input. Fields of an answer that have no column ([tables.md](tables.md))
 where they stood, but for `obfuscation`, which is random."""
 BARE = """- Completions and chunks, one a line, mixed and interleaved; stored completions as the API lists them,
   page by page, and the pages of their messages.
-- SSE bodies: one or several in a file, with comments, events, CRLF, and with the headers that curl prints
-  before. Where the events of several streams stand between each other in the first megabyte of a log, ids part them, as
-  they part bare chunks.
+- SSE bodies: one or several in a file, with comments, events and CRLF. Where the events of several streams stand
+  between each other in the first megabyte of a log, ids part them, as they part bare chunks.
 - JSON laid out over lines, joined without line ends, in arrays, in arrays of arrays (a stream each), and in
   `{"chunks": [...]}`.
-- Errors: the bodies of failed calls, in the middle of streams too."""
+- Errors: the bodies of failed calls, in the middle of streams too.
+- Bodies behind the headers that curl and HTTPie print, of which nothing is kept but the status of an error."""
 AROUND = """- A time before each line, or beside it; the words of a logger (`INFO:root:`), with colours or without,
   syslog, Docker Compose, CRI and Docker, which cut long lines into parts; the fields of journald, Datadog,
   Elasticsearch, CloudWatch, Loki, OpenTelemetry and logfmt.
@@ -101,6 +101,7 @@ AROUND = """- A time before each line, or beside it; the words of a logger (`INF
   they say that they are answers.
 - Tables: rows of a warehouse with JSON in text columns, lists of columns as pandas writes them, MongoDB's typed
   numbers.
+- Names in camelCase, as SDKs of other languages write them: `finishReason`, `totalTokens`.
 - What Python prints of an answer: `ChatCompletion(id=...)`, or a dict.
 - Harmless damage, which is repaired and counted: trailing commas, byte order marks, UTF-16, NULs, control
   characters, bytes that are no UTF-8."""

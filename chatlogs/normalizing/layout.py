@@ -16,7 +16,7 @@ from itertools import groupby
 
 import numpy as np
 
-from chatlogs.normalizing import printedlines
+from chatlogs.normalizing import httpheads, printedlines
 from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text, take_beside
 from chatlogs.normalizing.printedlines import shows_an_answer
 from chatlogs.normalizing.records.oddlines import Found as Record
@@ -175,12 +175,14 @@ def _without_quoted(texts: Sequence[_Text]) -> Iterator[_Text]:
 def read_together(lines: Lines, found: Found) -> None:
     """Read rejected lines once more, with their neighbours."""
     printedlines.read(lines, found)
+    statuses = httpheads.take(lines, found)
     for region in _regions(lines, found):
         if all(found.rejects[line].reason == "unknown_shape" for line in region):  # each is an object, and whole
             for line in region:
                 _read_lone_cr(lines, line, found)
         else:
             _Region(lines, region, found).settle()
+    httpheads.tell(statuses, found)
 
 
 def _regions(lines: Lines, found: Found) -> Iterator[list[int]]:

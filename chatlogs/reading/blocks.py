@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from chatlogs.errors import SourceError
+from chatlogs.reading.http import before_open_head
 from chatlogs.reading.lines import PADDING, Block
 from chatlogs.reading.opening import Opened
 from chatlogs.reading.parts import goes_on
@@ -117,7 +118,7 @@ class Reader:
 
 def border(buffer: mmap.mmap | bytes, filled: int) -> int:
     """Where the last lines end that only make sense together; 0 where no line ends."""
-    return _before_parts(buffer, _after_event(buffer, filled))
+    return before_open_head(buffer, _before_parts(buffer, _after_event(buffer, filled)))
 
 
 def _after_event(buffer: mmap.mmap | bytes, filled: int) -> int:
