@@ -97,8 +97,8 @@ BARE = """- Completions and chunks, one a line, mixed and interleaved; stored co
 AROUND = """- A time before each line, or beside it; the words of a logger (`INFO:root:`), with colours or without,
   syslog, Docker Compose, CRI and Docker, which cut long lines into parts; the fields of journald, Datadog,
   Elasticsearch, CloudWatch, Loki, OpenTelemetry and logfmt.
-- Answers that are texts within JSON, or encoded twice; bodies in base64, of gzip too; under any name, as long as
-  they say that they are answers.
+- Answers that are texts within JSON, or encoded twice; bodies in base64, in hexadecimal digits or as lists of bytes,
+  compressed by gzip, zstd or Brotli too; under any name, as long as they say that they are answers.
 - Tables: rows of a warehouse with JSON in text columns, lists of columns as pandas writes them, MongoDB's typed
   numbers.
 - Names in camelCase, as SDKs of other languages write them: `finishReason`, `totalTokens`.

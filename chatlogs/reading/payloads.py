@@ -7,7 +7,7 @@ from typing import Any
 
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.decoding import Decoded, decode_text
-from chatlogs.reading.encoded import opened, unbase64
+from chatlogs.reading.encoded import of_bytes, opened, unbase64, unhex
 from chatlogs.reading.envelopes import Part, Unread, first_time
 from chatlogs.reading.exported import restored
 from chatlogs.reading.kept import parsed
@@ -23,6 +23,7 @@ ASKED_UNDER = ("body", "json", "parsed_body", "postData", "text", "string", "as_
 """Where in an object the body of a request may be that the object is not itself."""
 _NO_RECORD = re.compile(r"\s*(\"?\[DONE\]\"?|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
+_OWN_REQUEST = "originalRequest"  # what each of Postman's responses to a request keeps of that
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string", "mode", "raw"})  # VCR's, of a body that is no object
 
 
@@ -33,13 +34,14 @@ def payload(value: Any) -> tuple[list[Part], bool]:
     """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
+    value = of_bytes(value)
     if isinstance(value, str):
         parts, transcript = _payload_of_text(value)
-        text = None if parts else unbase64(value)
+        text = None if parts else unhex(value) or unbase64(value)
         return (parts, transcript) if text is None else _payload_of_text(text)
     if isinstance(value, list):
         if value and all(isinstance(item, str) for item in value):
-            return _payload_of_texts(value)
+            return _payload_of_texts(value) if (text := unhex(value)) is None else _payload_of_text(text)
         if (events := listed_events(value)) is not None:
             return events, True
         return _with_items([(item, part_of(item)) for item in value])
@@ -164,7 +166,7 @@ def part_of(value: object) -> Part | None:
     if shapes.kind(value) is not None:
         assert isinstance(value, dict)
         return Part(value)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _OWN_REQUEST in value:
         return None
     for name in CHUNK_KEYS:
         inner = parsed_line(value.get(name))
