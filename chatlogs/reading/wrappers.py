@@ -114,7 +114,6 @@ _PORTKEY: Mapping[str, Paths] = {
     **FACTS, "metadata_names": ("metadata.key",), "metadata_values": ("metadata.value",),
     **_noted("cost", "cost_currency", "cache_status"),
 }  # fmt: skip
-
 WRAPPERS: tuple[Wrapper, ...] = (
     *(
         Wrapper("batch", ("custom_id", answered), ("response.body", "response"), ("request.body", "request", "body"),
@@ -170,6 +169,10 @@ WRAPPERS: tuple[Wrapper, ...] = (
         for body in ("response.body.string", "response.body.base64_string", "response.parsed_body", "response.content")
     ),
     Wrapper("portkey", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_PORTKEY),
+    Wrapper("exchange", ("originalRequest", "body"), ("body",), ("originalRequest.body",),  # Postman's
+            facts={"status_code": ("code",), "duration_ms": ("responseTime",)}),
+    Wrapper("exchange", ("request", "response.stream.data"), ("response.stream",), ("request.body",),  # Newman's
+            facts={"status_code": ("response.code",), "duration_ms": ("response.responseTime",)}),
     Wrapper(
         "exchange", ("request",),
         ("response", "sse", "response_text", "response_body", "response_json", "completion", "chunks", "stream",
@@ -246,7 +249,7 @@ MOMENTS = ("started", "ended", "first_chunk", *DURATIONS)
 
 LISTS: Paths = (
     "data", "responses", "completions", "log.entries", "interactions", "http_interactions", "runs", "records", "items",
-    "entries", "results", "streams", "rows",
+    "entries", "results", "streams", "rows", "run.executions",
 )  # fmt: skip
 
 
