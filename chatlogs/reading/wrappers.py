@@ -114,6 +114,9 @@ _PORTKEY: Mapping[str, Paths] = {
     **FACTS, "metadata_names": ("metadata.key",), "metadata_values": ("metadata.value",),
     **_noted("cost", "cost_currency", "cache_status"),
 }  # fmt: skip
+_KONG = ("ai.proxy", "ai.ai-proxy", "ai.ai-proxy-advanced", "ai.ai-request-transformer", "ai.ai-response-transformer")
+"""Where Kong's gateway logs the calls that its plugins make."""
+
 WRAPPERS: tuple[Wrapper, ...] = (
     *(
         Wrapper("batch", ("custom_id", answered), ("response.body", "response"), ("request.body", "request", "body"),
@@ -169,6 +172,13 @@ WRAPPERS: tuple[Wrapper, ...] = (
         for body in ("response.body.string", "response.body.base64_string", "response.parsed_body", "response.content")
     ),
     Wrapper("portkey", ("request.body", "response.body"), ("response.body",), ("request.body",), facts=_PORTKEY),
+    *(
+        Wrapper("exchange", (f"{ai}.payload.response",), (f"{ai}.payload.response",), (f"{ai}.payload.request",),
+                facts={"started_at": ("started_at",), "duration_ms": ("latencies.request", f"{ai}.meta.llm_latency"),
+                       "status_code": ("response.status",), "provider": (f"{ai}.meta.provider_name",),
+                       "metadata.cost": (f"{ai}.usage.cost",)})
+        for ai in _KONG
+    ),
     Wrapper("exchange", ("originalRequest", "body"), ("body",), ("originalRequest.body",),  # Postman's
             facts={"status_code": ("code",), "duration_ms": ("responseTime",)}),
     Wrapper("exchange", ("request", "response.stream.data"), ("response.stream",), ("request.body",),  # Newman's
