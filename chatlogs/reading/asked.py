@@ -18,6 +18,7 @@ WRAPPED: Mapping[str, str] = {
     "exchange": "a request and its response, however they are called; the response is an object, chunks, or SSE text",
     "har": "HAR files of browsers and proxies",
     "helicone": "Helicone: exports, queries, and its asynchronous log",
+    "inspect_ai": "inspect_ai: eval logs in JSON, and the samples in its .eval archives",
     "langfuse": "Langfuse: exported generations, as far as they hold an answer or its message",
     "langsmith": "LangSmith: exported runs of models, LangChain's own messages too",
     "litellm": "LiteLLM: its standard logging payload, and its table of spend logs",

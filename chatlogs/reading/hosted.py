@@ -1,6 +1,7 @@
-"""Exports of tracing tools that keep less than a completion: Langfuse, LangSmith, Helicone, Opik, llm, and spans.
+"""Exports of tracing tools that keep less than a completion: Langfuse, LangSmith, Helicone, Opik, llm, and others.
 
-Their fields are renamed to those of a completion; what they do not keep stays unknown. Spans are read in otel.py.
+Their fields are renamed to those of a completion; what they do not keep stays unknown. Spans are read in otel.py, and
+eval logs in inspect_ai.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 from chatlogs.reading import genai, langchain, shapes
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
+from chatlogs.reading.inspect_ai import inspect_ai
 from chatlogs.reading.kept import completion, parsed, request, tokens, tool_calls
 from chatlogs.reading.otel import EXPORT, is_span, otel
 
@@ -205,7 +207,10 @@ def opik(row: dict[str, Any]) -> list[Envelope] | None:
 
 
 _TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations", EXPORT})
-_TOLD_WITH = {"run_type": "outputs", "traceId": "output", "trace_id": "output"}
+_TOLD_WITH = {
+    "run_type": "outputs", "traceId": "output", "trace_id": "output", "event": "output", "epoch": "output",
+    "eval": "samples",
+}  # fmt: skip
 
 
 def may_be_hosted(row: Mapping[str, Any]) -> bool:
@@ -220,6 +225,7 @@ HOSTED: Mapping[str, Reader] = {
     "langfuse": langfuse,
     "helicone": helicone,
     "opik": opik,
+    "inspect_ai": inspect_ai,
     "llm": llm_logs,
     "otel": otel,
 }

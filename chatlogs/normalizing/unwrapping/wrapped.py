@@ -31,6 +31,7 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import TIMES, Envelope
 from chatlogs.reading.exported import TYPED
+from chatlogs.reading.inspect_ai import is_of_inspect
 from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, Block, Lines, scan
 from chatlogs.schema import TIME
 from chatlogs.values import as_json, is_duration
@@ -114,7 +115,7 @@ def _take(text: bytes, line: int, asked: Asked, found: _OneByOne) -> None:
         shallow = holder.value_of(text, 0)
     except (ValueError, RecursionError):
         return
-    if holder.stand_in is None:
+    if holder.stand_in is None or is_of_inspect(shallow):
         return
     alone = text.count(_CHOICES) == sum(answer.count(_CHOICES) for answer in holder.answers)
     plan = found.shells.plan(shallow, holder.carried, lambda envelope: _is_plain(envelope, holder)) if alone else None
