@@ -1,6 +1,7 @@
-"""Events of DashScope's own API in, the chunks that they are in the words of the API out.
+"""Events of other APIs' streams in, the chunks that they are in the words of the API out.
 
-Each has a message under `output`, as a whole answer has. So only in the body of a stream is it known for a chunk.
+DashScope's have a message under `output`, as a whole answer has, and SAP's say each chunk twice. So only in the body of
+a stream are they known for chunks.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ _COUNTS = {
     "input_tokens": "prompt_tokens", "output_tokens": "completion_tokens",
     "input_tokens_details": "prompt_tokens_details", "output_tokens_details": "completion_tokens_details",
 }  # fmt: skip
+STEPS_OF_RESULTS = {"orchestration_result": "module_results", "final_result": "intermediate_results"}
+"""Where SAP's orchestration has an answer, or a chunk, and where the answers of all modules that led to it."""
 
 
 def as_chunk(value: Any) -> Any:
     """The chunk that the value is, if it is an event of a stream; any other value as it is."""
+    for result, steps in STEPS_OF_RESULTS.items():
+        if isinstance(value, dict) and steps in value and isinstance(value.get(result), dict):
+            return {"request_id": value.get("request_id")} | value[result] if "choices" in value[result] else value
     if not isinstance(value, dict) or "output" not in value or "request_id" not in value or not value.keys() <= _EVENT:
         return value
     output, usage = value["output"], value.get("usage")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from chatlogs.reading.envelopes import at, reachable
 from chatlogs.reading.hosted import OF_HELICONE
+from chatlogs.reading.native import STEPS_OF_RESULTS
 
 Paths = tuple[str, ...]
 
@@ -178,6 +179,11 @@ WRAPPERS: tuple[Wrapper, ...] = (
                        "status_code": ("response.status",), "provider": (f"{ai}.meta.provider_name",),
                        "metadata.cost": (f"{ai}.usage.cost",)})
         for ai in _KONG
+    ),
+    *(
+        Wrapper("exchange", (result, steps), (result,), facts={"request_id": ("request_id",)},
+                merged_request={"messages": (f"{steps}.templating",)})
+        for result, steps in STEPS_OF_RESULTS.items()
     ),
     Wrapper("exchange", ("originalRequest", "body"), ("body",), ("originalRequest.body",),  # Postman's
             facts={"status_code": ("code",), "duration_ms": ("responseTime",)}),
