@@ -160,12 +160,19 @@ class TestSql:
         told = json.loads(run("sql", "select $v as v", store, "-p", f"v={value}", "--json").out)
         assert type(told[0]["v"]).__name__ == kind
 
-    @pytest.mark.parametrize("value", ["date 'infinity'", "timestamptz '0044-01-01 (BC)'", "time '24:00:00'"])
+    @pytest.mark.parametrize("value", ["date 'infinity'", "timestamptz '0044-01-01 (BC)'"])
     def test_times_that_are_none_are_told_in_a_sentence(self, run: Run, store: str, value: str) -> None:
         result = run("sql", f"select {value} as v", store)
         assert (result.code, result.out, len(result.err.splitlines())) == (1, "", 1)
         assert "cast it to varchar" in result.err
         assert run("sql", f"select ({value})::varchar as v", store).code == 0
+
+    def test_integers_of_any_width_keep_their_digits_in_lists(self, run: Run, store: str) -> None:
+        wide = 2**127 - 1
+        query = f"select [{wide}::hugeint] as a, {{'b': {wide}::hugeint}} as c, time '24:00:00' as d"
+        (row,) = json.loads(run("sql", query, store, "--json").out)
+        assert row == {"a": [wide], "c": {"b": wide}, "d": "24:00:00"}
+        assert run("sql", query, store, "--csv").out.count(str(wide)) == 2
 
     def test_errors(self, run: Run, store: str) -> None:
         assert run("sql", "selec 1", store).code == run("sql", "select wek from completions", store).code == 2

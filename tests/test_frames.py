@@ -86,6 +86,13 @@ def test_months_have_no_length() -> None:
         (f"{10**39}::bignum", str(10**39)),
         ("'01:02:03+02'::timetz", "01:02:03+02"),
         ("timestamp_s '2026-01-02 03:04:05'", datetime(2026, 1, 2, 3, 4, 5)),
+        ("time '24:00:00'", "24:00:00"),
+        (f"[{2**127 - 1}::hugeint, null]", [2**127 - 1, None]),
+        (f"map {{'a': {2**127 - 1}::hugeint}}", {"a": 2**127 - 1}),
+        (f"{{'a': array_value({10**38}::hugeint), 'TIME': 'TIME'::enum('TIME')}}", {"a": [10**38], "TIME": "TIME"}),
+        ("[time '24:00:00', time '01:02:03.5']", ["24:00:00", "01:02:03.5"]),
+        ("[[1::uhugeint]]", [[1]]),
+        (f"{{'a': [{10**39}::bignum]}}", {"a": [str(10**39)]}),
     ],
 )
 def test_what_polars_has_no_type_for_comes_exactly(value: str, told: object) -> None:
@@ -119,10 +126,19 @@ def test_what_no_frame_can_hold_is_refused(value: str) -> None:
         frame(connection.sql(f"select 1 as n, {value} as v"))
 
 
-@pytest.mark.parametrize("value", ["time '24:00:00'", f"{2**128 - 1}::uhugeint"])
+@pytest.mark.parametrize("value", [f"{2**128 - 1}::uhugeint", f"[{2**128 - 1}::uhugeint]"])
 def test_no_other_value_takes_its_place(value: str) -> None:
     with duckdb.connect() as connection, pytest.raises((duckdb.Error, pl.exceptions.PolarsError)):
         frame(connection.sql(f"select {value} as v"))
+
+
+def test_times_of_the_day_are_times_unless_one_ends_it() -> None:
+    times = ["00:00:00", "01:02:03.000004", "23:59:59.999999"]
+    with duckdb.connect() as connection:
+        rows = frame(connection.sql(f"select unnest({times})::time as v"))
+        ended = frame(connection.sql(f"select unnest({[*times, '24:00:00']})::time as v"))
+    assert (rows["v"].dtype, [str(value) for value in rows["v"]]) == (pl.Time, times)
+    assert ended["v"].to_list() == [*times, "24:00:00"]
 
 
 def test_the_first_and_the_last_day_are_held() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -19,7 +20,7 @@ _PLAIN = re.compile(
 )
 
 _NO_LENGTH = "an interval of months or years has no length: cast it to varchar"
-_NO_TIME = "polars has no time 24:00:00: cast it to varchar"
+_MIDNIGHT = "24:00:00"  # the last moment of a day, which polars and Python do not know
 _HAS_MONTHS = "datepart('year', {it}) <> 0 or datepart('month', {it}) <> 0"
 
 # What polars cannot hold as it is, as it comes instead.
@@ -27,10 +28,16 @@ _OTHERWISE: Mapping[str, str] = {
     "INTERVAL": f"epoch_us(if({_HAS_MONTHS}, error('{_NO_LENGTH}'), {{it}}))",
     "UHUGEINT": "{it}::hugeint",
     "BIGNUM": "{it}::varchar",
-    "TIME": f"if({{it}} = '24:00:00', error('{_NO_TIME}'), {{it}})",
+    "TIME": "{it}::varchar",
     "TIME WITH TIME ZONE": "{it}::varchar",
     "TIMESTAMP_S": "{it}::timestamp",
 }
+# The same in lists and structs: a type, and that of which its values are cast.
+_INSIDE = {"UHUGEINT": "HUGEINT", "BIGNUM": "VARCHAR", "TIMESTAMP_S": "TIMESTAMP"}
+_OF_INSIDE = re.compile(
+    r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|(?<!WITH )\bTIME\b(?: WITH TIME ZONE)?|\b(?:UHUGEINT|BIGNUM|TIMESTAMP_S)\b"""
+)  # but what is quoted, a name or a value
+_NESTED = re.compile(r"[\[(]")
 _MOST_DIGITS = 38  # of a Decimal
 
 _EPOCH = dt.date(1970, 1, 1)
@@ -46,20 +53,48 @@ def frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     kinds = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
     if nested := next((name for name, kind in kinds.items() if re.search(r"\bINTERVAL\b.", kind)), None):
         raise pl.exceptions.InvalidOperationError(f"'{nested}' has intervals in lists or structs")
-    if any(kind in _OTHERWISE for kind in kinds.values()):
+    if any(_otherwise(name, kind) != _quoted(name) for name, kind in kinds.items()):
         relation = relation.project(", ".join(_otherwise(name, kind) for name, kind in kinds.items()))
     plain = all(_PLAIN.fullmatch(str(kind)) for kind in relation.types)
     rows: pl.DataFrame = pl.DataFrame(relation) if plain else relation.pl()
     _check_times(rows.select(name for name, kind in kinds.items() if re.search("DATE|TIMESTAMP", kind)))
     wide = [name for name, kind in rows.schema.items() if kind == pl.Decimal(38, 0) or kind in (pl.Int128, pl.UInt128)]
     rows = rows.with_columns(_narrowed(rows[name]) for name in wide)
+    rows = rows.with_columns(pl.col(n).cast(_whole(rows.schema[n])) for n in kinds if re.search("HUGEINT.", kinds[n]))
+    rows = rows.with_columns(_timed(rows[name]) for name in kinds if kinds[name] == "TIME")
     return rows.with_columns(pl.col(name).cast(pl.Duration("us")) for name in kinds if kinds[name] == "INTERVAL")
 
 
 def _otherwise(name: str, kind: str) -> str:
     """The column in SQL, as polars can hold it."""
-    quoted = '"' + name.replace('"', '""') + '"'
-    return _OTHERWISE[kind].replace("{it}", quoted) + f" as {quoted}" if kind in _OTHERWISE else quoted
+    quoted = _quoted(name)
+    if kind in _OTHERWISE:
+        return _OTHERWISE[kind].replace("{it}", quoted) + f" as {quoted}"
+    held = _OF_INSIDE.sub(lambda found: found[1] or _INSIDE.get(found[0], "VARCHAR"), kind)
+    held = held if _NESTED.search(kind) else kind
+    return quoted if held == kind else f"{quoted}::{held} as {quoted}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _timed(texts: pl.Series) -> pl.Series:
+    """The times of the day that these texts are; texts, where one of them is the end of a day."""
+    return texts if (texts == _MIDNIGHT).any() else texts.str.to_time("%H:%M:%S%.f")
+
+
+def _whole(kind: Any) -> Any:
+    """The type with integers of any width for decimals, which in lists and structs round what has too many digits."""
+    if kind == pl.Decimal(_MOST_DIGITS, 0):
+        return pl.Int128()
+    if isinstance(kind, pl.List):
+        return pl.List(_whole(kind.inner))
+    if isinstance(kind, pl.Array):
+        return pl.Array(_whole(kind.inner), kind.size)
+    if isinstance(kind, pl.Map):
+        return pl.Map(_whole(kind.key), _whole(kind.value))
+    return pl.Struct({one.name: _whole(one.dtype) for one in kind.fields}) if isinstance(kind, pl.Struct) else kind
 
 
 def _narrowed(wide: pl.Series) -> pl.Series:
