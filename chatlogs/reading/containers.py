@@ -20,6 +20,7 @@ from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
 from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, says_more, sse_parts, stream_of
 from chatlogs.reading.unnamed import (
+    asked_beside,
     attributes,
     holds_answer,
     is_message,
@@ -247,7 +248,7 @@ def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
             return
         for one in found[name]:
             if isinstance(one, Envelope):
-                _add_logged(one, value)
+                _add_logged(one, value, name)
             if isinstance(one, Envelope) or not is_message(one.value):
                 yield one
 
@@ -290,10 +291,14 @@ def _answer_beside(value: dict[str, Any], name: str, found: list[Envelope | Unre
     return None
 
 
-def _add_logged(envelope: Envelope, line: dict[str, Any]) -> None:
-    """Take what the logger's line says beside the answer, as far as the answer's own wrapper does not say it."""
+def _add_logged(envelope: Envelope, line: dict[str, Any], name: str = "") -> None:
+    """Take what the logger's line says beside the answer, as far as the answer's own wrapper does not say it.
+
+    name: the field in which the answer stands; what was asked may stand under its counterpart.
+    """
     if envelope.request is None:
-        request = next((found for path in LOGGED.request if (found := object_of(at(line, path)))), None)
+        paths = (*asked_beside(name), *LOGGED.request)
+        request = next((found for path in paths if (found := object_of(at(line, path)))), None)
         envelope.request = request if request is not None and asks_for_chat(line, request) else None
     beside = Envelope([], False)
     fill(beside, line, LOGGED.fact_paths, ())

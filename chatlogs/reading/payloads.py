@@ -18,9 +18,10 @@ from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string",
           "as_bytes", "as_string", "jsonBody", "base64Body")  # fmt: skip
-ASKED_UNDER = ("body", "json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string", "b64", "raw",
-               "bodyPatterns", "equalToJson")  # fmt: skip
-"""Where in an object the body of a request may be that the object is not itself."""
+_OF_ANY_USE = ("value", "content")
+ASKED_UNDER = ("body", "json", "body_json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string", "b64",
+               "raw", "bodyPatterns", "equalToJson", *_OF_ANY_USE)  # fmt: skip
+"""Where in an object the body of a request may be that the object is not itself; the last only if it has messages."""
 _NO_RECORD = re.compile(r"\s*(\"?\[DONE\]\"?|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
 _OWN_REQUEST = "originalRequest"  # what each of Postman's responses to a request keeps of that
@@ -196,7 +197,10 @@ def _behind_words(text: str) -> str:
 
 
 def object_of(value: object) -> dict[str, Any] | None:
-    """A request body: an object, its JSON text, or one of these under `body`."""
+    """A request body: an object, its JSON text, or one of these under `body`; also as the one item of a list."""
+    if isinstance(value, list):
+        held = value[0] if len(value) == 1 and isinstance(value[0], dict) and "role" not in value[0] else None
+        return found if (found := object_of(held)) is not None and "messages" in found else None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str) and value.lstrip()[:1] != "{":
@@ -207,7 +211,7 @@ def object_of(value: object) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     for name in ASKED_UNDER if "messages" not in value else ():
-        held = value.get(name)
-        if (inner := object_of(held[0] if isinstance(held, list) and len(held) == 1 else held)) is not None:
+        inner = object_of(value.get(name))
+        if inner is not None and ("messages" in inner or name not in _OF_ANY_USE):
             return inner
     return None if value.keys() <= _BODY_HOLDER else value

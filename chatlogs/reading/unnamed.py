@@ -82,13 +82,13 @@ def holds_answer(found: Iterable[Envelope | Unread]) -> bool:
 
 def names_with_request(value: Mapping[str, Any]) -> list[str]:
     """The fields beside which stands what was asked, under the counterpart of their names."""
-    return [name for name in value if any(asked in value for asked in _asked(name))]
+    return [name for name in value if any(asked in value for asked in asked_beside(name))]
 
 
 @functools.lru_cache(maxsize=1 << 10)
 def row_of(name: str) -> Wrapper:
     """A row of the table of wrappers for an answer under this name; what was asked may stand under its counterpart."""
-    return Wrapper("exchange", (name,), (name,), (*_asked(name), *_REQUESTS), facts=FACTS, merged_request=FLAT)
+    return Wrapper("exchange", (name,), (name,), (*asked_beside(name), *_REQUESTS), facts=FACTS, merged_request=FLAT)
 
 
 def is_answer(value: Mapping[str, Any]) -> bool:
@@ -115,7 +115,8 @@ def _asks(request: Mapping[str, Any] | None) -> bool:
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _asked(name: str) -> tuple[str, ...]:
+def asked_beside(name: str) -> tuple[str, ...]:
+    """Under which names what was asked may stand beside an answer of this name."""
     return tuple(dict.fromkeys(other for pair in _PAIRS for other in _counterparts(name, *pair)))
 
 

@@ -60,13 +60,13 @@ def _candidates(keys: tuple[str, ...]) -> tuple[Wrapper, ...]:
 _TIMES: Mapping[str, Paths] = {
     "started_at": (
         "started_at", "start_time", "startTime", "request_time", "requested_at", "request_timestamp",
-        "request.timestamp", "request_created_at", "startedDateTime", "timestamp", "@timestamp", "ts", "time",
-        "created_at", "datetime_utc", "timestamp_ms", "at", "createdAt", "Timestamp", "@t", "asctime", "TimeGenerated",
-        "startTimeUnixNano",
+        "request.timestamp", "request.timestamp_start", "request_created_at", "startedDateTime", "timestamp",
+        "@timestamp", "ts", "time", "created_at", "datetime_utc", "timestamp_ms", "at", "createdAt", "Timestamp", "@t",
+        "asctime", "TimeGenerated", "startTimeUnixNano",
     ),
     "ended_at": (
         "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
-        "response.timestamp", "response_created_at", "endTimeUnixNano",
+        "response.timestamp", "response.timestamp_end", "response_created_at", "endTimeUnixNano",
     ),
     "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time"),
     "completion_start_at": ("completionStartTime", "completion_start_time"),
@@ -167,7 +167,8 @@ WRAPPERS: tuple[Wrapper, ...] = (
         Wrapper(
             "vcr", ("request", body),
             ("response.parsed_body", "response.body.string", "response.body.base64_string", "response.content"),
-            ("request.parsed_body", "request.body.string", "request.body.base64_string", "request.body"),
+            ("request.parsed_body", "request.body.string", "request.body.base64_string", "request.body",
+             "request.content"),
             facts={**FACTS, "ended_at": ("recorded_at", *_TIMES["ended_at"])},
         )
         for body in ("response.body.string", "response.body.base64_string", "response.parsed_body", "response.content")
