@@ -35,6 +35,7 @@ from chatlogs.reading.wrappers import (
     ARRIVALS,
     CHUNK_KEYS,
     DURATIONS,
+    EXAMPLE,
     LISTS,
     LOGGED,
     MOMENTS,
@@ -81,6 +82,10 @@ def _unwrap(value: Any, level: int, deep: bool = True) -> Iterator[Envelope | Un
             if envelopes is not None:
                 yield from envelopes
                 return
+        examples = value.get("response")
+        if isinstance(examples, list) and any(isinstance(one, dict) and EXAMPLE in one for one in examples):
+            yield from _unwrap_list(examples, level, "response", deep=deep)
+            return
         for wrapper in candidates(value):
             if wrapper.fits(value):
                 envelope = _read(wrapper, value)

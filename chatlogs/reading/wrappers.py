@@ -189,7 +189,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper("exchange", ("originalRequest", "body"), ("body",), ("originalRequest.body",),  # Postman's
             facts={"status_code": ("code",), "duration_ms": ("responseTime",)}),
     Wrapper("exchange", ("request", "response.stream.data"), ("response.stream",), ("request.body",),  # Newman's
-            facts={"status_code": ("response.code",), "duration_ms": ("response.responseTime",)}),
+            facts={**FACTS, "status_code": ("response.code",), "duration_ms": ("response.responseTime",)}),
     Wrapper(
         "exchange", ("request",),
         ("response", "sse", "response_text", "response_body", "response_json", "completion", "chunks", "stream",
@@ -264,6 +264,8 @@ DURATIONS = ("duration", "first_chunk_ms")
 MOMENTS = ("started", "ended", "first_chunk", *DURATIONS)
 """What facts of when something happened, or how long it took, begin with."""
 
+EXAMPLE = "originalRequest"
+"""What each of the answers has that Postman keeps beside a request, which is not what they answered."""
 LISTS: Paths = (
     "data", "responses", "completions", "log.entries", "interactions", "http_interactions", "runs", "records", "items",
     "entries", "results", "streams", "rows", "run.executions",
