@@ -2,7 +2,8 @@
 
 The conventions changed their names several times, and tracers have some of their own: OpenLLMetry's older ones count
 the messages in the names (`gen_ai.completion.0.content`), as OpenInference does
-(`llm.output_messages.0.message.content`); those of Vercel's AI SDK are in aisdk.py.
+(`llm.output_messages.0.message.content`); OpenRouter puts all that was said into one object; those of Vercel's AI SDK
+are in aisdk.py.
 """
 
 from __future__ import annotations
@@ -31,17 +32,18 @@ USAGE: Mapping[str, tuple[str, ...]] = {
     ),
     "prompt_tokens_details.cached_tokens": (
         "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
-        "llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens",
+        "gen_ai.usage.input_tokens.cached", "llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens",
         "ai.usage.inputTokenDetails.cacheReadTokens",
     ),
     "prompt_tokens_details.cache_write_tokens": (
         "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens",
-        "llm.token_count.prompt_details.cache_write", "ai.usage.inputTokenDetails.cacheWriteTokens",
+        "gen_ai.usage.input_tokens.cache_write", "llm.token_count.prompt_details.cache_write",
+        "ai.usage.inputTokenDetails.cacheWriteTokens",
     ),
-    "prompt_tokens_details.audio_tokens": ("llm.token_count.prompt_details.audio",),
+    "prompt_tokens_details.audio_tokens": ("gen_ai.usage.input_tokens.audio", "llm.token_count.prompt_details.audio",),
     "completion_tokens_details.audio_tokens": ("llm.token_count.completion_details.audio",),
     "completion_tokens_details.reasoning_tokens": (
-        "gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens",
+        "gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "gen_ai.usage.output_tokens.reasoning",
         "llm.token_count.completion_details.reasoning", "ai.usage.reasoningTokens",
         "ai.usage.outputTokenDetails.reasoningTokens",
     ),
@@ -63,9 +65,12 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 _ASKED = ("gen_ai.prompt", "llm.input_messages")
 _SAID = ("gen_ai.completion", "llm.output_messages")
 _TEXT, _CALL, _RESULT = "text", "tool_call", "tool_call_response"
-_REASONS = ("gen_ai.response.finish_reasons", "llm.finish_reason", "ai.response.finishReason")
+_REASONS = (
+    "gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "llm.finish_reason", "ai.response.finishReason",
+)  # fmt: skip
 _VERDICTS = ("content_filter_results",)  # of Azure, on a choice
 _DEEPEST = 12  # steps of a name; no convention has more than nine
+_OF_OPENROUTER = {"completion": "content", "reasoning": "reasoning", "toolCalls": "tool_calls"}
 _FIELDS = ("reasoning", "refusal")  # of a message of the API; parts in the conventions
 
 
@@ -89,7 +94,11 @@ def choices(attributes: Attributes) -> list[dict[str, Any]]:
     """The choices; without messages where no texts were traced, which is the rule."""
     messages = parsed(first_of(attributes, ("gen_ai.output.messages",)))
     said = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
-    said = said or next(filter(None, (_counted(attributes, name) for name in _SAID)), aisdk.answer(attributes))
+    said = (
+        said
+        or _of_openrouter(attributes)
+        or next(filter(None, (_counted(attributes, name) for name in _SAID)), aisdk.answer(attributes))
+    )
     reasons = parsed(first_of(attributes, _REASONS))
     reasons = reasons if isinstance(reasons, list) else [reasons] if isinstance(reasons, str) else []
     found = []
@@ -100,6 +109,14 @@ def choices(attributes: Attributes) -> list[dict[str, Any]]:
         message = next(_messages(one), {}) if one else {}
         found.append({"index": index, "message": message, "finish_reason": reason, **verdict})
     return found
+
+
+def _of_openrouter(attributes: Attributes) -> list[dict[str, Any]]:
+    """The answer where one attribute holds its text, its reasoning and its calls."""
+    whole = parsed(first_of(attributes, _SAID[:1]))
+    if not isinstance(whole, dict) or "completion" not in whole:
+        return []
+    return [{ours: whole[name] for name, ours in _OF_OPENROUTER.items() if whole.get(name) is not None}]
 
 
 def request(attributes: Attributes) -> dict[str, Any] | None:
@@ -123,6 +140,8 @@ def _asked(attributes: Attributes) -> Iterator[dict[str, Any]]:
     if isinstance(told, list) and told:
         yield from _messages({"role": "system", "parts": told})
     messages = parsed(first_of(attributes, ("gen_ai.input.messages",)))
+    if not isinstance(messages, list) and isinstance(whole := first_of(attributes, _ASKED[:1]), str):
+        messages = at(parsed(whole), "messages") or parsed(whole)
     if not isinstance(messages, list):
         messages = next(filter(None, (_counted(attributes, name) for name in _ASKED)), aisdk.asked(attributes))
     for one in messages:
