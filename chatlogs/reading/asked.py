@@ -15,6 +15,7 @@ FRAMES: Mapping[str, str] = {
 }
 WRAPPED: Mapping[str, str] = {
     "batch": "output and error files of the Batch API; read with their input file, they have the requests too",
+    "bifrost": "Bifrost: its log of requests",
     "exchange": "a request and its response, however they are called; the response is an object, chunks, or SSE text",
     "har": "HAR files of browsers and proxies",
     "helicone": "Helicone: exports, queries, and its asynchronous log",

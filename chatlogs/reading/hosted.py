@@ -1,4 +1,4 @@
-"""Exports of tracing tools that keep less than a completion: Langfuse, LangSmith, Helicone, Opik, llm, and others.
+"""Exports of tools that keep less than a completion: Langfuse, LangSmith, Helicone, Opik, Bifrost, llm, and others.
 
 Their fields are renamed to those of a completion; what they do not keep stays unknown. Spans are read in otel.py, and
 eval logs in inspect_ai.py.
@@ -6,6 +6,7 @@ eval logs in inspect_ai.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ _LANGFUSE = frozenset({
     "completionStartTime", "completion_start_time", "costDetails", "cost_details",
 })  # fmt: skip
 _TRACES = ("traceId", "trace_id")
+_CHAT = re.compile(r"chat[._]completion")
 _OF_ANSWER = ("id", "object", "created", "system_fingerprint", "service_tier")
 OF_HELICONE = ("costUSD", "request_user_id", "cache_enabled", "cache_reference_id")
 """What Helicone notes of a call beside its properties."""
@@ -206,10 +208,37 @@ def opik(row: dict[str, Any]) -> list[Envelope] | None:
     return [Envelope([Part(answer | {"usage": tokens(usage) or output.get("usage")})], False, asked, facts)]
 
 
+def bifrost(row: dict[str, Any]) -> list[Envelope] | None:
+    """A row of Bifrost's log: the answer as it came, where that is kept, or its message and what was counted."""
+    if not _CHAT.match(str(row.get("object"))) or "choices" in row or shapes.OF_GATEWAY.isdisjoint(row):
+        return None
+    raw, model = parsed(row.get("raw_response")), row.get("model")
+    value = raw if isinstance(raw, dict) and "choices" in raw and shapes.kind(raw) == shapes.COMPLETION else None
+    value = value or completion(
+        row.get("output_message"), model, row.get("token_usage"), finish_reason=row.get("stop_reason")
+    )
+    if value is None and row.get("token_usage"):  # its texts are not kept
+        value = {"object": "chat.completion", "model": model, "choices": [], "usage": row["token_usage"]}
+    failed = row.get("status") == "error"
+    asked = request(row.get("input_history"), row.get("params"), model)
+    asked |= {name: row[name] for name in ("tools", "stream") if row.get(name)}
+    facts = {
+        "started_at": row.get("timestamp"),
+        "duration_ms": row.get("latency"),
+        "status_code": at(row, "error_details.status_code"),
+        "request_id": row.get("id"),
+        "provider": row.get("provider"),
+        **_noted(row, "cost"),
+    }
+    told = at(row, "error_details.error")
+    error = {"error": told if isinstance(told, dict) else {"message": told or "error"}} if failed else None
+    return [Envelope([Part(value)] if value else [], False, asked, facts, error)] if value or failed else []
+
+
 _TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations", EXPORT})
 _TOLD_WITH = {
     "run_type": "outputs", "traceId": "output", "trace_id": "output", "event": "output", "epoch": "output",
-    "eval": "samples",
+    "eval": "samples", **dict.fromkeys(shapes.OF_GATEWAY, "object"),
 }  # fmt: skip
 
 
@@ -225,6 +254,7 @@ HOSTED: Mapping[str, Reader] = {
     "langfuse": langfuse,
     "helicone": helicone,
     "opik": opik,
+    "bifrost": bifrost,
     "inspect_ai": inspect_ai,
     "llm": llm_logs,
     "otel": otel,

@@ -198,6 +198,7 @@ def _behind_words(text: str) -> str:
 
 def object_of(value: object) -> dict[str, Any] | None:
     """A request body: an object, its JSON text, or one of these under `body`; also as the one item of a list."""
+    value = of_bytes(value)
     if isinstance(value, list):
         held = value[0] if len(value) == 1 and isinstance(value[0], dict) and "role" not in value[0] else None
         return found if (found := object_of(held)) is not None and "messages" in found else None

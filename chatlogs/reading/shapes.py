@@ -24,6 +24,8 @@ _CHUNK_KEYS = frozenset({
     "usage", "prompt_filter_results", "prompt_annotations", "moderation", "x_groq", "x-opencode-type",
 })  # fmt: skip
 _OF_PRICE = frozenset({"choices", "cost"})  # what opencode sends behind [DONE], as a rule with a cost of nothing
+OF_GATEWAY = frozenset({"input_history", "output_message", "token_usage", "error_details"})
+"""What Bifrost notes of a call under the name of a completion; it has one of these at least."""
 _SIGNS_OF_LIFE = ("ping", "keepalive", "keep-alive", "heartbeat")
 _ACTIONS = ("index", "create", "update", "delete")
 _OF_ACTIONS = frozenset({
@@ -41,7 +43,7 @@ def kind(value: object) -> str | None:
     if "choices" in value:
         return _kind_by_choices(value)
     named = _name(value)
-    if named == "chunk" or named == "completion":
+    if named is not None and OF_GATEWAY.isdisjoint(value):
         return CHUNK if named == "chunk" else COMPLETION
     if str(value.get("object")).endswith(".deleted") or (len(value) == 1 and _says_nothing(value)):
         return IGNORABLE
