@@ -16,6 +16,7 @@ FRAMES: Mapping[str, str] = {
 WRAPPED: Mapping[str, str] = {
     "batch": "output and error files of the Batch API; read with their input file, they have the requests too",
     "bifrost": "Bifrost: its log of requests",
+    "braintrust": "Braintrust: exported spans of calls",
     "exchange": "a request and its response, however they are called; the response is an object, chunks, or SSE text",
     "har": "HAR files of browsers and proxies",
     "helicone": "Helicone: exports, queries, and its asynchronous log",
@@ -28,7 +29,9 @@ WRAPPED: Mapping[str, str] = {
     "otel": "OpenTelemetry: spans of calls to models, in OTLP's JSON or as an SDK prints them, by its conventions or"
     " the names of OpenInference, Logfire and Vercel's AI SDK",
     "openpipe": "OpenPipe: exports",
+    "posthog": "PostHog: exported events of calls",
     "portkey": "Portkey: exports with dotted or nested names, and its logs API",
+    "respan": "Respan (Keywords AI): exported logs",
     "vcr": "cassettes of VCR.py, Ruby's vcr, go-vcr and others, in YAML or JSON",
     "weave": "Weave: exported calls",
 }

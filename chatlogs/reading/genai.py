@@ -79,9 +79,14 @@ def usage(attributes: Attributes) -> dict[str, Any] | None:
     whole = parsed(first_of(attributes, ("gen_ai.usage.raw",)))
     if isinstance(whole, dict) and "prompt_tokens" in whole:
         return whole
+    return counted(attributes, USAGE)
+
+
+def counted(row: Attributes, places: Mapping[str, tuple[str, ...]]) -> dict[str, Any] | None:
+    """The usage of counts that stand at these places, by their names in the API, with a dot before those of details."""
     found: dict[str, Any] = {}
-    for path, names in USAGE.items():
-        if (count := first_of(attributes, names)) is not None:
+    for path, names in places.items():
+        if (count := first_of(row, names)) is not None:
             name, _, detail = path.partition(".")
             if detail:
                 found.setdefault(name, {})[detail] = count

@@ -1,7 +1,7 @@
 """Exports of tools that keep less than a completion: Langfuse, LangSmith, Helicone, Opik, Bifrost, llm, and others.
 
-Their fields are renamed to those of a completion; what they do not keep stays unknown. Spans are read in otel.py, and
-eval logs in inspect_ai.py.
+Their fields are renamed to those of a completion; what they do not keep stays unknown. Spans are read in otel.py, eval
+logs in inspect_ai.py, and rows of which a table says where things stand in observed.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from chatlogs.reading import genai, langchain, shapes
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
 from chatlogs.reading.inspect_ai import inspect_ai
 from chatlogs.reading.kept import completion, parsed, request, tokens, tool_calls
+from chatlogs.reading.observed import OBSERVED, TOLD
 from chatlogs.reading.otel import EXPORT, is_span, otel
 
 Reader = Callable[[dict[str, Any]], "Sequence[Envelope | Unread] | None"]
@@ -238,7 +239,7 @@ def bifrost(row: dict[str, Any]) -> list[Envelope] | None:
 _TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations", EXPORT})
 _TOLD_WITH = {
     "run_type": "outputs", "traceId": "output", "trace_id": "output", "event": "output", "epoch": "output",
-    "eval": "samples", **dict.fromkeys(shapes.OF_GATEWAY, "object"),
+    "eval": "samples", **dict.fromkeys(shapes.OF_GATEWAY, "object"), **TOLD,
 }  # fmt: skip
 
 
@@ -255,6 +256,7 @@ HOSTED: Mapping[str, Reader] = {
     "helicone": helicone,
     "opik": opik,
     "bifrost": bifrost,
+    **OBSERVED,
     "inspect_ai": inspect_ai,
     "llm": llm_logs,
     "otel": otel,

@@ -71,6 +71,11 @@ def _call(call: Any) -> Any:
     return {"id": call.get("tool_call_id") or call.get("id"), "type": "function", "function": said}
 
 
+def milliseconds(seconds: object) -> float | None:
+    """How many milliseconds so many seconds are; None of what is no number."""
+    return 1000 * seconds if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else None
+
+
 def tokens(usage: object) -> dict[str, Any] | None:
     """A usage object as the API has it, of one as Langfuse or LangChain keep it."""
     if not isinstance(usage, dict) or not usage:

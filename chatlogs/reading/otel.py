@@ -11,7 +11,7 @@ from typing import Any
 
 from chatlogs.reading import aisdk, genai, shapes, spanevents
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
-from chatlogs.reading.kept import parsed
+from chatlogs.reading.kept import milliseconds, parsed
 from chatlogs.values import listed
 
 EXPORT = "resourceSpans"
@@ -101,7 +101,7 @@ def _call(span: dict[str, Any], resource: Mapping[str, Any]) -> Envelope | None:
         "started_at": started if started != ended else None,  # without length, it is a note of what has ended
         "ended_at": ended,
         "first_chunk_at": _first_chunk(span),
-        "first_chunk_ms": _milliseconds(first_of(said, ("gen_ai.response.time_to_first_chunk",))),
+        "first_chunk_ms": milliseconds(first_of(said, ("gen_ai.response.time_to_first_chunk",))),
         "request_id": _bare(first_of(span, ("spanId", "span_id", "context.span_id"))),
         "metadata": parsed(first_of(said, ("metadata",))) or aisdk.metadata(said) or None,
         "metadata.trace_id": _bare(first_of(span, ("traceId", "trace_id", "context.trace_id"))),
@@ -173,7 +173,3 @@ def _events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _bare(number: Any) -> Any:
     """The number of a trace or a span as OTLP has it; SDKs print it behind 0x."""
     return number.removeprefix("0x") if isinstance(number, str) else number
-
-
-def _milliseconds(seconds: Any) -> float | None:
-    return 1000 * seconds if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else None

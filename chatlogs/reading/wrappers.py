@@ -268,7 +268,7 @@ EXAMPLE = "originalRequest"
 """What each of the answers has that Postman keeps beside a request, which is not what they answered."""
 LISTS: Paths = (
     "data", "responses", "completions", "log.entries", "interactions", "http_interactions", "runs", "records", "items",
-    "entries", "results", "streams", "rows", "run.executions",
+    "entries", "results", "streams", "rows", "run.executions", "events",
 )  # fmt: skip
 
 
