@@ -237,15 +237,15 @@ def bifrost(row: dict[str, Any]) -> list[Envelope] | None:
 
 
 _TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations", EXPORT})
-_TOLD_WITH = {
-    "run_type": "outputs", "traceId": "output", "trace_id": "output", "event": "output", "epoch": "output",
-    "eval": "samples", **dict.fromkeys(shapes.OF_GATEWAY, "object"), **TOLD,
-}  # fmt: skip
+_TOLD_WITH = (
+    ("run_type", "outputs"), ("traceId", "output"), ("trace_id", "output"), ("event", "output"), ("epoch", "output"),
+    ("eval", "samples"), *((name, "object") for name in shapes.OF_GATEWAY), *TOLD,
+)  # fmt: skip
 
 
 def may_be_hosted(row: Mapping[str, Any]) -> bool:
     """Whether the keys are there that one of the readers asks for."""
-    if any(name in row and other in row for name, other in _TOLD_WITH.items()):
+    if any(name in row and other in row for name, other in _TOLD_WITH):
         return True
     return not _TOLD_BY.isdisjoint(row) or is_span(row)
 

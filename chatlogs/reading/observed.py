@@ -86,7 +86,7 @@ _TOOLS: Mapping[str, Kept] = {
         {"first_chunk_ms": ("time_to_first_token",)}, ("finish_reason",), ("error_message",), whole=("full_response",),
     ),
 }  # fmt: skip
-TOLD = {"span_attributes": "output", "event": "properties", "completion_message": "prompt_messages"}
+TOLD = (("span_attributes", "output"), ("event", "properties"), ("completion_message", "prompt_messages"))
 """Of which two fields both are there in rows of these tools."""
 
 
