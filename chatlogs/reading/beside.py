@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
+from chatlogs.reading import shapes
 from chatlogs.reading.envelopes import Envelope, Unread, at
 from chatlogs.reading.unnamed import is_answer
-from chatlogs.values import listed
+from chatlogs.values import as_json, listed
 
 _OTHER_FORM = re.compile("raw|orig|upstream|provider|native|transformed", re.IGNORECASE)
 """What names a field in which a gateway keeps an answer as it came, maybe under another id than that it gave on."""
@@ -19,13 +21,14 @@ _OTHER_FORM = re.compile("raw|orig|upstream|provider|native|transformed", re.IGN
 def kept_apart(first: Envelope, found: Iterable[tuple[str, Envelope | Unread]]) -> list[Envelope]:
     """The wrapper's own envelope and those found in other fields, each answer once: by its id, else by what it says.
 
-    Of two forms of one answer that with an id stays, with what the other knows of the request.
+    Of two forms of one answer that with an id stays, with what the other knows of the request. What has choices, and
+    tells neither id nor model nor tokens, is part of an answer.
     """
     kept = [first]
     for name, one in found:
-        if not isinstance(one, Envelope) or not any("choices" in p.value and is_answer(p.value) for p in one.parts):
+        if not isinstance(one, Envelope) or not any(_is_whole(part.value) for part in one.parts):
             continue
-        if _OTHER_FORM.search(name) and _said(one) and _said(one) == _said(first):
+        if _OTHER_FORM.search(name) and _ids(first) and _said(one) and _said(one) == _said(first):
             continue
         twin = next((place for place, other in enumerate(kept) if _is_same(one, other)), None)
         if twin is None:
@@ -37,9 +40,23 @@ def kept_apart(first: Envelope, found: Iterable[tuple[str, Envelope | Unread]]) 
     return kept
 
 
+def _is_whole(value: dict[str, Any]) -> bool:
+    return bool(value.get("choices")) and is_answer(value) and any(value.get(name) for name in ("id", "model", "usage"))
+
+
 def _is_same(one: Envelope, other: Envelope) -> bool:
+    """Whether they are one answer: by their ids, or by what they say where one has none or only one is a stream."""
     ids, others = _ids(one), _ids(other)
-    return not ids.isdisjoint(others) if ids and others else bool(said := _said(one)) and said == _said(other)
+    if not ids.isdisjoint(others):
+        return True
+    said = _said(one)
+    if ids and others:
+        return bool(said) and said == _said(other) and _is_stream(one) != _is_stream(other)
+    return said == _said(other)
+
+
+def _is_stream(envelope: Envelope) -> bool:
+    return any(shapes.kind(part.value) == shapes.CHUNK for part in envelope.parts)
 
 
 def _ids(envelope: Envelope) -> set[str]:
@@ -54,4 +71,4 @@ def _said(envelope: Envelope) -> str:
     messages = [one for one in said if isinstance(one, dict)]
     texts = [one["content"] for one in messages if isinstance(one.get("content"), str)]
     calls = [at(call, "function.arguments") for one in messages for call in listed(one.get("tool_calls"))]
-    return "".join([*texts, *(arguments for arguments in calls if isinstance(arguments, str))])
+    return "".join([*texts, *(json if isinstance(json, str) else as_json(json) for json in calls if json)])

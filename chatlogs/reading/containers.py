@@ -26,10 +26,12 @@ from chatlogs.reading.unnamed import (
     is_message,
     line_of,
     named_rows,
+    names_beside,
     names_to_search,
     names_with_request,
     row_of,
     rows_of,
+    without_said,
 )
 from chatlogs.reading.wrappers import (
     ARRIVALS,
@@ -90,8 +92,7 @@ def _unwrap(value: Any, level: int, deep: bool = True) -> Iterator[Envelope | Un
             if wrapper.fits(value):
                 envelope = _read(wrapper, value)
                 if envelope is not None:
-                    asked = {path.partition(".")[0] for path in (*wrapper.request, *wrapper.error)}
-                    yield from _with_those_beside([envelope], value, asked, level) if deep else [envelope]
+                    yield from _with_those_beside([envelope], value, wrapper.asked, level) if deep else [envelope]
                     return
         if found is not None:
             yield Envelope([Part(value)], transcript=False)
@@ -135,16 +136,18 @@ def _unwrap_only(value: object, name: str, level: int, place: str = "") -> Itera
 
 def _unwrap_list(values: list[Any], level: int, place: str = "", *, deep: bool = True) -> Iterator[Envelope | Unread]:
     """A list of chunks is one transcript; any other list is a list of records, lists or wrappers."""
-    if (events := stream_of(values)) is not None:
+    said = [without_said(value) for value in values]
+    if (events := stream_of(said)) is not None:
         yield Envelope(events, transcript=True)
         return
     values = [restored(line_of(value)) for value in values]
-    parts = [part_of(value) for value in values]
+    said = [without_said(value) for value in values]
+    parts = [part_of(value) for value in said]
     known = [part for part in parts if part is not None]
     kinds = {shapes.kind(part.value) for part in known}
     is_transcript = shapes.CHUNK in kinds and shapes.COMPLETION not in kinds
     is_other = [not is_transcript or part is None for part in parts]
-    others = zip(values, is_other, strict=True)
+    others = zip(said, is_other, strict=True)
     inner = [list(_unwrap(value, level + 1, deep)) if other else [] for value, other in others]
     if is_transcript and not any(inner):
         yield Envelope(known, transcript=True)
@@ -153,7 +156,7 @@ def _unwrap_list(values: list[Any], level: int, place: str = "", *, deep: bool =
                 yield _unread(value, f"{place}[{number}]")
         return
     if is_transcript:
-        inner = [list(_unwrap(value, level + 1, deep)) for value in values]
+        inner = [list(_unwrap(value, level + 1, deep)) for value in said]
     yield from _with_unread(values, inner, place)
 
 
@@ -234,6 +237,9 @@ def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
     """Answers under names that no row knows: a field of somebody's own, records by their ids, a table of columns."""
     found = {name: _inside(value[name], level) for name in names_to_search(value)}
     holding = [name for name, inner in found.items() if holds_answer(inner)]
+    if len(holding) > 1:  # what is encoded is none beside one in the clear
+        clear = names_beside(value)
+        holding = [name for name in holding if name in clear] or holding
     if 2 * len(holding) > len(value) and all(isinstance(item, dict) for item in value.values()):
         yield from _with_unread(list(value.values()), [found.get(name, []) for name in value], "")
         return
@@ -265,7 +271,7 @@ def _with_those_beside(
     first = found[0]
     if len(found) > 1 or not isinstance(first, Envelope):
         return found
-    names = [name for name in names_to_search(value) if name != first.place and name not in asked]
+    names = [name for name in names_beside(value) if name != first.place and name not in asked]
     return [*kept_apart(first, ((name, one) for name in names for one in _inside(value[name], level)))]
 
 

@@ -16,6 +16,7 @@ from chatlogs.reading.inspect_ai import inspect_ai
 from chatlogs.reading.kept import completion, parsed, request, tokens, tool_calls
 from chatlogs.reading.observed import OBSERVED, TOLD
 from chatlogs.reading.otel import EXPORT, is_span, otel
+from chatlogs.values import listed
 
 Reader = Callable[[dict[str, Any]], "Sequence[Envelope | Unread] | None"]
 """A row in, its envelopes out: none for a row of the tool that holds no answer, None for what is no row of it."""
@@ -193,6 +194,8 @@ def opik(row: dict[str, Any]) -> list[Envelope] | None:
     """A span of a call: the choices are its output, the answer's other fields and the parameters its metadata."""
     output = parsed(row.get("output"))
     if row.get("type") != "llm" or "trace_id" not in row or not isinstance(output, dict) or "choices" not in output:
+        return None
+    if not all(isinstance(choice, dict) and "message" in choice for choice in listed(output["choices"])):
         return None
     told = row["metadata"] if isinstance(row.get("metadata"), dict) else {}
     usage = row["usage"] if isinstance(row.get("usage"), dict) else {}

@@ -96,6 +96,8 @@ def listed_events(values: list[Any]) -> list[Part] | None:
     texts = [text for value in values if isinstance(text := opened(value.get(names[-1])), str)] if names else []
     if not texts or len(texts) < len(values):
         return None
+    if not all(map(sse.looks_like_sse, texts)) and not sse.is_body("".join(texts)):
+        return None  # texts of which one quotes a body
     if any("\n" in text.rstrip("\n") or "\n" not in text[-1:] for text in texts):
         return _payload_of_texts(texts)[0]  # reads of a body, which end where they happen to
     parts = []
@@ -109,7 +111,7 @@ def listed_events(values: list[Any]) -> list[Part] | None:
 def stream_of(values: list[Any]) -> list[Part] | None:
     """The same, where nothing says what the list is, and it is one stream: of one id, ended once, and nothing asked."""
     events = listed_events(values) if len(values) > 1 else None
-    if events is None or any(part.ends for part in events[:-1]):
+    if events is None or any(part.ends or part.unread is not None for part in events[:-1]):
         return None
     ids = {name for part in events if isinstance(name := part.value.get("id"), str)}
     beside = [item for value in values for item in value.values()]

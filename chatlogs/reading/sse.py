@@ -21,6 +21,7 @@ from chatlogs.reading.shapes import kind
 _DONE = tuple(text.decode() for text in DONE)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _FIELD = re.compile(r"(data|event|id|retry)?:|(data|event|id|retry)$|[A-Za-z][A-Za-z0-9-]*: |HTTP/")
+_OF_BODY = re.compile(r"(data|event|id|retry)?(:|$)")
 _STARTS = re.compile(r"\s*(data|event|id|retry|):", re.ASCII)
 _EVENT = re.compile(rb'^[ \t]*data: ?(?:(?P<chunk>\{.*)|"?\[DONE\])', re.MULTILINE)
 
@@ -44,6 +45,11 @@ def looks_like_sse(text: str) -> bool:
     if _STARTS.match(text):
         return True
     return text.startswith("HTTP/") and re.search(r"^data:", text, re.MULTILINE) is not None
+
+
+def is_body(text: str) -> bool:
+    """Whether all lines of the text are those of an SSE body."""
+    return all(_OF_BODY.match(line) for line in _LINE_END.split(text))
 
 
 def events(text: str) -> Iterator[Event]:

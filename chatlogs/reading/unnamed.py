@@ -19,15 +19,34 @@ from chatlogs.reading.kept import parsed
 from chatlogs.reading.otel import attributes_of
 from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
+from chatlogs.values import as_json
 
 WORDS_OF_CHATS = (b"choices", b"messages", b"chat.completion", *MARKS)
 """One of these is in every line of which an answer, or a failed call, stands under any name."""
 _ANSWERS = (shapes.CHUNK, shapes.COMPLETION)
 _ASKED = frozenset({
     "request", "requests", "req", "requestbody", "input", "inputs", "prompt", "prompts", "query", "kwargs", "params",
-    "tools", "functions", "expected", "reference", "target", "example", "examples", "schema",
+    "tools", "functions", "arguments", "vars", "variables", "target", "schema",
 })  # fmt: skip
-_QUOTED = frozenset({"content", "text", "arguments", "prompt", "description", "title", "query", "template"})
+_QUOTED = frozenset({"content", "text", "arguments", "description", "title", "template"})
+# The same by one word of a name: of what was expected or made up, by the last word of what was asked, and of texts.
+_MEANT = frozenset({
+    "expected", "reference", "references", "golden", "gold", "truth", "ideal", "example", "examples", "shot", "shots",
+    "fewshot", "demonstration", "demonstrations", "mock", "mocked", "fixture", "stub",
+})  # fmt: skip
+_ASKING = frozenset({"prompt", "prompts", "question", "questions", "query", "queries", "input", "inputs"})
+_QUOTING = frozenset({
+    "tool", "tools", "note", "notes", "comment", "comments", "contexts", "passages", "summary", "feedback",
+    "explanation", "quote", "quoted", "snippet", "snippets", "excerpt", "attachments",
+})  # fmt: skip
+_OF_USERS = frozenset({"user", "human"})
+_SAYS_ANSWER = re.compile(
+    r"resp|repl(y|ies)|answer|completion|output|result|judg|grad|critic|verif|orig|raw|upstream|sent|stream|attempt|retr",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_SPEAKERS = frozenset({"user", "human", "system", "developer", "assistant", "gpt", "bot", "tool", "function"})
+_SPEAKER = ("role", "from", "author", "sender", "speaker")
 _TRACED = frozenset({"run_type", "op_name"})  # what was called returns the answer of a call that is traced itself
 _PAIRS = (
     ("response", "request"), ("completion", "request"), ("resp", "req"), ("res", "req"), ("output", "input"),
@@ -54,17 +73,56 @@ def names_to_search(value: Mapping[str, Any]) -> list[str]:
     return [name for name, item in value.items() if _may_hold(name, item, no_texts)]
 
 
+def names_beside(value: Mapping[str, Any]) -> list[str]:
+    """The same beside an answer: what speaks of choices there in the clear, and texts only of names of answers."""
+    return [
+        name for name in names_to_search(value)
+        if _CHOICES in (item if isinstance(item := value[name], str) else as_json(item))
+        and (_SAYS_ANSWER.search(name) or not _is_of_texts(item))
+    ]  # fmt: skip
+
+
 def is_message(value: object) -> bool:
     """Whether it is a message of a conversation, whose texts are no answers, and which is no record itself."""
     return isinstance(value, dict) and "role" in value
 
 
+def without_said(value: object) -> object:
+    """What is listed, but of a turn of a conversation only what is beside its words: these may quote anything."""
+    if not isinstance(value, dict) or not any(str(value.get(name)).lower() in _SPEAKERS for name in _SPEAKER):
+        return value
+    return {name: item for name, item in value.items() if not isinstance(item, str) and name != "content"}
+
+
 def _may_hold(name: str, item: object, no_texts: bool) -> bool:
-    if not item or not isinstance(item, (dict, list, str)) or name in CHUNK_KEYS or _plain(name) in _ASKED:
+    if not item or not isinstance(item, (dict, list, str)) or name in CHUNK_KEYS or _is_asked(name):
         return False
-    if not isinstance(item, dict) and _plain(name) in _QUOTED:
+    if not isinstance(item, dict) and _is_quoted(name, _is_of_texts(item)):
         return False
     return not isinstance(item, str) or ((_CHOICES in item or is_encoded(item)) and not no_texts)
+
+
+def _is_of_texts(item: object) -> bool:
+    return isinstance(item, str) or (isinstance(item, list) and isinstance(item[0], str))
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _is_asked(name: str) -> bool:
+    """Whether a field of this name holds what was asked, or expected of an answer."""
+    words = _words(name)
+    return _plain(name) in _ASKED or not _MEANT.isdisjoint(words) or not _ASKING.isdisjoint(words[-1:])
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _is_quoted(name: str, is_text: bool) -> bool:
+    """Whether a text of this name, or a list, may quote anything."""
+    words = _words(name)
+    return _plain(name) in _QUOTED or not _QUOTING.isdisjoint(words) or (is_text and not _OF_USERS.isdisjoint(words))
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name, in whichever way it joins them."""
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 @functools.lru_cache(maxsize=1 << 12)

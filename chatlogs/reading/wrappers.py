@@ -37,10 +37,14 @@ class Wrapper:
     whole: bool = False
     fact_paths: tuple[tuple[str, Paths], ...] = field(init=False)
     request_paths: tuple[tuple[str, Paths], ...] = field(init=False)
+    asked: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fact_paths", tuple(self.facts.items()))
         object.__setattr__(self, "request_paths", tuple(self.merged_request.items()))
+        merged = (path for paths in self.merged_request.values() for path in paths)
+        asked = frozenset(path.partition(".")[0] for path in (*self.request, *self.error, *merged))
+        object.__setattr__(self, "asked", asked)
 
     def fits(self, value: dict[str, object]) -> bool:
         """Whether all the keys are there."""
