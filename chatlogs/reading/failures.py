@@ -36,6 +36,9 @@ _ADDRESSES = (
     "uri",
     "request_uri",
     "endpoint",
+    "when.path",
+    "when.url",
+    "path",
     "request",
 )
 _METHODS = ("request.method", "req.method", "method")
