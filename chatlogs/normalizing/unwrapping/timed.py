@@ -38,7 +38,7 @@ _LEVEL = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|DBG|
 _SERVICE = rb"[\w.-]{1,200}[ \t]+\|"  # as Docker Compose has it
 _BEFORE_TIME = rb"(?:\[?[A-Z]{4,8}\]?:?" + _GAP + rb"|<\d{1,3}>(?:\d ?)?)?[\[(<]?"
 _WHEN = _BEFORE_TIME + rb"(?:(?P<time>" + _TIME + rb")|" + _CLOCK + rb")[\])>]?" + _COLOURS + rb"[,;:|]?[ \t]+"
-_LOGGER = rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*|" + _LEVEL + _COLOURS + rb"[ \t]+"
+_LOGGER = rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*|" + _LEVEL + _COLOURS + rb":?[ \t]+"
 _HEAD = re.compile(
     _COLOURS
     + rb"(?:(?P<service>" + _SERVICE + rb")" + _COLOURS + rb"[ \t]*" + _COLOURS + rb")?"
@@ -50,7 +50,7 @@ _FIELD_BEHIND = re.compile(rb"(?:event:|id:|retry:|:)[^\"{]*\Z")
 _DONE_BEHIND = re.compile(_WORDS + rb"data:[ \t]*\[DONE\][ \t\r]*\Z")
 _SILENT = re.compile(_COLOURS + rb"[\w.-]{1,200}[-_]\d+[ \t]+\|" + _COLOURS + rb"[ \t\r]*\Z")  # it printed a blank line
 _SEPARATOR = re.compile(rb"\x1e(?=[{\[])")  # before each text of a JSON sequence, as RFC 7464 has them
-_CHOICES = re.compile(rb"['\"]choices['\"]|\bchoices=")
+_CHOICES = re.compile(rb"['\"]choices\\*['\"]|\bchoices=")  # also in a text
 _BLANK = re.compile(rb"[\[(<]?[\d:.,TZ/ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
 
 
