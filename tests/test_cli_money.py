@@ -66,6 +66,7 @@ def test_what_if(run: Run, store: str) -> None:
     ("words", "told"),
     [
         (["cost", "--what-if", "gpt-9"], "no price is known for --what-if 'gpt-9'"),
+        (["cost", "--what-if", ""], "no price is known for --what-if ''"),
         (["cost", "--by", "price"], "Did you mean"),
         (["cost", "--sort", "usd"], "unknown column 'usd' for --sort"),
         (["reconcile", "--bill", str(SAMPLES / "costs.csv"), "--by", "id"], "unknown column 'id' for --by"),
@@ -102,6 +103,7 @@ def test_a_file_that_is_not_there_is_told_as_a_missing_log_is(run: Run, store: s
     result = run(words[0], store, words[1], "nowhere.toml")
     assert (result.code, result.out) == (run("usage", "nowhere.jsonl").code, "") == (1, "")
     assert "nowhere.toml: No such file or directory." in result.err
+    assert run(words[0], store, words[1], "").code == 1  # A variable that is not set names no file.
 
 
 def test_a_mistake_in_a_file_is_told_before_logs_are_read(run: Run, tmp_path: Path) -> None:

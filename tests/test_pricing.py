@@ -18,7 +18,7 @@ from store_rows import rows
 from chatlogs.asking.logs import Logs
 from chatlogs.asking.queries import Filters
 from chatlogs.asking.tariffs import PRICE_STATUS
-from chatlogs.errors import QueryError
+from chatlogs.errors import FileError, QueryError
 from chatlogs.keeping.store import Store
 
 NOON = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
@@ -256,9 +256,16 @@ def test_what_if_is_the_price_of_that_model(logs: Logs, tmp_path: Path) -> None:
         assert row["cost_usd"] == (mine[row["id"]] if both else None)
 
 
-def test_an_unknown_model_is_no_answer_to_what_if(logs: Logs) -> None:
-    with pytest.raises(QueryError, match="no price is known for --what-if 'gpt-9'"):
-        logs.cost(what_if="gpt-9")
+@pytest.mark.parametrize("model", ["gpt-9", ""])
+def test_an_unknown_model_is_no_answer_to_what_if(logs: Logs, model: str) -> None:
+    with pytest.raises(QueryError, match=f"no price is known for --what-if '{model}'"):
+        logs.cost(what_if=model)
+
+
+@pytest.mark.parametrize("asked", ["cost", "reconcile"])
+def test_a_file_without_a_name_is_not_the_same_as_none(logs: Logs, asked: str) -> None:
+    with pytest.raises(FileError):
+        logs.cost(prices="") if asked == "cost" else logs.reconcile("")
 
 
 def test_an_empty_store_costs_nothing_known(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class Answers:
 
         `prices` is a file of one's own rates. With `what_if`, what the same tokens cost with that model.
         """
-        return self.ask("what_if" if what_if else "cost", _filters(by, filters, prices=prices, what_if=what_if))
+        return self.ask("cost" if what_if is None else "what_if", _filters(by, filters, prices=prices, what_if=what_if))
 
     def reconcile(
         self, bill: str, by: Keys = ("day", "model"), *, prices: str | None = None, **filters: Unpack[Filtered]

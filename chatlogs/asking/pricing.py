@@ -89,13 +89,13 @@ def parts(found: Sequence[Sequence[Any]], filters: Filters) -> dict[str, str]:
     spans = [Span(Asked(*row[:4]), *row[4:]) for row in found]
     files = check(filters)
     made = {"priced": priced(rates(spans, files, what_if=filters.what_if))}
-    return made | {"bill": bills.values(bills.read(filters.bill)) if filters.bill else bills.NOTHING}
+    return made | {"bill": bills.NOTHING if filters.bill is None else bills.values(bills.read(filters.bill))}
 
 
 def check(filters: Filters) -> list[PriceFile]:
     """The user's prices; QueryError for a mistake in them, or for a model to compare with that has none."""
-    files = [pricefile.read(filters.prices)] if filters.prices else []
-    if filters.what_if:
+    files = [pricefile.read(filters.prices)] if filters.prices is not None else []
+    if filters.what_if is not None:
         asked = Asked(filters.what_if, None, None, False)
         if isinstance(pricelist.find(asked), Quote) and not any(file.find(asked) for file in files):
             raise QueryError(f"no price is known for --what-if '{filters.what_if}'; give it one with --prices FILE.")

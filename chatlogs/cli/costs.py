@@ -49,7 +49,7 @@ def cost(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Outpu
     from chatlogs.asking import pricing
 
     pricing.check(filters)  # A mistake is told before hours of reading.
-    answer("what_if" if filters.what_if else "cost", paths, filters, show_sql, output)
+    answer("cost" if filters.what_if is None else "what_if", paths, filters, show_sql, output)
 
 
 @click.command(cls=Command, name="reconcile", epilog=f"Python: chatlogs.open(STORE).{RECONCILE.twin}")

@@ -45,11 +45,11 @@ def _own(asked: Asked) -> tuple[list[str], bool]:
     """Which of one's own prices fit nothing in these logs, and whether any fits."""
     from chatlogs.asking import pricefile, tariffs
 
-    if not asked.filters.prices:
+    if asked.filters.prices is None:
         return [], False
     entries = pricefile.read(asked.filters.prices).entries
     priced = [tariffs.Asked(*row[:4]) for row in asked.logs.sql(sql.text("spans")).rows()]
-    if asked.filters.what_if:
+    if asked.filters.what_if is not None:
         priced += [dataclasses.replace(one, model=asked.filters.what_if, provider=None) for one in priced]
     idle = [str(entry) for entry in entries if not any(entry.fits(one) for one in priced)]
     named = ", ".join(idle[:_NAMED]) + (f" and {len(idle) - _NAMED} more" if len(idle) > _NAMED else "")
