@@ -75,7 +75,13 @@ def test_a_bill_is_read_as_exported(tmp_path: Path, text: str, lines: list[BillL
     [
         ("", "holds no bill"),
         ("hello", "holds no bill"),
-        ("{not json", "not JSON"),
+        ("{not json", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+        ("date,model,cost\n2026-11-01," + "x" * 200_000 + ",1\n", "cannot be read"),
+        ("date;model;cost\n2026-11-01;o3;1,5\n", "'1,5' is no amount"),
+        ("date;model;cost\n2026-11-01;o3;1,234\n", "'1,234' is no amount"),
+        ("date,input_tokens\n2026-11-01,1.5\n", "'1.5' is no number"),
+        ("date,input_tokens\n2026-11-01,1e30\n", "'1e30' is no number"),
         (json.dumps([bucket(START, cost(1, None, "eur"))]), "amount is in eur"),
         ("date,cost\nsoon,1\n", "'soon' is no day"),
         ("date,cost\n2026-11-01,much\n", "'much' is no amount"),
@@ -88,6 +94,13 @@ def test_what_is_no_bill_is_told(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(QueryError, match=told) as caught:
         bills.read(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_the_lines_of_a_day_and_a_model_are_one_row() -> None:
+    lines = [BillLine(FIRST, "o3", usd, requests, None) for usd, requests in ((Decimal("0.1"), 1), (None, 2))]
+    rows = bills.values([*lines, *lines, BillLine(FIRST, None, Decimal(1), None, None)]).split("\n")
+    assert len(rows) == 2
+    assert "'o3'::varchar, 0.2::decimal(28, 12), 6::bigint, null::bigint" in rows[0]
 
 
 RESPONSES: list[dict[str, Any]] = [

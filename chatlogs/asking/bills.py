@@ -1,15 +1,18 @@
 """A provider's exported bill or usage, as rows that SQL compares with the logs.
 
 The rule: days are the bill's own, UTC; an amount in another currency than US dollars is refused, not
-converted; a line whose day cannot be read is an error that names it.
+converted; a line whose day or number cannot be read, or could be read in two ways, is an error that names it.
 """
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -28,6 +31,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "input": ("input_tokens", "prompt_tokens", "n_context_tokens_total"),
     "output": ("output_tokens", "completion_tokens", "n_generated_tokens_total"),
 }
+
+_THOUSANDS = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+[.][0-9]+")  # Without decimals a comma may begin these.
 
 NOTHING = "(timestamptz '0001-01-01 00:00:00+00', null::varchar, null::decimal(28, 12), null::bigint, null::bigint)"
 """What stands for a bill that nobody gave."""
@@ -50,7 +55,10 @@ def read(path: str) -> list[BillLine]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"cannot read the bill {path}: {getattr(error, 'strerror', None) or error}.") from error
-    records = list(_json_records(text) if text.lstrip()[:1] in ("{", "[") else _csv_records(text))
+    try:
+        records = list(_records(_json(text)) if text.lstrip()[:1] in ("{", "[") else _csv_records(text))
+    except (ValueError, RecursionError, csv.Error) as error:
+        raise QueryError(f"the bill {path} cannot be read: {error}.") from error
     lines = [line for n, record in enumerate(records, 1) if (line := _line(record, f"{path}, entry {n}"))]
     if not lines:
         raise QueryError(f"{path} holds no bill: an export of OpenAI's costs or usage, JSON or CSV, is expected.")
@@ -63,35 +71,49 @@ def keys(path: str) -> list[str]:
 
 
 def values(lines: Sequence[BillLine]) -> str:
-    """The lines as the rows of a VALUES list: created, model, usd, requests, tokens."""
-    rows = [
-        f"(timestamptz '{line.day} 00:00:00+00', {_text(line.model)}::varchar, {_number(line.usd)}::decimal(28, 12), "
-        f"{_number(line.requests)}::bigint, {_number(line.tokens)}::bigint)"
-        for line in lines
-    ]
+    """The lines as the rows of a VALUES list: created, model, usd, requests, tokens; one row a day and model."""
+    parts: dict[tuple[dt.date, str | None], list[BillLine]] = defaultdict(list)
+    for line in lines:  # A bill may have a line for each minute, user and key.
+        parts[line.day, line.model].append(line)
+    rows = []
+    for (day, model), those in parts.items():
+        usd, requests, tokens = (_sum(getattr(line, name) for line in those) for name in ("usd", "requests", "tokens"))
+        rows.append(
+            f"(timestamptz '{day} 00:00:00+00', {_text(model)}::varchar, {_number(usd)}::decimal(28, 12), "
+            f"{_number(requests)}::bigint, {_number(tokens)}::bigint)"
+        )
     return ",\n        ".join(rows)
 
 
-def _json_records(text: str) -> Iterator[Mapping[str, Any]]:
-    """The results of every bucket, each with the bucket's start."""
+def _sum(numbers: Iterable[Any]) -> Any:
+    """The sum of those that are told; None where none is."""
+    told = [number for number in numbers if number is not None]
+    return sum(told) if told else None
+
+
+def _json(text: str) -> Any:
+    """The JSON of a bill, in one text or in lines."""
     try:
-        values = [json.loads(text, parse_float=Decimal)]
-    except ValueError:
+        return json.loads(text, parse_float=Decimal)
+    except ValueError as error:
         try:
-            values = [json.loads(line, parse_float=Decimal) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
-            raise QueryError(f"the bill is not JSON: {error}.") from error
-    while values:
-        value = values.pop(0)
-        if isinstance(value, list):
-            values = [*value, *values]
-        elif isinstance(value, dict) and isinstance(value.get("data"), list):
-            values = [*value["data"], *values]
-        elif isinstance(value, dict) and isinstance(value.get("results"), list):
-            start = {name: value[name] for name in _NAMES["day"] if name in value}
-            yield from ({**_amount(result), **start} for result in value["results"] if isinstance(result, dict))
-        elif isinstance(value, dict):
-            yield _amount(value)
+            return [json.loads(line, parse_float=Decimal) for line in text.split("\n") if line.strip()]
+        except ValueError:
+            raise error from None
+
+
+def _records(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The results of every bucket of every page, each with the bucket's start."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _records(item)
+    elif isinstance(value, dict) and isinstance(value.get("data"), list):
+        yield from _records(value["data"])
+    elif isinstance(value, dict) and isinstance(value.get("results"), list):
+        start = {name: value[name] for name in _NAMES["day"] if name in value}
+        yield from ({**_amount(result), **start} for result in value["results"] if isinstance(result, dict))
+    elif isinstance(value, dict):
+        yield _amount(value)
 
 
 def _amount(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +128,7 @@ def _amount(result: Mapping[str, Any]) -> dict[str, Any]:
 def _csv_records(text: str) -> Iterator[Mapping[str, Any]]:
     head = text.partition("\n")[0]
     separator = max(",\t;", key=head.count)
-    yield from csv.DictReader(text.splitlines(), delimiter=separator)
+    yield from csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
 
 
 def _line(record: Mapping[str, Any], place: str) -> BillLine | None:
@@ -140,20 +162,24 @@ def _day(value: Any, place: str) -> dt.date:
 
 
 def _usd(value: Any, place: str) -> Decimal | None:
+    text = str(value).strip().removeprefix("$")
     try:
-        amount = None if value is None else Decimal(str(value).strip().removeprefix("$").replace(",", ""))
+        amount = None if value is None else Decimal(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
     except InvalidOperation:
         amount = Decimal("nan")
     if amount is not None and (not amount.is_finite() or abs(amount) >= 10**15):
-        raise QueryError(f"{place}: '{value}' is no amount of money.")
+        raise QueryError(f"{place}: '{value}' is no amount of money; 1234.50 and 1,234.50 are.")
     return amount
 
 
 def _count(value: Any, place: str) -> int | None:
     try:
-        return None if value is None else int(Decimal(str(value)))
-    except (ArithmeticError, ValueError):
-        raise QueryError(f"{place}: '{value}' is no number.") from None
+        count = None if value is None else Decimal(str(value))
+    except InvalidOperation:
+        count = Decimal("nan")
+    if count is not None and (not count.is_finite() or abs(count) >= 10**15 or count % 1):
+        raise QueryError(f"{place}: '{value}' is no number of requests or tokens.")
+    return None if count is None else int(count)
 
 
 def _text(value: str | None) -> str:
