@@ -417,6 +417,20 @@ def test_absurd_numbers_are_added_up_exactly_and_fail_no_report(tmp_path: Path) 
         assert (queue["responses"], queue["least"]) == (2, pytest.approx(0.007))
 
 
+def test_a_share_is_over_the_responses_that_report_both_its_numbers(tmp_path: Path) -> None:
+    whole = reported_log.completion(1, usage=(100, 10, 110, 50, 5))
+    halves: list[dict[str, Any]] = [
+        {"completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 500}},
+        {"prompt_tokens": 10, "completion_tokens_details": {"reasoning_tokens": 500}},
+    ]
+    records = [whole, *(whole | {"id": f"half-{n}", "usage": usage} for n, usage in enumerate(halves))]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, records)))
+    with chatlogs.read(tmp_path / "log.jsonl") as logs:
+        (usage,), (cache,) = plain(logs.usage()), plain(logs.cache())
+    assert (usage["cached_tokens"], usage["cached_share"], cache["cached_share"]) == (550, 0.5, 0.5)
+    assert (usage["reasoning_tokens"], usage["reasoning_share"]) == (505, 0.5)
+
+
 def test_an_empty_store_answers_every_report(tmp_path: Path, run: Run) -> None:
     (tmp_path / "empty.jsonl").write_text("")
     chatlogs.ingest(tmp_path / "empty.jsonl", tmp_path / "store")

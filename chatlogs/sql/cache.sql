@@ -19,7 +19,8 @@ select
     sum(prompt_tokens) filter (where cached_tokens is not null) as prompt_tokens,
     sum(cached_tokens) as cached_tokens,
     sum(cache_write_tokens) as cache_write_tokens,
-    sum(cached_tokens) / nullif(sum(prompt_tokens) filter (where cached_tokens is not null), 0) as cached_share,
+    sum(cached_tokens) filter (where prompt_tokens is not null)
+        / nullif(sum(prompt_tokens) filter (where cached_tokens is not null), 0) as cached_share,
     count(*) filter (where cached_tokens > 0) / nullif(count(cached_tokens), 0) as hit_share,
     count(*) filter (where hit > 0 and hit < 0.5) / nullif(count(cached_tokens), 0) as under_half_share,
     count(*) filter (where hit >= 0.5 and hit < 0.9) / nullif(count(cached_tokens), 0) as over_half_share,
