@@ -102,7 +102,7 @@ def test_lines_as_llama_factory_reads_them(logs: Logs, tmp_path: Path) -> None:
     report = chatlogs.export(logs, tmp_path / "train.jsonl", format="sharegpt")
     found = by_id(tmp_path / "train.jsonl")
     assert report.left_out["unfit"] == 2 and "chatcmpl-5" not in found, "a picture has no place there"
-    call = json.dumps({"name": "weather", "arguments": {"city": "Köln"}}, ensure_ascii=False, separators=(",", ":"))
+    call = '{"name":"weather","arguments":{"city": "Köln"}}'
     assert found["chatcmpl-3"] == {
         "conversations": [
             {"from": "human", "value": "Will it rain?"},
@@ -113,6 +113,33 @@ def test_lines_as_llama_factory_reads_them(logs: Logs, tmp_path: Path) -> None:
         "system": "Be brief.",
         "tools": json.dumps(TOOLS, separators=(",", ":")),
     }
+
+
+def test_what_no_trainer_could_read_is_unfit(tmp_path: Path) -> None:
+    """Tools that are none, arguments that are JSON only to Python, calls that OpenAI could not tell apart."""
+    odd = CALL | {"function": {"name": "weather", "arguments": '{"degrees": NaN}'}}
+    records = [
+        exchange(1, request={"tools": "weather"}),
+        exchange(2, [*ASKED, assistant(content=None, tool_calls=[odd]), {"role": "tool", "tool_call_id": "call_1",
+                                                                        "content": "Rain."}]),
+        exchange(3, content=None, tool_calls=[CALL, CALL], reason="tool_calls"),
+        exchange(4, content=None, tool_calls=[CALL | {"id": None}], reason="tool_calls"),
+    ]  # fmt: skip
+    found = {}
+    with chatlogs.read(write(tmp_path / "log.jsonl", records)) as logs:
+        for format in FORMATS:
+            chatlogs.export(logs, tmp_path / f"{format}.jsonl", format=format)
+            found[format] = sorted(by_id(tmp_path / f"{format}.jsonl"))
+    assert found["openai"] == []
+    assert found["trl"] == found["sharegpt"] == ["chatcmpl-3", "chatcmpl-4"]
+
+
+def test_blanks_are_no_answer(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", [exchange(1, content=" \n"), exchange(2, content=" \nYes")])
+    with chatlogs.read(log) as logs:
+        report = chatlogs.export(logs, tmp_path / "train.jsonl")
+    assert report.left_out == {"empty": 1}
+    assert lines(tmp_path / "train.jsonl")[0]["messages"][-1] == assistant(content=" \nYes")
 
 
 def test_an_answer_with_calls_of_both_kinds_keeps_them_all(tmp_path: Path) -> None:
@@ -213,6 +240,19 @@ def test_conversations_that_begin_alike_are_in_one_file(tmp_path: Path) -> None:
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "train.jsonl").read_bytes()
 
 
+def test_a_text_sent_in_parts_begins_like_the_same_text(tmp_path: Path) -> None:
+    asked = [(f"Question {n}", [{"type": "text", "text": f"Question {n}"}]) for n in range(40)]
+    log = write(tmp_path / "log.jsonl", [
+        exchange(n, [{"role": "user", "content": said}]) for n, said in enumerate(one for both in asked for one in both)
+    ])  # fmt: skip
+    with chatlogs.read(log) as logs:
+        chatlogs.export(logs, tmp_path / "train.jsonl", test=str(tmp_path / "test.jsonl"), test_share=0.5)
+    train, test = (
+        {line["messages"][0]["content"] for line in lines(tmp_path / name)} for name in ("train.jsonl", "test.jsonl")
+    )
+    assert not train & test and len(train | test) == 40
+
+
 def test_how_many_responses_are_looked_at_together_does_not_matter(
     logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +274,19 @@ def test_texts_that_were_not_kept_are_no_examples(log: str, tmp_path: Path, cont
     told = {reason: count for reason, count in report.left_out.items() if reason not in kept}
     # An answer without any text has none to hide, and the refusal of this log is one word for both.
     assert told.pop("no_text") >= 15 and set(told) <= {"empty", "audio", "custom_call", "no_role", "finish", "suspect"}
+
+
+def test_a_stream_whose_parts_were_kept_by_their_hashes_is_no_example(tmp_path: Path) -> None:
+    """Even where its prompt was read before, whole."""
+    parts = [({"role": "assistant"}, None), ({"content": "It "}, None), ({"content": "rains."}, "stop")]
+    for number, (delta, reason) in enumerate(parts):
+        chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_767_225_600, "model": "gpt-4o",
+                 "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}  # fmt: skip
+        log = write(tmp_path / f"{number}.jsonl", [{"request": {"messages": ASKED}, "response": chunk}])
+        chatlogs.ingest(log, tmp_path / "store", content="hash" if number else "keep")
+    with chatlogs.open(tmp_path / "store") as logs:
+        assert logs.choices.collect()["content"].str.len_chars().to_list() == [2 * len("sha256:") + 128]
+        assert chatlogs.export(logs, tmp_path / "train.jsonl").left_out == {"no_text": 1}
 
 
 said = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

@@ -27,7 +27,7 @@ def openai(*messages: Any, **more: Any) -> Any:
     return {"messages": list(messages), **more}
 
 
-def turns(*speakers: str, value: str = "{}") -> Any:
+def turns(*speakers: str, value: str = '{"name": "f", "arguments": {}}') -> Any:
     return {"conversations": [{"from": speaker, "value": value} for speaker in speakers]}
 
 
@@ -50,7 +50,9 @@ GOOD: list[tuple[str, Any]] = [
     ("trl", {"text": "It rains."}),
     ("trl", {"prompt": ASKED, "completion": [CALLS], "tools": json.dumps(TOOLS)}),
     ("sharegpt", turns("human", "gpt", "human", "function_call", "observation", "gpt")),
-    ("sharegpt", turns("system", "human", "gpt")),
+    ("sharegpt", turns("human", "function_call", value='[{"name": "f", "arguments": {"a": 1}}]')),
+    ("sharegpt", turns("system", "human", "gpt") | {"tools": json.dumps(TOOLS)}),
+    ("trl", {"prompt": ASKED, "completion": [calling(id=None)], "tools": TOOLS}),
 ]
 BAD: list[tuple[str, Any, str, str]] = [
     ("openai", "", "not_json", "$"),
@@ -85,7 +87,18 @@ BAD: list[tuple[str, Any, str, str]] = [
      "$.prompt[0].content[0]"),
     ("sharegpt", turns("human", "human"), "turns", "$.conversations[1]"),
     ("sharegpt", turns("human", "function_call", "human", "gpt"), "turns", "$.conversations[2]"),
-    ("sharegpt", turns("human", "function_call", value="{"), "broken_call", "$.conversations[1].value"),
+    *[
+        ("sharegpt", turns("human", "function_call", value=value), "broken_call", "$.conversations[1].value")
+        for value in ("{", "{}", "[]", '{"name": "f"}', '{"name": "f", "arguments": "{}"}', "[" * 10_000)
+    ],
+    ("openai", openai(*ASKED, calling(id=None), tools=TOOLS), "call_id", "$.messages[2].tool_calls[0]"),
+    ("openai", openai(*ASKED, assistant(tool_calls=[CALL, CALL]), tools=TOOLS), "call_id",
+     "$.messages[2].tool_calls[1]"),
+    *[
+        ("trl", {"prompt": ASKED, "completion": [SAID], "tools": tools}, "shape", "$.tools")
+        for tools in ("get_weather", '{"name": "weather"}', '"[]"', "[1]")
+    ],
+    ("sharegpt", turns("human", "gpt") | {"tools": "null"}, "shape", "$.tools"),
     ("sharegpt", turns("human", "gpt", value=""), "empty_message", "$.conversations[0]"),
     ("openai", openai(*ASKED, CALLS), "no_tools", "$.tools"),
 ]  # fmt: skip

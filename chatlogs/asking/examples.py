@@ -28,7 +28,7 @@ LEFT_OUT: Mapping[str, str] = {
     "audio": "The answer is audio, of which only a hash is kept.",
     "custom_call": "It calls a custom tool, which no training format knows.",
     "broken_call": "A tool call has no name, or arguments that are no JSON.",
-    "empty": "The answer holds neither text nor tool calls.",
+    "empty": "The answer holds neither tool calls nor any text but blanks.",
     "suspect": "A flag says that its text may not be what was said, such as cumulative_content or order_suspect.",
     "unfit": "The format cannot hold it, or `chatlogs validate` would find an error: a call in the prompt that no tool "
     "answers, say, or in ShareGPT turns that do not alternate, text beside calls, parts that are no text.",
@@ -45,7 +45,8 @@ CHECKS: Mapping[str, str] = {
     "empty_message": "A message holds neither content nor calls.",
     "unknown_part": "A part of a message's content is of a type that the format's trainers do not take.",
     "misplaced": "A field stands in a message of a role that has none such, or is missing where the role needs it.",
-    "broken_call": "A call's arguments are no JSON object.",
+    "broken_call": "A call's arguments are no JSON object; in ShareGPT, a call has no name or no arguments.",
+    "call_id": "In OpenAI's format: a call has no id, or the same as another of its message.",
     "unknown_tool": "A call names a tool that the line's tools do not have.",
     "open_call": "A call has no tool message that answers it, though the conversation goes on.",
     "turns": "The turns of ShareGPT are not human, then gpt, or human, function_call, observation, then gpt.",

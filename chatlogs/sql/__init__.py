@@ -8,11 +8,14 @@ from importlib import resources
 TIME = "coalesce(created, started_at, first_chunk_at, ended_at)"
 """When a response was: as its server says, else by the logger's clock; days, filters and prices all go by it."""
 
+HASHED = "'(sha256:[0-9a-f]{64})+'"
+"""The pattern of a text that is kept by its hash; that of a stream which was read in parts has several."""
+
 
 @functools.cache
 def text(name: str, /, **parts: str) -> str:
-    """The SQL of `name.sql`, with each {part} replaced by the text given for it, and {time} by TIME."""
-    query = resources.files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8").replace("{time}", TIME)
-    for part, replacement in parts.items():
+    """The SQL of `name.sql`, with each {part} replaced by the text given for it, {time} by TIME, {hashed} by HASHED."""
+    query = resources.files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    for part, replacement in {"time": TIME, "hashed": HASHED, **parts}.items():
         query = query.replace("{" + part + "}", replacement)
     return query

@@ -10,7 +10,7 @@ with called as (
         choice_index,
         bool_or(arguments_valid = false and arguments is distinct from '') as broken,
         sum(length(arguments)) as call_characters,
-        bool_or(if(starts_with(arguments, 'sha256:'), regexp_full_match(arguments, '(sha256:[0-9a-f]{64})+'), false)) as hides_call
+        bool_or(if(starts_with(arguments, 'sha256:'), regexp_full_match(arguments, {hashed}), false)) as hides_call
     from tool_calls
     group by all
 ),
@@ -34,9 +34,9 @@ measured as (
         coalesce(length(content), 0) + coalesce(length(reasoning), 0) + coalesce(length(refusal), 0) as text_characters,
         text_characters + coalesce(call_characters, 0) as all_characters,
         text_digest is not null or coalesce(hides_call, false)
-            or coalesce(if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false), false)
-            or coalesce(if(starts_with(reasoning, 'sha256:'), regexp_full_match(reasoning, '(sha256:[0-9a-f]{64})+'), false), false)
-            or coalesce(if(starts_with(refusal, 'sha256:'), regexp_full_match(refusal, '(sha256:[0-9a-f]{64})+'), false), false) as hides_texts,
+            or coalesce(if(starts_with(content, 'sha256:'), regexp_full_match(content, {hashed}), false), false)
+            or coalesce(if(starts_with(reasoning, 'sha256:'), regexp_full_match(reasoning, {hashed}), false), false)
+            or coalesce(if(starts_with(refusal, 'sha256:'), regexp_full_match(refusal, {hashed}), false), false) as hides_texts,
         text_characters = 0 and text_digest is null as has_no_text,
         all_characters = 0 and text_digest is null as is_empty,
         if(hides_texts, null, all_characters) as characters,
@@ -66,7 +66,7 @@ answered as (
 asked as (
     select
         completion_key,
-        if(bool_or(if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false)), null, sum(length(content))) as prompt_characters
+        if(bool_or(if(starts_with(content, 'sha256:'), regexp_full_match(content, {hashed}), false)), null, sum(length(content))) as prompt_characters
     from messages
     group by completion_key
 ),

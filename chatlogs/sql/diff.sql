@@ -49,11 +49,11 @@ answers as (
     from (
         select
             completion_key, finish_reason, refusal, tool_call_count, content, text_digest,
-            if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false) as hides_text
+            if(starts_with(content, 'sha256:'), regexp_full_match(content, {hashed}), false) as hides_text
         from choices
     )
     cross join (
-        select bool_or(text_digest is not null or if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false)) as hides_texts
+        select bool_or(text_digest is not null or if(starts_with(content, 'sha256:'), regexp_full_match(content, {hashed}), false)) as hides_texts
         from choices
     )
     join asked using (completion_key)

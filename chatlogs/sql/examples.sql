@@ -14,7 +14,7 @@ called as (
         to_json(list({id: call_id, kind: kind, name: name, arguments: arguments} order by tool_call_index)) as calls,
         bool_or(kind = 'custom') as is_custom,
         bool_or(name is null or coalesce(not arguments_valid, kind <> 'custom')) as is_broken,
-        bool_or(regexp_full_match(arguments, '(sha256:[0-9a-f]{64})+')) as is_hidden
+        bool_or(regexp_full_match(arguments, {hashed})) as is_hidden
     from tool_calls
     where {share}
       and completion_key in (select completion_key from answered)
@@ -51,7 +51,7 @@ asked as (
         )) as messages,
         bool_or(role is null) as lacks_role,
         bool_or(coalesce(content, content_parts, tool_calls) is null and role <> 'assistant') as lacks_text,
-        bool_or(regexp_full_match(content, 'sha256:[0-9a-f]{64}')) as is_hidden
+        bool_or(regexp_full_match(content, {hashed})) as is_hidden
     from messages
     anti join echoed using (completion_key, message_index)
     where {share}
@@ -70,7 +70,7 @@ select
     case
         when status <> 'complete' then status
         when text_digest is not null or asked.is_hidden or called.is_hidden or lacks_text
-          or regexp_full_match(coalesce(content, refusal), 'sha256:[0-9a-f]{64}') then 'no_text'
+          or regexp_full_match(coalesce(content, refusal), {hashed}) then 'no_text'
         when messages is null then 'no_prompt'
         when lacks_role then 'no_role'
         when refusal is not null then 'refusal'
@@ -78,7 +78,7 @@ select
         when audio is not null then 'audio'
         when is_custom then 'custom_call'
         when is_broken then 'broken_call'
-        when coalesce(content, '') = '' and calls is null then 'empty'
+        when not regexp_matches(coalesce(content, ''), '\S') and calls is null then 'empty'
         when list_has_any(flags, ['ambiguous_grouping', 'cumulative_content', 'invalid_unicode', 'order_suspect', 'twin_differs']) then 'suspect'
     end as left_out,
     if(left_out is null, messages, null) as messages,

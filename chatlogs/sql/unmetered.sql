@@ -4,7 +4,7 @@ with called as (
     select
         completion_key,
         string_agg(arguments, '' order by choice_index, tool_call_index) as arguments,
-        bool_or(if(starts_with(arguments, 'sha256:'), regexp_full_match(arguments, '(sha256:[0-9a-f]{64})+'), false)) as hides_call
+        bool_or(if(starts_with(arguments, 'sha256:'), regexp_full_match(arguments, {hashed}), false)) as hides_call
     from tool_calls
     group by completion_key
 ),
@@ -14,9 +14,9 @@ answered as (
         string_agg(concat(reasoning, content, refusal), chr(10) order by choice_index) as answer,
         bool_or(text_digest is not null) as leaves_out,
         bool_or(
-            coalesce(if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false), false)
-            or coalesce(if(starts_with(reasoning, 'sha256:'), regexp_full_match(reasoning, '(sha256:[0-9a-f]{64})+'), false), false)
-            or coalesce(if(starts_with(refusal, 'sha256:'), regexp_full_match(refusal, '(sha256:[0-9a-f]{64})+'), false), false)
+            coalesce(if(starts_with(content, 'sha256:'), regexp_full_match(content, {hashed}), false), false)
+            or coalesce(if(starts_with(reasoning, 'sha256:'), regexp_full_match(reasoning, {hashed}), false), false)
+            or coalesce(if(starts_with(refusal, 'sha256:'), regexp_full_match(refusal, {hashed}), false), false)
         ) as hides_text
     from choices
     group by completion_key
@@ -25,7 +25,7 @@ asked as (
     select
         completion_key,
         string_agg(content, chr(10) order by message_index) as prompt,
-        bool_or(if(starts_with(content, 'sha256:'), regexp_full_match(content, '(sha256:[0-9a-f]{64})+'), false)) as hides_prompt
+        bool_or(if(starts_with(content, 'sha256:'), regexp_full_match(content, {hashed}), false)) as hides_prompt
     from messages
     group by completion_key
 )

@@ -115,6 +115,13 @@ class Text(Struct):
         yield from ()
 
 
+class Called(Struct):
+    """A call in the text of a ShareGPT turn, which holds one or a list of them."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
 class Turn(Struct):
     speaker: Speaker = msgspec.field(name="from")
     value: str
@@ -157,11 +164,16 @@ LINES: Mapping[str, Callable[[Mapping[str, Any]], type[Any]]] = {
 def names_of(tools: object) -> set[str] | None:
     """The names of a line's tools; None when it says nothing of them that can be read."""
     if isinstance(tools, str):
-        try:
-            tools = msgspec.json.decode(tools)
-        except msgspec.DecodeError:
-            return None
+        tools = decoded(tools, list[dict[str, Any]])
     if not isinstance(tools, list):
         return None
     functions = [tool.get("function", tool) for tool in tools if isinstance(tool, dict)]
     return {str(function.get("name")) for function in functions if isinstance(function, dict)}
+
+
+def decoded(text: str, type: Any) -> Any:
+    """What a text of JSON holds; None where it is none, or holds something else."""
+    try:
+        return msgspec.json.decode(text, type=type)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None

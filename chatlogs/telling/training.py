@@ -77,8 +77,8 @@ FORMATS: Mapping[str, Callable[..., Line | None]] = {"openai": openai, "trl": tr
 def message(row: Mapping[str, Any]) -> Line:
     """A message of the prompt as the API has it; a list of nothing but texts is their text."""
     said: Line = {"role": row["role"]}
-    parts = _decoded(row["content_parts"])
-    if isinstance(parts, list) and not all(map(_is_text, parts)):
+    parts = _parts(row)
+    if parts is not None:
         said["content"] = parts
     elif row["content"] is not None or not row["tool_calls"]:
         said["content"] = row["content"] or ""
@@ -113,7 +113,7 @@ def opening(example: Example) -> str:
     """The conversation's begin, up to the first thing that a user says: what tells conversations apart."""
     told: Sequence[Any] = example["messages"]
     first = next((place for place, row in enumerate(told) if row["role"] == "user"), len(told))
-    return as_json([[row["role"], row["content"], row["content_parts"]] for row in told[: first + 1]])
+    return as_json([[row["role"], row["content"], _parts(row)] for row in told[: first + 1]])
 
 
 def _turn(said: Mapping[str, Any]) -> Line | None:
@@ -134,13 +134,16 @@ def _turn(said: Mapping[str, Any]) -> Line | None:
 
 
 def _called(function: object) -> Line | None:
-    """A call's name and arguments, these as JSON; None when they are none."""
+    """A call's name and arguments, these as the JSON that they are; None when they are no text."""
     if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
         return None
-    try:
-        return {"name": function["name"], "arguments": json.loads(function["arguments"])}
-    except (ValueError, KeyError, RecursionError):
-        return None
+    return {"name": function.get("name"), "arguments": msgspec.Raw(function["arguments"].encode())}
+
+
+def _parts(row: Mapping[str, Any]) -> list[Any] | None:
+    """The parts of a message's content; None where all of it is text, however it was sent."""
+    parts = _decoded(row["content_parts"])
+    return parts if isinstance(parts, list) and not all(map(_is_text, parts)) else None
 
 
 def _is_text(part: object) -> bool:

@@ -146,13 +146,16 @@ def _of_line(line: bytes, value: Any, format: str) -> Iterator[tuple[str, str, s
         what, _, place = str(error).partition(" - at `")
         yield "shape", place.rstrip("`") or "$", what
         return
+    given = getattr(read, "tools", None)
+    tools = shapes.names_of(given)
+    if isinstance(given, str) and given and tools is None:
+        yield "shape", "$.tools", "the text is no JSON list of tools"
     if isinstance(read, shapes.ShareGPT):
         yield from _of_turns(read)
         return
     is_openai = format == "openai"
     for unknown in sorted(value.keys() - set(shape.__struct_fields__)) if is_openai else ():
         yield "unknown_field", f"$.{unknown}", f"the format has no field '{unknown}'"
-    tools = shapes.names_of(getattr(read, "tools", None))
     functions = shapes.names_of(getattr(read, "functions", None))
     known = tools if functions is None else functions | (tools or set())
     for place, messages, must_answer in read.conversations():
@@ -206,6 +209,10 @@ def _of_message(at: str, message: Message, format: str) -> Iterator[tuple[str, s
         yield "misplaced", f"{at}.weight", "only messages of the assistant have a weight"
     if message.role == "tool" and not message.tool_call_id:
         yield "misplaced", at, "a tool's message needs the tool_call_id of its call"
+    ids = [call.id for call in message.tool_calls or () if format == "openai"]
+    for number, id in enumerate(ids):
+        if not id or id in ids[:number]:
+            yield "call_id", f"{at}.tool_calls[{number}]", f"another call has the id '{id}'" if id else "it has no id"
     if not isinstance(message.content, list):
         return
     if format == "openai" and message.role != "user":
@@ -242,8 +249,8 @@ def _of_turns(read: shapes.ShareGPT) -> Iterator[tuple[str, str, str]]:
         if is_asking != (index % 2 == 0) or (before == "function_call") != (turn.speaker == "observation"):
             yield "turns", at, f"it is not the turn of {turn.speaker}"
             return
-        if turn.speaker == "function_call" and _decoded(turn.value.encode()) is None:
-            yield "broken_call", f"{at}.value", "the call is no JSON"
+        if turn.speaker == "function_call" and not shapes.decoded(turn.value, shapes.Called | list[shapes.Called]):
+            yield "broken_call", f"{at}.value", "it holds no call, in JSON, with a name and an object of arguments"
         before = turn.speaker
     if not turns or len(turns) % 2:
         yield "no_answer", "$.conversations", "the last turn is not gpt's"

@@ -8,7 +8,7 @@ select
     ) as tool_call_index,
     -- hashed arguments come here when a later log continues their stream; then nobody can tell any more
     if(
-        kind = 'custom' or arguments is null or regexp_full_match(arguments, '(sha256:[0-9a-f]{64})+'),
+        kind = 'custom' or arguments is null or regexp_full_match(arguments, {hashed}),
         null,
         json_valid(arguments)
     ) as arguments_valid
