@@ -184,6 +184,12 @@ class TestSql:
         slow = "select sum(hash(a.range * b.range)) from range(10000000) a, range(100000) b"
         assert "time limit" in run("sql", slow, store, "--timeout", "0.2").err
 
+    @pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+    def test_a_time_limit_is_a_number_of_seconds(self, run: Run, store: str, seconds: str) -> None:
+        for logs in (store, "no-logs.jsonl"):  # Before hours of reading, too.
+            result = run("sql", "select 1", logs, "--timeout", seconds)
+            assert (result.code, result.out) == (2, "") and "a time limit is a number of seconds" in result.err
+
 
 class TestShow:
     def test_one_exchange_is_readable_and_inert(self, run: Run, store: str) -> None:
@@ -198,6 +204,19 @@ class TestShow:
         rows = json.loads(run("show", "chatcmpl-4", store, "--json").out)
         assert [row["table"] for row in rows] == ["completions"] * 2 + ["choices"] * 2 + ["tool_calls"]
         assert list(rows[0]) == ["table", *TABLES["completions"].names]
+
+    def test_calls_are_shown_beside_texts_and_however_deep_they_nest(self, run: Run, tmp_path: Path) -> None:
+        deep = '{"a":' + "[" * 3_000 + "]" * 3_000 + "}"
+        call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": deep}}
+        said = {"role": "assistant", "content": "Let me see.", "tool_calls": [call]}
+        choices = [{"index": 0, "message": said, "finish_reason": "tool_calls"}]
+        response = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}
+        log = tmp_path / "log.jsonl"
+        log.write_text(json.dumps({"request": {"messages": [said]}, "response": response}))
+        result = run("show", "chatcmpl-1", str(log))
+        assert result.code == 0
+        assert result.out.count("Let me see.") == result.out.count("look_up") == 2
+        assert result.out.count("[" * 3_000) == 2
 
     def test_unknown_ids(self, run: Run, store: str) -> None:
         result = run("show", "nope", store)

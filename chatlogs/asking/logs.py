@@ -238,7 +238,7 @@ class Logs(Answers):
         """
         if as_ not in ("polars", "arrow", "relation"):
             raise QueryError(f"as_ is 'polars', 'arrow' or 'relation', not '{as_}'.")
-
+        session.check_limit(timeout)
         views = queries.views(query, self._parts)
 
         def run(cursor: duckdb.DuckDBPyConnection) -> Any:

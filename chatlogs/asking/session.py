@@ -29,7 +29,7 @@ _READING = re.compile(
 )
 _COMMENTS = re.compile(r"(\s+|--[^\n]*(\n|$)|/\*.*?\*/)*", re.DOTALL)
 _EXPLAIN = re.compile(r"explain(\s+analyze)?(\s*\([^)]*\))?", re.I)
-
+_LONGEST = 1e9  # Seconds that a query may be given: DuckDB counts no more milliseconds.
 
 _AS_WRITTEN = (duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException, duckdb.CatalogException)
 _DAMAGE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException, duckdb.InternalException)
@@ -82,6 +82,12 @@ def relation(paths: Sequence[str], *, short: bool = False) -> str:
     # only when that guess is not 0.
     with_rows_first = sorted(paths, key=lambda path: os.path.basename(path) == SCHEMA_FILE)
     return f"read_parquet({_texts([glob.escape(path) for path in with_rows_first])})"
+
+
+def check_limit(timeout: float | None) -> None:
+    """QueryError for a time limit that is none."""
+    if timeout is not None and not 0 <= timeout <= _LONGEST:
+        raise QueryError(f"a time limit is a number of seconds, or 0 for none, and not {timeout:g}.")
 
 
 def check_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:

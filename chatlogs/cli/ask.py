@@ -83,7 +83,7 @@ def sql(
     output.chosen  # noqa: B018
     text = _query_text(query, file)
     if not any(map(is_store, paths)):
-        _check(text)
+        _check(text, timeout)
     with opened(paths) as logs:
         output.write(logs.sql(text, timeout=timeout or None, allow=allow, **dict(map(_param, params))), _plain_look())
 
@@ -131,11 +131,12 @@ def _query_text(query: str | None, file: str | None) -> str:
         raise (QueryError if hint else FileError)(f"cannot read {file or 'stdin'}: {why}.{hint}") from error
 
 
-def _check(query: str) -> None:
+def _check(query: str, timeout: float) -> None:
     """Say of a query that cannot be run at all so before hours of reading."""
     from chatlogs import engine
     from chatlogs.asking import session
 
+    session.check_limit(timeout)
     with engine.connect() as connection:
         session.check_reading(connection, query)
 

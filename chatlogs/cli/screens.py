@@ -196,7 +196,8 @@ def _parts(rows: Mapping[str, pl.DataFrame], key: int) -> Iterator[tuple[str, st
         return rows[table].filter(pl.col("completion_key") == key).sort(order).iter_rows(named=True)
 
     for message in of("messages", "message_index"):
-        yield f"{message['role'] or 'message'}", message["content"] or _indented(message["tool_calls"]) or ""
+        body = [message["content"], _indented(message["tool_calls"])]
+        yield f"{message['role'] or 'message'}", "\n".join(text for text in body if text)
     calls = list(of("tool_calls", "tool_call_index"))
     for choice in of("choices", "choice_index"):
         reason = choice["finish_reason"] or "no finish_reason"
@@ -213,8 +214,8 @@ def _parts(rows: Mapping[str, pl.DataFrame], key: int) -> Iterator[tuple[str, st
 
 
 def _indented(text: str | None) -> str:
-    """JSON laid out for reading; any other text as it is."""
+    """JSON laid out for reading; any other text, or what nests too deep for that, as it is."""
     try:
         return json.dumps(json.loads(text or ""), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text or ""
