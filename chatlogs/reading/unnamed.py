@@ -41,7 +41,7 @@ _QUOTING = frozenset({
 })  # fmt: skip
 _OF_USERS = frozenset({"user", "human"})
 _SAYS_ANSWER = re.compile(
-    r"resp|repl(y|ies)|answer|completion|output|result|judg|grad|critic|verif|orig|raw|upstream|sent|stream|attempt|retr",
+    r"resp|repl(y|ies)|answer|completion|output|result|judg|grad|critic|verif|orig|raw|upstream|sent|stream|attempt|retr(y|ies)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
