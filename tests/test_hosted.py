@@ -9,8 +9,8 @@ import pytest
 from chatlogs.normalizing.records.requests import messages_of, metadata_of, status_of, time_of
 from chatlogs.reading import langchain
 from chatlogs.reading.containers import unwrap
+from chatlogs.reading.encoded import unencoded
 from chatlogs.reading.kept import tokens
-from chatlogs.reading.payloads import unbase64
 
 PROMPT, COMPLETION, TOTAL = "prompt_tokens", "completion_tokens", "total_tokens"
 USAGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -143,5 +143,6 @@ def test_what_http_says_in_words() -> None:
 
 @pytest.mark.parametrize("text", ["Too many requests", "H4sI AAAA", "\n", "", "SGk"])
 def test_what_is_no_base64_gives_no_answer(text: str) -> None:
-    assert not (unbase64(text) or "").startswith("{")
-    assert unbase64("SG\nk=\n") == "Hi"
+    assert not (unencoded(text) or "").startswith("{")
+    assert unencoded("SG\nk=\n") == "Hi"
+    assert unencoded(b'{"a": "Hi"}'.hex()) == '{"a": "Hi"}'
