@@ -38,6 +38,7 @@ from chatlogs.reading.wrappers import (
     CHUNK_KEYS,
     DURATIONS,
     EXAMPLE,
+    LEVELS,
     LISTS,
     LOGGED,
     MOMENTS,
@@ -203,7 +204,8 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     transcript |= wrapper.whole and any(shapes.kind(part.value) == shapes.CHUNK for part in parts)
     envelope = Envelope(parts, transcript, request, unread=unread, place=place)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
-    _note_arrival(envelope, value)
+    if not _note_arrival(envelope, value) and wrapper.name == "exchange" and not LEVELS.isdisjoint(value):
+        _note_writing(envelope, value)
     envelope.flags |= wrapper.flags
     envelope.error = error_of(first_of(value, wrapper.error))
     if all(shapes.kind(part.value) == shapes.ERROR for part in parts):
@@ -320,6 +322,14 @@ def _add_logged(envelope: Envelope, line: dict[str, Any], name: str = "") -> Non
     for name, fact in beside.facts.items():
         if fact is not None and not name.startswith(told):
             envelope.facts.setdefault(name, fact)
+
+
+def _note_writing(envelope: Envelope, line: dict[str, Any]) -> None:
+    """Take the time of a logger's line for that of the end, where it does not say that something began then."""
+    facts = envelope.facts
+    begins = "ended_at" in facts or first_time(line, LOGGED.facts["started_at"]) is not None
+    if not begins and "started_at" in facts:
+        facts["ended_at"] = facts.pop("started_at")
 
 
 def _note_arrival(envelope: Envelope, line: dict[str, Any]) -> bool:

@@ -263,6 +263,11 @@ LOGGED = Wrapper(
     },
 )  # fmt: skip
 """What the line of a logger says beside the answer, or the wrapper, that it holds."""
+LEVELS = frozenset({
+    "level", "severity", "levelname", "level_name", "lvl", "log_level", "loglevel", "log.level", "severityText",
+    "severity_text",
+})  # fmt: skip
+"""Fields by which a line is known for a logger's, which writes it when there is an answer to write."""
 DURATIONS = ("duration", "first_chunk_ms")
 """What facts of how long something took begin with."""
 MOMENTS = ("started", "ended", "first_chunk", *DURATIONS)
