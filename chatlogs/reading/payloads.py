@@ -14,13 +14,15 @@ from chatlogs.reading.kept import parsed
 from chatlogs.reading.native import as_chunk
 from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.requests_apart import is_asking
+from chatlogs.reading.unnamed import is_message
 from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string",
           "as_bytes", "as_string", "jsonBody", "base64Body")  # fmt: skip
 _OF_ANY_USE = ("value", "content")
 ASKED_UNDER = ("body", "json", "body_json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string", "b64",
-               "raw", "bodyPatterns", "equalToJson", *_OF_ANY_USE)  # fmt: skip
+               "raw", "bodyPatterns", "equalToJson", "Body", "BodyParts", "Matcher", "Pattern",
+               *_OF_ANY_USE)  # fmt: skip
 """Where in an object the body of a request may be that the object is not itself; the last only if it has messages."""
 _NO_RECORD = re.compile(r"\s*(\"?\[DONE\]\"?|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
@@ -202,8 +204,8 @@ def object_of(value: object) -> dict[str, Any] | None:
     """A request body: an object, its JSON text, or one of these under `body`; also as the one item of a list."""
     value = of_bytes(value)
     if isinstance(value, list):
-        held = value[0] if len(value) == 1 and isinstance(value[0], dict) and "role" not in value[0] else None
-        return found if (found := object_of(held)) is not None and "messages" in found else None
+        found = object_of(value[0]) if len(value) == 1 and not is_message(value[0]) else None
+        return found if found is not None and "messages" in found else None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str) and value.lstrip()[:1] != "{":
