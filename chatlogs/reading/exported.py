@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chatlogs.reading.kept import parsed
+from chatlogs.reading.native import with_one_message
 from chatlogs.values import integer, number
 
 _TEXTS = ("choices", "usage")
@@ -24,7 +25,7 @@ def restored(value: Any) -> Any:
         return value
     if "_id" in value:
         value = _untyped(value)
-    return _nested(value) if "choices" in value else value
+    return with_one_message(_nested(value)) if "choices" in value else value
 
 
 def _untyped(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Events of other APIs' streams in, the chunks that they are in the words of the API out.
+"""Answers and events of other APIs' streams in, what they are in the words of the API out.
 
 DashScope's have a message under `output`, as a whole answer has, and SAP's say each chunk twice. So only in the body of
 a stream are they known for chunks.
@@ -15,6 +15,7 @@ _COUNTS = {
     "input_tokens": "prompt_tokens", "output_tokens": "completion_tokens",
     "input_tokens_details": "prompt_tokens_details", "output_tokens_details": "completion_tokens_details",
 }  # fmt: skip
+_DONE = "[DONE]"  # the text of the delta that ends such a stream
 STEPS_OF_RESULTS = {"orchestration_result": "module_results", "final_result": "intermediate_results"}
 """Where SAP's orchestration has an answer, or a chunk, and where the answers of all modules that led to it."""
 
@@ -36,3 +37,30 @@ def as_chunk(value: Any) -> Any:
     if isinstance(usage, dict):
         chunk["usage"] = {_COUNTS.get(name, name): count for name, count in usage.items()}
     return chunk
+
+
+def with_one_message(value: dict[str, Any]) -> dict[str, Any]:
+    """The answer, or chunk, in whose choices one message stands for the list that Azure's first way to ask data has.
+
+    What a tool found stands in that message as its context, as it does in Azure's later answers.
+    """
+    choices = listed(value["choices"])
+    if not any(isinstance(choice, dict) and isinstance(choice.get("messages"), list) for choice in choices):
+        return value
+    return value | {"choices": [_with_one(choice) for choice in choices]}
+
+
+def _with_one(choice: Any) -> Any:
+    messages = listed(choice.get("messages")) if isinstance(choice, dict) else []
+    deltas: list[Any] = [one.get("delta", one if "role" in one else 0) for one in messages if isinstance(one, dict)]
+    said = [one for one in deltas if isinstance(one, dict)]
+    found = [one for one in said if one.get("role") == "tool"]
+    own = [one for one in said if one.get("role") != "tool"]
+    is_other = not said or len(said) < len(messages) or len(own) > 1 or len(found) > 1
+    if is_other or "message" in choice or "delta" in choice:
+        return choice
+    one: dict[str, Any] = {"context": found[0].get("content")} if found else {}
+    if own and not (own[0].get("content") == _DONE and choice.get("finish_reason")):
+        one |= {name: item for name, item in own[0].items() if name != "index"}
+    name = "delta" if "delta" in messages[0] else "message"
+    return {field: item for field, item in choice.items() if field != "messages"} | {name: one}

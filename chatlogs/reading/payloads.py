@@ -149,7 +149,7 @@ def sse_parts(text: str) -> list[Part]:
         if event.done:
             parts.append(Part({}, ends=True, line=event.line))
             continue
-        value = as_chunk(event.data.value) if isinstance(event.data, Decoded) else None
+        value = as_chunk(restored(event.data.value)) if isinstance(event.data, Decoded) else None
         found = shapes.kind(value)
         if event.name == "error" and found is None:
             value = {"error": event.text if value is None else value}
