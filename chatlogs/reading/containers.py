@@ -12,7 +12,7 @@ from typing import Any
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.beside import kept_apart
 from chatlogs.reading.credentials import without_secrets
-from chatlogs.reading.encoded import opened
+from chatlogs.reading.encoded import of_bytes, opened
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time, reachable
 from chatlogs.reading.exported import restored
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
@@ -350,6 +350,7 @@ def has_moment(envelope: Envelope) -> bool:
 
 def logged_texts(value: dict[str, Any]) -> list[str] | None:
     """The texts of a logger's line that holds nothing else; None of any other."""
-    found = [value[name] for name in CHUNK_KEYS if name in value]
+    found = [of_bytes(value[name]) for name in CHUNK_KEYS if name in value]
     is_plain = first_time(value, ARRIVALS) is not None and not any("err" in name or "exc" in name for name in value)
-    return found if found and is_plain and all(isinstance(text, str) for text in found) else None
+    texts = [text for text in found if isinstance(text, str)]
+    return texts if texts and is_plain and len(texts) == len(found) else None

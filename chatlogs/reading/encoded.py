@@ -25,7 +25,8 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}){8,}")
 
 
 def opened(value: object) -> object:
-    """The text that base64 of JSON, SSE, gzip or zstd holds; anything else as it is."""
+    """The text that base64 of JSON, SSE, gzip or zstd holds, or a list of bytes; anything else as it is."""
+    value = of_bytes(value)
     if isinstance(value, str) and is_encoded(value) and (text := unbase64(value)) is not None:
         return text
     return value

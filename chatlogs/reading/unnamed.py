@@ -19,7 +19,7 @@ from chatlogs.reading.kept import parsed
 from chatlogs.reading.otel import attributes_of
 from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
-from chatlogs.values import as_json
+from chatlogs.values import as_json, moment
 
 WORDS_OF_CHATS = (b"choices", b"messages", b"chat.completion", *MARKS)
 """One of these is in every line of which an answer, or a failed call, stands under any name."""
@@ -200,12 +200,20 @@ def printed_field(value: Mapping[str, Any]) -> str | None:
 
 
 def line_of(item: Any) -> Any:
-    """What an item of a list says that is the text of an answer, or a pair of its time and it, as Loki has them."""
+    """What a line, or an item of a list, says that is the text of an answer, or a pair of a time and what was logged.
+
+    Pairs are Loki's, whose second is a text, and Fluent Bit's, whose first may be a list of the time and metadata.
+    """
     if isinstance(item, str):
         return parsed(item) if _CHOICES in item else item
-    is_pair = isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item)
-    if is_pair and item[0].isdecimal():
-        return {"time": item[0], "line": item[1]}
+    if not isinstance(item, list) or len(item) != 2:
+        return item
+    time, said = item
+    if isinstance(said, str) and isinstance(time, str) and time.isdecimal():
+        return {"time": time, "line": said}
+    if isinstance(said, dict):
+        time = time[0] if isinstance(time, list) and len(time) == 2 and isinstance(time[1], dict) else time
+        return item if moment(time) is None else {"time": time, "record": said}
     return item
 
 

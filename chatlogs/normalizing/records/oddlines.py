@@ -96,7 +96,7 @@ def records(
     deep: an answer may stand under any name; False where the line has no word of one. in_body: it is an event of a
     stream.
     """
-    value = restored(line_of(decoded.value) if isinstance(decoded.value, str) else decoded.value)
+    value = restored(line_of(decoded.value))
     value = as_chunk(value) if in_body and asked.wrapper is None else value
     kind = shapes.kind(value)
     if kind == shapes.IGNORABLE:
