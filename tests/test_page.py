@@ -146,6 +146,19 @@ def test_what_a_log_names_is_only_ever_text(tmp_path: Path) -> None:
     assert any("<script>alert('x')</script>" in cell for row in found.tables[0] for cell in row)
 
 
+def test_a_time_too_long_for_pictures_and_names_too_long_for_a_line_are_not_in_the_way(tmp_path: Path) -> None:
+    records = [exchange(n) for n in range(3)]
+    records[0]["response"] |= {"model": "m" * 300}
+    for name, times in (("short", []), ("long", [1])):
+        for created in times:  # 1970: a clock that was wrong.
+            records.append({"response": records[1]["response"] | {"id": name, "created": created}})
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+        with chatlogs.read(tmp_path / f"{name}.jsonl") as logs:
+            text = page.page(logs, Filters())
+        assert ("some clock may be wrong" in text) == ("<h3>" not in text and "<svg" not in text) == bool(times)
+    assert f'<td class="long">{"m" * 300}</td>' in text
+
+
 def test_what_changed_with_a_backend_is_told(tmp_path: Path) -> None:
     """In the sample logs one begins on 18 October and cuts answers short; diff says so."""
     with chatlogs.read([str(ROOT / "sample_data" / "completions-*")]) as logs:

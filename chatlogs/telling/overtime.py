@@ -23,6 +23,11 @@ def period_of(first: dt.datetime, last: dt.datetime) -> str:
     return "hour" if span <= _HOURS else "day" if span <= _DAYS else "week" if span <= _WEEKS else "month"
 
 
+def is_too_long(first: dt.datetime, last: dt.datetime) -> bool:
+    """Whether there are more periods between these times than `bars` draws."""
+    return len(_first(_between(_month(first), _month(last), "month"))) > _MOST
+
+
 def bars(
     title: str,
     frame: pl.DataFrame,
@@ -42,8 +47,7 @@ def bars(
     rows = [(at, key, whole(n)) for at, key, n in frame.select(columns).iter_rows() if at is not None and (n or 0) > 0]
     if not rows:
         return None
-    whole_time = _between(min(row[0] for row in rows), max(row[0] for row in rows), period)
-    places = list(itertools.islice(whole_time, _MOST + 1))
+    places = _first(_between(min(row[0] for row in rows), max(row[0] for row in rows), period))
     if len(places) > _MOST:
         return None
     weight: dict[str, float] = {}
@@ -82,6 +86,15 @@ def _between(first: Any, last: Any, period: str) -> Iterator[Any]:
         else:
             first += dt.timedelta(days=7 if period == "week" else 1)
     yield last
+
+
+def _first(periods: Iterator[Any]) -> list[Any]:
+    """As many of them as tell whether there are too many to draw."""
+    return list(itertools.islice(periods, _MOST + 1))
+
+
+def _month(time: dt.datetime) -> dt.date:
+    return time.date().replace(day=1)
 
 
 def _named(key: object, null: str) -> str:

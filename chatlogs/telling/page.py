@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 ROWS = 25  # Of a table; a note below it tells how many more there are.
 _STRIPS = 4  # Models whose backends are drawn.
 _TEXTS = frozenset(("message", "example"))  # Columns that quote a log.
+_LONG = 60  # Characters of a name that goes on in the next line, so that numbers stay in sight.
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,8 @@ def _lead(facts: Mapping[str, Any], filters: Filters) -> str:
     asked = {"since": filters.since, "until": filters.until, "where": filters.where}
     only = [*(f"model {model}" for model in models), *(f"{name} {value}" for name, value in asked.items() if value)]
     timeless = f" · {counted(facts['no_time'], 'responses')} without a time in no picture" if facts["no_time"] else ""
+    if first and last and overtime.is_too_long(first, last):
+        timeless += " · so long a time has no picture of its whole; some clock may be wrong"
     return f"{period} · read from {read}{timeless}" + (f" · only {', '.join(only)}" if only else "")
 
 
@@ -239,7 +242,8 @@ def _table(answer: Asked, frame: Any) -> str:
 
 
 def _row(texts: list[str], kinds: list[str]) -> str:
-    return "".join(f'<td class="{kind}">{html.escape(text)}</td>' for text, kind in zip(texts, kinds, strict=True))
+    wide = [kind or ("long" if len(text) > _LONG else "") for text, kind in zip(texts, kinds, strict=True)]
+    return "".join(f'<td class="{kind}">{html.escape(text)}</td>' for text, kind in zip(texts, wide, strict=True))
 
 
 def _bar(share: float | None) -> str:
