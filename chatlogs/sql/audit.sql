@@ -74,10 +74,11 @@ judged as (
     select
         *,
         prompt_tokens::hugeint + completion_tokens as token_sum,
-        total_tokens <> token_sum and total_tokens is distinct from token_sum + reasoning_tokens as check_total_is_not_the_sum,
+        coalesce(total_tokens = token_sum + reasoning_tokens, false) as has_reasoning_beside,
+        total_tokens <> token_sum and not has_reasoning_beside as check_total_is_not_the_sum,
         if(reasoning_tokens > 0, total_tokens = token_sum + reasoning_tokens, null)
             as check_reasoning_beside_completion,
-        reasoning_tokens > completion_tokens and total_tokens is distinct from token_sum + reasoning_tokens as check_reasoning_over_completion,
+        reasoning_tokens > completion_tokens and not has_reasoning_beside as check_reasoning_over_completion,
         cached_tokens > prompt_tokens as check_cached_over_prompt,
         least(prompt_tokens, completion_tokens, total_tokens, cached_tokens, reasoning_tokens) < 0 as check_negative_tokens,
         if(choice_count = 1 and max_tokens is not null and ends_in_calls, completion_tokens >= max_tokens, null)
