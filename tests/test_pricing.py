@@ -309,6 +309,11 @@ completion = 20
 model = "flat"
 provider = "home"
 request = 5.0
+
+[[price]]
+model = "Opus[1m]"
+prompt = 3
+completion = 6
 """
 OWN: list[tuple[dict[str, Any], str, float | None]] = [
     ({"model": "llama-at-home"}, "exact", 0.00024),
@@ -320,6 +325,7 @@ OWN: list[tuple[dict[str, Any], str, float | None]] = [
     ({"created": dt.datetime(2026, 11, 10, tzinfo=dt.UTC), "prompt_tokens": 500}, "exact", 0.0017),
     ({"model": "flat", "provider": "home"}, "exact", 0.005),
     ({"model": "flat"}, "unknown_model", None),
+    ({"model": "opus[1m]", "prompt_tokens": 1_000, "completion_tokens": 0}, "exact", 0.003),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,16 @@ def test_models_are_globs(logs: Logs) -> None:
     assert logs.usage(model="gpt*")["model"].to_list() == ["gpt-4o"]
     assert logs.usage(model=["o1", "gpt-4?"])["model"].to_list() == ["o1", "gpt-4o"]
     assert logs.usage(model="O1").is_empty()
+
+
+@pytest.mark.parametrize("model", ["opus[1m]", "a\\b"])
+def test_a_name_fits_itself_whatever_its_letters_mean_in_globs(tmp_path: Path, model: str) -> None:
+    log = tmp_path / "log.jsonl"
+    choices = [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}]
+    records = [{"id": name, "created": 1, "model": name, "choices": choices} for name in (model, "opus1", "opus[1m] b")]
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Logs.read(log) as logs:
+        assert logs.usage(model=[model, "x*"], where="model not like 'opus_'")["model"].to_list() == [model]
 
 
 def test_numbers_come_largest_first_and_keys_in_order(logs: Logs) -> None:

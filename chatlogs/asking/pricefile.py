@@ -43,7 +43,8 @@ class Entry:
 
     def fits(self, asked: Asked) -> bool:
         """Whether this is a price of that, on some day."""
-        if not fnmatch.fnmatchcase((asked.model or "").lower(), self.model.lower()):
+        model, own = (asked.model or "").lower(), self.model.lower()
+        if model != own and not fnmatch.fnmatchcase(model, own):  # A name with brackets is no glob of itself.
             return False
         if self.provider is not None and self.provider.lower() != (asked.provider or "").lower():
             return False
