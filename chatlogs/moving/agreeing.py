@@ -1,7 +1,7 @@
-"""Things found by what they tell: equal in one respect, and contradicting each other in no other.
+"""Things that may be the same, found without comparing each with each: one key is equal, and no other value differs.
 
-Values are known or None; two contradict each other where both are known, and differ. What is found is not compared with
-each: things that tell the same values, whatever these are, are found together by those that both sides know.
+Of the other values some may not be known (None), and agree with anything. So things are grouped by which of their
+values are known; within a group, those that agree in the values that both sides know are found by a hash of these.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ _Mask = tuple[bool, ...]
 
 @dataclass
 class _Group:
-    """Places of things that know the same of their values; and for those that were asked for, where they are told."""
+    """The places of things of which the same values are known, each with all its values.
+
+    found: for each selection of values that was asked for, the places by these values.
+    """
 
     members: list[tuple[int, Told]] = field(default_factory=list)
     found: dict[_Mask, dict[Told, list[int]]] = field(default_factory=dict)
@@ -36,17 +39,17 @@ class _Group:
 
 
 class Agreeing:
-    """Places of things, under what is to be equal, and the values that must not contradict."""
+    """The places of things by a key that must be equal, and values that must not differ where both are known."""
 
     def __init__(self) -> None:
         self._groups: dict[Hashable, dict[_Mask, _Group]] = {}
 
     def add(self, place: int, equal: Hashable, told: Told) -> None:
-        """A thing at this place tells so; it may tell more than once, and nothing is forgotten."""
+        """Note the thing at this place; if its values change it is noted again, and found by the old ones too."""
         self._groups.setdefault(equal, {}).setdefault(_known(told), _Group()).add(place, told)
 
     def places(self, equal: Hashable, told: Told) -> Iterator[list[int]]:
-        """The places of those that agree, as heaps; whoever finds that a thing has changed since may take it off."""
+        """The places of the things that agree, as heaps; a place whose thing has changed since may be taken off."""
         for known, group in self._groups.get(equal, {}).items():
             yield group.places(told, tuple(a and b for a, b in zip(known, _known(told), strict=True)))
 

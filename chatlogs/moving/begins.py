@@ -1,7 +1,8 @@
-"""Which of many logs go on where another one ends, however alike they begin.
+"""Which of many logs begin with all of another one, found without comparing it with each of them.
 
-A tree holds, of logs that begin alike, where they first differ, and none of their bytes. Whoever goes down by the bytes
-at these places alone comes to all logs that may be his; whether they are, one of them tells for all.
+A radix tree that holds no bytes: a node holds how many first bytes its logs have in common, and parts them by the
+byte that follows. Going down by another log's bytes at these places leads to the only logs that may begin with it.
+Whether they do is seen by comparing it with one of them, as they are all equal up to there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _NOWHERE = 1 << 62
 
 
 class Begin:
-    """A log as it is read from its begin on, as often as need be; what it begins with is read once."""
+    """A log that can be read from its first byte on more than once; the first step of it is read once, and kept."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -107,7 +108,7 @@ class Tree(Generic[T]):
                 node.size, node.parts, node.logs = size, {others: rest, own: _Node(logs=[log])}, []
 
     def beyond(self, begin: Begin) -> tuple[int, list[T]]:
-        """The length of the log and those that begin with all of it, in no order; or no length and none."""
+        """The length of the log, and the logs that begin with all of it, in no order; or 0 and none."""
         way, is_apart = self._way(begin)
         found = None if is_apart else self._common(begin, way[-1])
         if found is None or found[1] != _END:
@@ -115,7 +116,7 @@ class Tree(Generic[T]):
         return found[0], [item for _, item in way[-1].below()]
 
     def _way(self, begin: Begin) -> tuple[list[_Node[T]], bool]:
-        """The nodes down to the one of which the log may be, or where it ends; and whether it parts there from all."""
+        """The nodes down to where the log's bytes lead, or end; and whether no branch of the last has its next byte."""
         way = [self._top]
         with contextlib.closing(begin.steps()) as steps:
             log = _Bytes(steps)

@@ -1,4 +1,7 @@
-"""The logs that a store knows, found by how they begin: no look-up reads more when more of them begin alike."""
+"""The logs that a store knows, found by their first bytes (the head) and their hashes.
+
+However many logs begin alike, a look-up reads no more of them.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +51,9 @@ class _Sizes:
 
 @dataclass
 class _Alike:
-    """The logs of one head, by their numbers: in a tree, once one is looked up that they may be longer than.
+    """The known logs of one head, by their numbers.
 
+    They wait, the longest first, until a shorter log is looked up: only then are they read, and put into the tree.
     seen: how many of them are in the tree or wait.
     """
 
@@ -60,7 +64,7 @@ class _Alike:
 
 @dataclass
 class _Heads:
-    """The first bytes of logs, in order, with their hashes; seen: of how many logs they were looked for."""
+    """The heads of known logs, sorted, each with its hash; seen: of how many logs the head has been looked for."""
 
     begins: list[tuple[bytes, str]] = field(default_factory=list)
     hashes: set[str] = field(default_factory=set)
@@ -68,7 +72,7 @@ class _Heads:
 
 
 class KnownLogs:
-    """The logs that are known. A log goes by its number: they are told in the order in which they became known.
+    """The logs that are known. A log's number is its place in the order in which they became known.
 
     keys: the identities that are taken.
     """
@@ -102,9 +106,9 @@ class KnownLogs:
         return key
 
     def before(self, head: str) -> Iterator[tuple[int, dict[str, Known]]]:
-        """Those that a log with this head may begin with, by size, the least first, and hash.
+        """The known logs that a log with this head may begin with: each size, the least first, with its logs by hash.
 
-        Any small one may be, as its head is all there is of it.
+        Of logs smaller than a head all come: they have heads of their own, which tell nothing of a longer one.
         """
         for found in (self._small, self._large.get(head)):
             if found is not None:
@@ -168,7 +172,7 @@ class KnownLogs:
         return found
 
     def _is_whole(self, number: int, path: str) -> bool:
-        """Whether there, too, the log is what was read of it, looked at once."""
+        """Whether the file at this path still begins with what was read of the log; each is looked at once."""
         if (number, path) not in self._whole:
             known = self._all[number]
             self._whole[number, path] = False
