@@ -40,6 +40,7 @@ from chatlogs.tally import IngestReport
 
 if TYPE_CHECKING:
     from chatlogs.keeping.snapshot import Snapshot
+    from chatlogs.moving.resolve import Changes
     from chatlogs.normalizing.defects import Read
 
 # The engine is imported where it is used: an ingest that finds nothing new has no need of it.
@@ -234,19 +235,22 @@ class _Run:
             reading = Reading(source, match, key, start, is_later=before is not None)
             self.readings.append(reading)
             if is_known:
-                reading.is_known = True
+                reading.nothing_new = True
                 self._progress(source.stored_size or 0)
                 continue
-            from chatlogs.normalizing.layout import is_document
-
-            logprobs = self.options.asked.logprobs
-            reader = reading.open(before, self.options.block_bytes, buffers, logprobs=logprobs)
-            forced = self.options.asked.container
-            judge = None if forced in ("jsonl", "sse") else (lambda _: True) if forced == "json" else is_document
-            for block in reader.blocks(is_document=judge):
+            for block in self._blocks_of(reading, before, buffers):
                 yield reading, block
-            reading.close()
             now.add(reading.known_now())
+
+    def _blocks_of(self, reading: Reading, before: Reading | None, buffers: list[mmap.mmap]) -> Iterator[Block]:
+        """The blocks of what is new in one log; `before` read, in this run, what the log begins with."""
+        from chatlogs.normalizing.layout import is_document
+
+        asked = self.options.asked
+        reader = reading.open(before, self.options.block_bytes, buffers, logprobs=asked.logprobs)
+        as_lines, as_whole = asked.container in ("jsonl", "sse"), asked.container == "json"
+        yield from reader.blocks(is_document=None if as_lines else (lambda _: True) if as_whole else is_document)
+        reading.close()
 
     def _void_unfinished(self, before: Reading, match: Known) -> Known:
         """Where to go on with a log that a log of this very run is the beginning of."""
@@ -282,7 +286,7 @@ class _Run:
 
     def commit(self) -> bool:
         """Commit what was staged; False when another ingest changed what this one relied on."""
-        fresh = [reading for reading in self.readings if not reading.is_known]
+        fresh = [reading for reading in self.readings if not reading.nothing_new]
         store = self.target.made()
         if not fresh:
             return True
@@ -302,22 +306,26 @@ class _Run:
             changes = resolve.resolve(
                 snapshot, self.staging, self.staged, numbers=numbers, bodies=bodies, again=again, ids_differ=differ
             )
-            for reading in fresh:
-                key = reading.source_key
-                void = 0 if reading.is_later else changes.void[key]
-                reading.take_back(void, is_line=reading.is_later or key in changes.lines)
-                reading.settle(changes.duplicates[reading.source_key], changes.continued[reading.source_key])
-            rows = dict(ledger_now)
-            for reading in fresh:
-                old = rows[reading.source_key] if reading.known else None
-                row = reading.ledger_row(old, self.staging.ingest_id, self.now)
-                rows[reading.source_key] = row | {"log_number": numbers[reading.source_key]}
-            told = ledger.count_dropped(rows, changes.dropped)
-            written = [rows[key] for key in dict.fromkeys([*(reading.source_key for reading in fresh), *told])]
+            written = self._ledger_rows(ledger_now, fresh, numbers, changes)
             resolve.replace_ledger(snapshot, self.staging, changes, ledger_now, written)
             store.commit(self.staging.ingest_id, changes.add, changes.remove)
             self.committed = True
         return True
+
+    def _ledger_rows(
+        self, ledger_now: Mapping[int, Row], fresh: Sequence[Reading], numbers: Mapping[int, int], changes: Changes
+    ) -> list[Row]:
+        """The rows of `sources` to write: of the logs that were read, and of those with stored responses that go."""
+        rows = dict(ledger_now)
+        for reading in fresh:
+            key = reading.source_key
+            void = 0 if reading.is_later else changes.void[key]
+            reading.take_back(void, is_line=reading.is_later or key in changes.lines)
+            reading.settle(changes.duplicates[key], changes.continued[key])
+            row = reading.ledger_row(rows[key] if reading.known else None, self.staging.ingest_id, self.now)
+            rows[key] = row | {"log_number": numbers[key]}
+        told = ledger.count_dropped(rows, changes.dropped)
+        return [rows[key] for key in dict.fromkeys([*(reading.source_key for reading in fresh), *told])]
 
     def _overtaken(self, ledger_now: Mapping[int, Row], fresh: Sequence[Reading]) -> bool:
         """Whether another ingest has meanwhile read a log that one of ours is, or begins with, or is begun by."""
@@ -328,7 +336,7 @@ class _Run:
         )
 
     def report(self, seconds: float) -> IngestReport:
-        read = {reading.source_key: reading.container for reading in self.readings if not reading.is_known}
+        read = {reading.source_key: reading.container for reading in self.readings if not reading.nothing_new}
         containers = {key: row["container"] for key, row in self.seen.items()} | read
         counts = [
             reading.count(self.seen.get(reading.source_key), containers[reading.source_key])

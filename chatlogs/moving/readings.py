@@ -37,7 +37,9 @@ class ChangedError(SourceError):
 
 @dataclass
 class Reading:
-    """known: the log that this one is, or begins with; is_known: it is nothing more than that.
+    """One source while it is read.
+
+    known: the log that this one is, or begins with; nothing_new: it is that log, and no longer.
 
     head: the first bytes when it was looked up. is_later: the log that it begins with was read in this very run.
     counts: of what was read now; again: of what was left open then, and is read again, as it was counted then.
@@ -62,7 +64,7 @@ class Reading:
     unfinished: int | None = None
     responses: int = 0
     duplicates: int = 0
-    is_known: bool = False
+    nothing_new: bool = False
     void: int = 0
     is_mixed: bool = False
     _left_open: bytes = b""
@@ -193,9 +195,10 @@ class Reading:
             self.again = ledger.read_again(self._left_open, is_line=is_line)
 
     def settle(self, duplicates: Sequence[int], continued: Sequence[int]) -> None:
-        """Count the responses that are no rows of their own: where in the log those begin that were kept already, and
-        those that only go on with another one. Some may stand in what another reading read of the log, which begins
-        with a last line of this one that was unfinished.
+        """Count the responses that became no rows of their own.
+
+        duplicates: the offsets of those that are kept already; continued: of those that only go on with another one.
+        Offsets that this reading did not read are another's: a later reading of the run begins at an unfinished line.
         """
         here = range(self.start, self.end if self.unfinished is None else self.unfinished)
         self.duplicates = sum(offset in here for offset in duplicates)
@@ -207,11 +210,11 @@ class Reading:
         """What the report says of it. before: its row of `sources` as it was; container: that of the log it is."""
         return SourceCount(
             source=self.source.name,
-            size=self.end if not self.is_known or self.known is None else self.known.size,
+            size=self.end if not self.nothing_new or self.known is None else self.known.size,
             new_bytes=self.end - self.start,
             container=container,
             compression=self.opened.compression if self.opened else compression_of(self.source),
-            known=self.is_known,
+            known=self.nothing_new,
             known_rejects=before["rejects"] - self.again.rejects if before else 0,
             duplicates=self.duplicates,
             responses=self.responses,
