@@ -156,6 +156,21 @@ def test_an_unfinished_last_line_that_was_blanked_is_read_when_it_is_whole(tmp_p
     assert problems(Store.open(store)) == []
 
 
+def test_a_forgotten_answer_of_a_body_left_open_is_not_read_again(tmp_path: Path) -> None:
+    """The log is read on from its end, and not from where the body begins; what comes then was no part of it."""
+    log, store = tmp_path / "log.sse", tmp_path / "store"
+    begun = b"".join(b"data: %b\n" % chunk("gone-2", text) for text in (f"{SECRET} ", "is"))
+    log.write_bytes(begun)
+    chatlogs.ingest(log, store)
+    assert stored(store)["sources"][0]["resume_offset"] == 0
+    chatlogs.forget(store, "gone-2")
+    log.write_bytes(begun + b"data: %b\ndata: [DONE]\n\n" % chunk("gone-2", " late", last=True))
+    chatlogs.ingest(log, store)
+    assert [row["content"] for row in stored(store)["choices"]] == [" late"]
+    assert holding(store, SECRET) == set()
+    assert problems(Store.open(store)) == []
+
+
 def test_another_log_with_the_same_response_brings_it_back(store: Path, tmp_path: Path) -> None:
     chatlogs.forget(store, "gone-1")
     copy = tmp_path / "copy.jsonl"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chatlogs.normalizing.records.filters import worst_of
 from chatlogs.normalizing.records.pieces import (
     Piece,
     continues,
@@ -318,6 +319,12 @@ def test_names_and_ids_that_repeat_are_not_doubled() -> None:
     assert calls(one(*again, tool(index=0, id="", name="", arguments=""))) == [("x", "f", '{"a":1}')]
 
 
+def test_a_name_that_comes_again_without_its_id_begins_no_call_and_another_name_does() -> None:
+    first = tool(index=0, id="x", name="f", arguments="{")
+    assert calls(one(first, tool(index=0, name="f", arguments="}"))) == [("x", "f", "{}")]
+    assert calls(one(first, tool(index=0, name="g", arguments="}"))) == [("x", "f", "{"), (None, "g", "}")]
+
+
 def test_an_id_may_come_late() -> None:
     assert calls(one(tool(index=0, name="f", arguments="{"), tool(index=0, id="x", arguments="}"))) == [
         ("x", "f", "{}")
@@ -544,6 +551,23 @@ def test_a_body_that_answers_twice_at_once_is_one_response() -> None:
     end = chunk({}, finish="stop")
     other, text = chunk(ROLE, id="c2"), chunk({"content": "b"}, id="c2")
     assert len(folded(chunk(ROLE), chunk({"content": "a"}), end, other, text)) == 1
+
+
+def test_of_two_verdicts_the_worse_counts_and_of_two_as_bad_the_later() -> None:
+    def verdict(severity: str, number: int, *, filtered: bool = False) -> dict[str, Any]:
+        return {"hate": {"filtered": filtered, "severity": severity, "number": number}}
+
+    verdicts = [verdict("safe", 1), verdict("low", 2), verdict("low", 3), verdict("safe", 4)]
+    assert json.loads(worst_of(tuple(map(json.dumps, verdicts))) or "") == verdict("low", 3)
+    verdicts = [verdict("safe", 1, filtered=True), verdict("high", 2), {"violence": {"filtered": False}}]
+    assert json.loads(worst_of(tuple(map(json.dumps, verdicts))) or "") == verdicts[0] | verdicts[2]
+
+
+@pytest.mark.parametrize("error", [{"message": "overloaded"}, {"code": 503}])
+def test_an_answer_ends_with_its_error_and_the_next_role_is_of_another(error: dict[str, Any]) -> None:
+    failed = [chunk({"role": "assistant"}), chunk({"content": "a"}, error=error)]
+    assert [piece.chunk_count for piece in folded(*failed, chunk({"role": "assistant"}))] == [2, 1]
+    assert [piece.chunk_count for piece in folded(*failed, chunk(None, usage={"total_tokens": 1}))] == [3]
 
 
 def test_an_error_keeps_the_text_before_it() -> None:
