@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chatlogs.errors import StoreError
 from chatlogs.keeping import deltas, recovery
 from chatlogs.keeping.deltas import LEDGER
+from chatlogs.keeping.staging import known_table
 from chatlogs.schema import TABLES
 
 if TYPE_CHECKING:
@@ -88,10 +89,3 @@ class Snapshot:
         if table not in self._handles:
             self._handles[table] = deltas.open_table(self.path, table, self.version_of(table))
         return self._handles[table]
-
-
-def known_table(table: str) -> str:
-    """The name itself; StoreError when the contract has no such table."""
-    if table not in TABLES:
-        raise StoreError(f"there is no table {table!r}; the tables are {', '.join(TABLES)}.")
-    return table

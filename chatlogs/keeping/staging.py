@@ -77,9 +77,7 @@ class Staging:
 
     def path(self, table: str) -> str:
         """A fresh file name for a table, unique in the store for as long as ingest ids are."""
-        if table not in TABLES:
-            raise StoreError(f"there is no table {table!r}; the tables are {', '.join(TABLES)}.")
-        folder = os.path.join(self.folder, table)
+        folder = os.path.join(self.folder, known_table(table))
         os.makedirs(folder, exist_ok=True)
         return os.path.join(folder, f"{self.ingest_id}-{next(self._numbers):05d}.parquet")
 
@@ -123,6 +121,13 @@ class Staging:
         except OSError as error:
             raise StoreError(f"cannot write to {self._store}: {reason(error)}; the store is as it was.") from error
         return StagedFile(path, table, footer.num_rows, size, parquet.delta_stats(table, footer))
+
+
+def known_table(table: str) -> str:
+    """The name itself; StoreError when no table has it."""
+    if table not in TABLES:
+        raise StoreError(f"there is no table {table!r}; the tables are {', '.join(TABLES)}.")
+    return table
 
 
 def sweep(store: str) -> None:

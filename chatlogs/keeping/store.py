@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chatlogs.errors import StoreError, verify_command
 from chatlogs.keeping import deltas, locks, recovery, staging
 from chatlogs.keeping.deltas import CHILDREN, LEDGER, Added, Change
-from chatlogs.keeping.snapshot import Snapshot, known_table
-from chatlogs.keeping.staging import StagedFile, Staging
+from chatlogs.keeping.snapshot import Snapshot
+from chatlogs.keeping.staging import StagedFile, Staging, known_table
 from chatlogs.schema import TABLES
 from chatlogs.version import version
 
