@@ -47,6 +47,7 @@ _SAYS_ANSWER = re.compile(
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SPEAKERS = frozenset({"user", "human", "system", "developer", "assistant", "gpt", "bot", "tool", "function"})
 _SPEAKER = ("role", "from", "author", "sender", "speaker")
+_SPOKEN = frozenset({"content", "text", "value", "message", "msg", "body", "result"})
 _TRACED = frozenset({"run_type", "op_name"})  # what was called returns the answer of a call that is traced itself
 _PAIRS = (
     ("response", "request"), ("completion", "request"), ("resp", "req"), ("res", "req"), ("output", "input"),
@@ -91,7 +92,10 @@ def without_said(value: object) -> object:
     """What is listed, but of a turn of a conversation only what is beside its words: these may quote anything."""
     if not isinstance(value, dict) or not any(str(value.get(name)).lower() in _SPEAKERS for name in _SPEAKER):
         return value
-    return {name: item for name, item in value.items() if not isinstance(item, str) and name != "content"}
+    return {
+        name: item for name, item in value.items()
+        if name not in _SPOKEN or (isinstance(item, dict) and name != "content")
+    }  # fmt: skip
 
 
 def _may_hold(name: str, item: object, no_texts: bool) -> bool:
