@@ -214,7 +214,7 @@ def opik(row: dict[str, Any]) -> list[Envelope] | None:
 
 def bifrost(row: dict[str, Any]) -> list[Envelope] | None:
     """A row of Bifrost's log: the answer as it came, where that is kept, or its message and what was counted."""
-    if not _CHAT.match(str(row.get("object"))) or "choices" in row or shapes.OF_GATEWAY.isdisjoint(row):
+    if not _CHAT.match(str(row.get("object"))) or not shapes.is_note(row):
         return None
     raw, model = parsed(row.get("raw_response")), row.get("model")
     value = raw if isinstance(raw, dict) and "choices" in raw and shapes.kind(raw) == shapes.COMPLETION else None
@@ -242,7 +242,7 @@ def bifrost(row: dict[str, Any]) -> list[Envelope] | None:
 _TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations", EXPORT})
 _TOLD_WITH = (
     ("run_type", "outputs"), ("traceId", "output"), ("trace_id", "output"), ("event", "output"), ("epoch", "output"),
-    ("eval", "samples"), *((name, "object") for name in shapes.OF_GATEWAY), *TOLD,
+    ("eval", "samples"), ("status", "object"), *TOLD,
 )  # fmt: skip
 
 

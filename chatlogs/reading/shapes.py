@@ -24,8 +24,7 @@ _CHUNK_KEYS = frozenset({
     "usage", "prompt_filter_results", "prompt_annotations", "moderation", "x_groq", "x-opencode-type",
 })  # fmt: skip
 _OF_PRICE = frozenset({"choices", "cost"})  # what opencode sends behind [DONE], as a rule with a cost of nothing
-OF_GATEWAY = frozenset({"input_history", "output_message", "token_usage", "error_details"})
-"""What Bifrost notes of a call under the name of a completion; it has one of these at least."""
+_OF_GATEWAY = frozenset({"input_history", "output_message", "token_usage", "error_details"})
 _SIGNS_OF_LIFE = ("ping", "keepalive", "keep-alive", "heartbeat")
 _ACTIONS = ("index", "create", "update", "delete")
 _OF_ACTIONS = frozenset({
@@ -43,11 +42,16 @@ def kind(value: object) -> str | None:
     if "choices" in value:
         return _kind_by_choices(value)
     named = _name(value)
-    if named is not None and OF_GATEWAY.isdisjoint(value):
+    if named is not None and not is_note(value):
         return CHUNK if named == "chunk" else COMPLETION
     if str(value.get("object")).endswith(".deleted") or (len(value) == 1 and _says_nothing(value)):
         return IGNORABLE
     return ERROR if _is_error(value) else None
+
+
+def is_note(value: Mapping[str, Any]) -> bool:
+    """Whether it is what Bifrost notes of a call, under the name of a completion: one of these fields, and a status."""
+    return "status" in value and "choices" not in value and not _OF_GATEWAY.isdisjoint(value)
 
 
 def _says_nothing(value: Mapping[str, Any]) -> bool:
