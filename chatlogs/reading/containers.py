@@ -338,8 +338,8 @@ def _note_arrival(envelope: Envelope, line: dict[str, Any]) -> bool:
     is_chunk = len(parts) == 1 and not envelope.transcript and shapes.kind(parts[0].value) == shapes.CHUNK
     if is_chunk and (arrived := first_time(line, ARRIVALS)) is not None:
         parts[0].arrived_at = parts[0].arrived_at or arrived
-        if envelope.facts.get("started_at") == arrived:
-            del envelope.facts["started_at"]
+        if envelope.facts.get("noted_at") == arrived:
+            del envelope.facts["noted_at"]
     return is_chunk
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from chatlogs.reading.decoding import Repaired
 from chatlogs.values import is_duration
 
-TIMES = ("started_at", "ended_at", "first_chunk_at", "completion_start_at")
+TIMES = ("started_at", "noted_at", "ended_at", "first_chunk_at", "completion_start_at")
 """Facts that are moments: a duration under the same name is none."""
 
 
@@ -123,7 +123,7 @@ def fill(envelope: Envelope, value: Mapping[str, Any], facts: Paths, merged_requ
     keys = tuple(value)
     for name, paths in _reachable_facts(facts, keys):
         found = _first(value, paths, is_time=name in TIMES)
-        if found is not None:
+        if found is not None and not (name == "noted_at" and "started_at" in envelope.facts):
             envelope.facts[name] = found
     for name, paths in _reachable_facts(merged_request, keys) if merged_request else ():
         found = _first(value, paths)

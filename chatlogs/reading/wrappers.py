@@ -64,9 +64,11 @@ def _candidates(keys: tuple[str, ...]) -> tuple[Wrapper, ...]:
 _TIMES: Mapping[str, Paths] = {
     "started_at": (
         "started_at", "start_time", "startTime", "request_time", "requested_at", "request_timestamp",
-        "request.timestamp", "request.timestamp_start", "request_created_at", "startedDateTime", "timestamp",
-        "@timestamp", "ts", "time", "created_at", "datetime_utc", "timestamp_ms", "at", "createdAt", "Timestamp", "@t",
-        "asctime", "TimeGenerated", "startTimeUnixNano",
+        "request.timestamp", "request.timestamp_start", "request_created_at", "startedDateTime", "startTimeUnixNano",
+    ),
+    "noted_at": (
+        "timestamp", "@timestamp", "ts", "time", "created_at", "datetime_utc", "timestamp_ms", "at", "createdAt",
+        "Timestamp", "@t", "asctime", "TimeGenerated",
     ),
     "ended_at": (
         "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
@@ -257,7 +259,8 @@ ARRIVALS: Paths = (
 LOGGED = Wrapper(
     "logged", (), (), ("request.body", "request", "request_body"),
     facts={
-        "started_at": tuple(path for path in _TIMES["started_at"] if path not in ARRIVALS),
+        "started_at": _TIMES["started_at"],
+        "noted_at": tuple(path for path in _TIMES["noted_at"] if path not in ARRIVALS),
         "ended_at": _TIMES["ended_at"], "duration_ms": _TIMES["duration_ms"], "duration_s": _TIMES["duration_s"],
         "status_code": _CALL["status_code"], "request_id": _CALL["request_id"],
     },
@@ -270,7 +273,7 @@ LEVELS = frozenset({
 """Fields by which a line is known for a logger's, which writes it when there is an answer to write."""
 DURATIONS = ("duration", "first_chunk_ms")
 """What facts of how long something took begin with."""
-MOMENTS = ("started", "ended", "first_chunk", *DURATIONS)
+MOMENTS = ("started", "noted", "ended", "first_chunk", *DURATIONS)
 """What facts of when something happened, or how long it took, begin with."""
 
 EXAMPLE = "originalRequest"

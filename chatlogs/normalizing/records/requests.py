@@ -29,6 +29,7 @@ PARAMETERS = frozenset({
 })  # fmt: skip
 """Parameters that have a column of their own, if they are what they should be."""
 _SAYING_NOTHING: tuple[object, ...] = (None, "", "None", [], {})
+_BEGINS = ("first_chunk_at", "completion_start_at")
 _DROPPED = frozenset({"messages", "url", "uri", "method"})
 
 
@@ -89,9 +90,15 @@ def _before(moment: int, duration: int, first: int | None) -> int | None:
 def apply_facts(piece: Piece, facts: Mapping[str, Any]) -> None:
     """Fill times, status, ids and metadata as a wrapper gives them; times that contradict each other are null.
 
-    Of begin, end and duration two tell the third.
+    Of begin, end and duration two tell the third. A time of which no name says what it is of is that of the begin,
+    unless something of the answer is older: then the line was written when there was an answer to write.
     """
     started, ended = time_of(facts.get("started_at")), time_of(facts.get("ended_at"))
+    noted = time_of(facts.get("noted_at")) if started is None else None
+    if noted is not None:
+        others = (ended, *(time_of(facts.get(name)) for name in _BEGINS), piece.first_chunk_at)
+        is_late = any(time is not None and time < noted for time in others)
+        started, ended = (None, _first(ended, noted)) if is_late else (noted, ended)
     duration = _first(duration_of(facts.get("duration_ms"), 1000), duration_of(facts.get("duration_s"), 1_000_000))
     if ended is None and started is not None and duration is not None:
         ended = _after(started, duration)

@@ -35,9 +35,13 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     def duration(name: str, unit: int) -> _Optional:
         return read(name, lambda value: duration_of(value, unit), lambda parts: durations(parts, unit))
 
-    started, ended, first, begun = (
-        read(name, _time, times) for name in ("started_at", "ended_at", "first_chunk_at", "completion_start_at")
+    started, noted, ended, first, begun = (
+        read(name, _time, times)
+        for name in ("started_at", "noted_at", "ended_at", "first_chunk_at", "completion_start_at")
     )
+    late = np.any([there & (value < noted[0]) for value, there in (ended, first, begun)], axis=0)
+    ended = _either(ended, (noted[0], noted[1] & late & ~started[1]))
+    started = _either(started, (noted[0], noted[1] & ~late))
     took = _either(duration("duration_ms", 1000), duration("duration_s", 1_000_000))
     waited = duration("first_chunk_ms", 1000)
     ended = _either(ended, _sum(started, took))
