@@ -57,6 +57,13 @@ def test_wide_integers_become_narrow_where_they_fit(value: object, kind: pl.Data
     assert rows["v"].to_list() == [int(str(value)), None]
 
 
+def test_columns_of_one_name_are_told_apart_as_duckdb_does() -> None:
+    with duckdb.connect() as connection:
+        rows = frame(connection.sql("select 2 as a, 1::hugeint as a, 'x' as b union all select 1, 2, 'y' order by 1"))
+        assert rows.columns == connection.sql("from (select 1 as a, 1 as a, 1 as b)").columns
+    assert rows.rows() == [(1, 2, "y"), (2, 1, "x")]
+
+
 def test_no_rows_have_their_columns() -> None:
     with duckdb.connect() as connection:
         assert frame(connection.sql("select 1::hugeint as a, 'x' as b where false")).schema == {

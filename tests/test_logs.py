@@ -108,6 +108,10 @@ class TestSql:
         for name, table in TABLES.items():
             assert logs.sql(f"from {name}").columns == table.names
 
+    def test_tables_that_are_joined_may_have_columns_of_one_name(self, logs: Logs) -> None:
+        joined = logs.sql("from completions join choices using (completion_key)")
+        assert joined["id"].to_list() == joined["id_1"].to_list() and joined.height == logs.choices.collect().height
+
     def test_wide_sums_come_back_as_integers(self, logs: Logs) -> None:
         answer = logs.sql("select sum(total_tokens) as t, sum(9223372036854775807) as huge from completions")
         assert answer.schema == {"t": pl.Int64, "huge": pl.Decimal(38, 0)}

@@ -48,8 +48,11 @@ _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 def frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     """The relation's rows. Wide integers, which sum() gives, become Int64 where they fit; intervals are durations.
 
+    Of columns with one name, as a join has them, the second is called NAME_1, as DuckDB calls it in subqueries.
     PolarsError where no frame can hold them: times such as infinity among others.
     """
+    if len(set(relation.columns)) < len(relation.columns):
+        relation = relation.project("*")
     kinds = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
     if nested := next((name for name, kind in kinds.items() if re.search(r"\bINTERVAL\b.", kind)), None):
         raise pl.exceptions.InvalidOperationError(f"'{nested}' has intervals in lists or structs")
