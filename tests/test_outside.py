@@ -15,6 +15,7 @@ from ingested import shown
 from chatlogs.normalizing.normalize import normalize
 from chatlogs.normalizing.records.oddlines import PLAINLY
 from chatlogs.normalizing.unwrapping.outside import Outside
+from chatlogs.normalizing.unwrapping.places import MAY_BE_CHOICES
 from chatlogs.reading.lines import OBJECT, Block, scan
 
 carefully = partial(normalize, fast=False)
@@ -295,3 +296,26 @@ def test_numbers_that_a_database_wrote_as_objects_are_read_alike_in_any_line(typ
     fast, slow = normalize(block), carefully(block)
     assert shown(fast.tables) == shown(slow.tables)
     assert fast.tables["completions"]["temperature"].to_pylist() == [0.5] * 40
+
+
+@pytest.mark.parametrize(
+    ("text", "may_be"),
+    [
+        ('"choices":[{"index":0}]', True),
+        ('"choices": [\\n {"index":0}]', True),
+        (r'"said":"{\"choices\":[{\"index\":0}]}"', True),
+        (r'"said":"{\n  \"choices\": [\n {"', True),
+        (r'"said":"{\\\"choices\\\":[{"', True),
+        (r'"said":"\u0022choices\u0022:[{"', True),
+        ('"said":"ChatCompletion(choices=[Choice("', True),
+        ("\"said\":\"{'choices': [{'index'\"", True),
+        ('"choices":null', True),
+        ('"choices":["A","B"]', False),
+        (r'"doc":"{\"choices\": [\"A\", \"B\"]}"', False),
+        ('"choices": [ 1, 2]', False),
+        ('"choices":[]', False),
+        ('"question":"Which of the choices?"', False),
+    ],
+)
+def test_choices_of_a_quiz_are_not_those_of_an_answer(text: str, may_be: bool) -> None:
+    assert (MAY_BE_CHOICES.search(text.encode()) is not None) == may_be

@@ -6,7 +6,6 @@ once. No line is taken of which not every word is sure.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +20,17 @@ from chatlogs.normalizing.unwrapping.beside import Taken
 from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells, taken
 from chatlogs.normalizing.unwrapping.conversations import conversations
 from chatlogs.normalizing.unwrapping.facts import facts_of
-from chatlogs.normalizing.unwrapping.places import ANSWER, MESSAGES, MODEL, PARAMETER, PARTS, REQUEST, Places, Planned
+from chatlogs.normalizing.unwrapping.places import (
+    ANSWER,
+    MAY_BE_CHOICES,
+    MESSAGES,
+    MODEL,
+    PARAMETER,
+    PARTS,
+    REQUEST,
+    Places,
+    Planned,
+)
 from chatlogs.normalizing.unwrapping.plans import PLACE_IN_REQUESTS, STEPS_OF_REQUESTS
 from chatlogs.normalizing.unwrapping.requested import Parameters
 from chatlogs.normalizing.unwrapping.texts import in_one_line, lines_of, texts_of
@@ -29,7 +38,6 @@ from chatlogs.reading.asked import Asked
 from chatlogs.reading.exported import TYPED
 from chatlogs.reading.lines import OBJECT, Ints, Lines
 
-_CHOICES = re.compile(rb"choices")
 _MOST_SLICES = 64  # of a table; of more of them a copy is made
 _SKEWED = frozenset({"clock_skew"})
 _Requests = tuple[dict[str, pa.Array], list[tuple[Ints, frozenset[str]]], list[pa.Table]]
@@ -134,7 +142,7 @@ def _set_typed_aside(structure: Structure) -> None:
 def _set_others_aside(structure: Structure, planned: Planned) -> None:
     """Leave lines to be read alone that may hold another answer, where neither theirs nor what was asked stands."""
     block = structure.lines.block
-    hits = np.fromiter((hit.start() for hit in _CHOICES.finditer(block.data, 0, block.size)), np.int64)
+    hits = np.fromiter((hit.start() for hit in MAY_BE_CHOICES.finditer(block.data, 0, block.size)), np.int64)
     for cells in (planned.cells[name] for name in (ANSWER, REQUEST, MESSAGES) if name in planned.cells):
         start, end = (np.sort(border[cells.start >= 0]) for border in (cells.start, cells.end))
         hits = hits[np.searchsorted(start, hits, side="right") == np.searchsorted(end, hits, side="right")]

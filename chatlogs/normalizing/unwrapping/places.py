@@ -6,6 +6,7 @@ their values. What that means is learned from one line (plans.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from chatlogs.normalizing.unwrapping.plans import COMPLETION, OUTPUTS, TRUTHS, P
 from chatlogs.normalizing.unwrapping.shells import Path
 from chatlogs.reading.lines import Ints
 
+MAY_BE_CHOICES = re.compile(rb"choices(?:=|(?:\\*[\"']|\\+u002[27])\s*:(?!\s*\[\s*(?:\\*[\"']|[\]\d])))")
+"""The choices of an answer, as JSON or as Python prints them, also in a text; no list of texts, which a quiz has."""
 ANSWER, CHOICES, REQUEST, MODEL, MESSAGES = PARTS = "answer", "choices", "request", "model", "messages"
 PARAMETER = "parameter "  # and its name: what stands in the place of one that is in no object of parameters
 _MOST = 1 << 12  # shapes, or names

@@ -26,6 +26,7 @@ from chatlogs.normalizing.unwrapping.beside import Taken, beside
 from chatlogs.normalizing.unwrapping.cells import decoded
 from chatlogs.normalizing.unwrapping.facts import OF_FACTS
 from chatlogs.normalizing.unwrapping.outside import Outside
+from chatlogs.normalizing.unwrapping.places import MAY_BE_CHOICES
 from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, CHUNK, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
@@ -53,7 +54,6 @@ _raws = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _LOOSE = re.compile(rb'"[ \t\r\n]+:')
 _DONE = b"data: [DONE]\n"
-_CHOICES = b"choices"  # where it stands outside the answer too, another may be there
 
 
 @dataclass
@@ -109,6 +109,10 @@ def _may_wrap(text: bytes) -> bool:
     return at > 0 and text.count(b"{", 0, at) > 1 and TYPED not in text
 
 
+def _count_of_choices(text: bytes) -> int:
+    return len(MAY_BE_CHOICES.findall(text)) if b"choices" in text else 0
+
+
 def _take(text: bytes, line: int, asked: Asked, found: _OneByOne) -> None:
     holder = _Holder()
     try:
@@ -117,7 +121,8 @@ def _take(text: bytes, line: int, asked: Asked, found: _OneByOne) -> None:
         return
     if holder.stand_in is None or is_of_inspect(shallow):
         return
-    alone = text.count(_CHOICES) == sum(answer.count(_CHOICES) for answer in holder.answers)
+    # Where there are choices outside the answer, another may be there.
+    alone = _count_of_choices(text) == sum(map(_count_of_choices, holder.answers))
     plan = found.shells.plan(shallow, holder.carried, lambda envelope: _is_plain(envelope, holder)) if alone else None
     envelope = None if plan is None else plan.envelope(shallow)
     if envelope is None or any(is_duration(envelope.facts.get(name)) for name in TIMES):
