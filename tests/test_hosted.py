@@ -9,7 +9,7 @@ import pytest
 from chatlogs.normalizing.records.requests import messages_of, metadata_of, status_of, time_of
 from chatlogs.reading import langchain
 from chatlogs.reading.containers import unwrap
-from chatlogs.reading.encoded import unencoded
+from chatlogs.reading.encoded import unbase64, unhex
 from chatlogs.reading.kept import tokens
 
 PROMPT, COMPLETION, TOTAL = "prompt_tokens", "completion_tokens", "total_tokens"
@@ -143,6 +143,6 @@ def test_what_http_says_in_words() -> None:
 
 @pytest.mark.parametrize("text", ["Too many requests", "H4sI AAAA", "\n", "", "SGk"])
 def test_what_is_no_base64_gives_no_answer(text: str) -> None:
-    assert not (unencoded(text) or "").startswith("{")
-    assert unencoded("SG\nk=\n") == "Hi"
-    assert unencoded(b'{"a": "Hi"}'.hex()) == '{"a": "Hi"}'
+    assert not (unbase64(text) or unhex(text) or "").startswith("{")
+    assert unbase64("SG\nk=\n") == "Hi"
+    assert unhex(b'{"a": "Hi"}'.hex()) == '{"a": "Hi"}'
