@@ -21,7 +21,7 @@ _NESTING = 8  # events of tools and agents within events
 
 def is_of_inspect(row: Mapping[str, Any]) -> bool:
     """Whether it may be an event or a sample, of which only the choices of the answer tell."""
-    return row.get("event") == "model" or "epoch" in row
+    return "output" in row and (row.get("event") == "model" or "epoch" in row)
 
 
 def inspect_ai(row: dict[str, Any]) -> list[Envelope] | None:
