@@ -205,7 +205,7 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     envelope = Envelope(parts, transcript, request, unread=unread, place=place)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
     if not _note_arrival(envelope, value) and wrapper.name == "exchange" and not LEVELS.isdisjoint(value):
-        _note_writing(envelope, value)
+        _note_writing(envelope)
     envelope.flags |= wrapper.flags
     envelope.error = error_of(first_of(value, wrapper.error))
     if all(shapes.kind(part.value) == shapes.ERROR for part in parts):
@@ -324,12 +324,11 @@ def _add_logged(envelope: Envelope, line: dict[str, Any], name: str = "") -> Non
             envelope.facts.setdefault(name, fact)
 
 
-def _note_writing(envelope: Envelope, line: dict[str, Any]) -> None:
-    """Take the time of a logger's line for that of the end, where it does not say that something began then."""
+def _note_writing(envelope: Envelope) -> None:
+    """Take the time of a logger's line for that of the end, where no name says of what it is."""
     facts = envelope.facts
-    begins = "ended_at" in facts or first_time(line, LOGGED.facts["started_at"]) is not None
-    if not begins and "started_at" in facts:
-        facts["ended_at"] = facts.pop("started_at")
+    if "noted_at" in facts and "ended_at" not in facts:
+        facts["ended_at"] = facts.pop("noted_at")
 
 
 def _note_arrival(envelope: Envelope, line: dict[str, Any]) -> bool:

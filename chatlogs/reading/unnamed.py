@@ -36,8 +36,8 @@ _MEANT = frozenset({
 })  # fmt: skip
 _ASKING = frozenset({"prompt", "prompts", "question", "questions", "query", "queries", "input", "inputs"})
 _QUOTING = frozenset({
-    "tool", "tools", "note", "notes", "comment", "comments", "contexts", "passages", "summary", "feedback",
-    "explanation", "quote", "quoted", "snippet", "snippets", "excerpt", "attachments",
+    "tool", "tools", "note", "notes", "comment", "comments", "contexts", "passages", "quote", "quoted", "snippet",
+    "snippets", "excerpt", "attachments",
 })  # fmt: skip
 _OF_USERS = frozenset({"user", "human"})
 _SAYS_ANSWER = re.compile(
