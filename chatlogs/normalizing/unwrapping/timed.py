@@ -32,12 +32,13 @@ _TIME = (
     rb"\d{4}(?P<dash>[-/])\d\d(?P=dash)\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?"
     rb"|\d{10}(?:\.\d+)?|\d{13}|\d{16}|\d{19}"
 )
-_DAY = rb"(?:[^\s\d\"'`{}]{3,9} {1,2}\d{1,2}|\d\d[-/]\d\d)[ T]"  # of a year that is not told
+_DAY = rb"(?:[^\s\d\"'`{}]{3,9} {1,2}\d{1,2}|\d\d[-/]\d\d|[DIWEF]\d{4})[ T]"  # of a year that is not told
 _CLOCK = rb"(?:" + _DAY + rb")?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AP]M)?"
 _LEVEL = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|DBG|INF|WRN|ERR)\]?:?"
 _SERVICE = rb"[\w.-]{1,200}[ \t]+\|"  # as Docker Compose has it
-_BEFORE_TIME = rb"(?:\[?[A-Z]{4,8}\]?:?" + _GAP + rb"|<\d{1,3}>(?:\d ?)?)?[\[(<]?"
-_WHEN = _BEFORE_TIME + rb"(?:(?P<time>" + _TIME + rb")|" + _CLOCK + rb")[\])>]?" + _COLOURS + rb"[,;:|]?[ \t]+"
+_BEFORE_TIME = rb"(?:\[?[A-Z]{4,8}\]?:?" + _GAP + rb"|[A-Z], |<\d{1,3}>(?:\d ?)?)?[\[(<]?"
+_BEHIND_TIME = rb"(?: [\w#.:-]{1,40}(?=\]))?[\])>]?"  # the process, or the part of a server, that wrote the line
+_WHEN = _BEFORE_TIME + rb"(?:(?P<time>" + _TIME + rb")|" + _CLOCK + rb")" + _BEHIND_TIME + _COLOURS + rb"[,;:|]?[ \t]+"
 _LOGGER = rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*|" + _LEVEL + _COLOURS + rb":?[ \t]+"
 _HEAD = re.compile(
     _COLOURS
