@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingested import shown
 
 from chatlogs.normalizing.normalize import normalize
-from chatlogs.normalizing.records.oddlines import Decoded, Found, read_line, records
+from chatlogs.normalizing.records.oddlines import Decoded, Record, read_line, records
 from chatlogs.normalizing.records.piece import Piece
 from chatlogs.normalizing.unwrapping.captured import Captured, inside
 from chatlogs.normalizing.unwrapping.capturedlines import show
@@ -57,7 +57,7 @@ def piece(text: bytes, arrived_at: object = None) -> Piece | None:
     decoded = read_line(text)
     assert isinstance(decoded, Decoded)
     found = records(decoded, arrived_at=arrived_at)
-    return found.pieces[0] if isinstance(found, Found) and found.loose and len(found.pieces) == 1 else None
+    return found.pieces[0] if isinstance(found, Record) and found.loose and len(found.pieces) == 1 else None
 
 
 def check(line: bytes) -> Captured | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatlogs.normalizing.records.oddlines import Decoded, Found, records, sse_pieces
+from chatlogs.normalizing.records.oddlines import Decoded, Record, records, sse_pieces
 from chatlogs.normalizing.records.piece import ChunkRow
 from chatlogs.normalizing.records.pieces import Piece, finished
 from chatlogs.reading.asked import Asked
@@ -50,7 +50,7 @@ STARTED_US = 1767225600_000000
 
 def pieces_of(value: object) -> list[Piece]:
     found = records(Decoded(value))
-    assert isinstance(found, Found), found
+    assert isinstance(found, Record), found
     return [finished(piece) for piece in found.pieces]
 
 
@@ -337,7 +337,7 @@ def test_an_array_may_mix_streams() -> None:
 
 def test_a_capture_time_makes_a_chunk_row() -> None:
     found = records(Decoded({"ts": 1767225600.25, "chunk": CHUNKS[1]}))
-    assert isinstance(found, Found) and found.loose
+    assert isinstance(found, Record) and found.loose
     (piece,) = found.pieces
     assert piece.chunks == [ChunkRow(0, STARTED_US + 250_000, 3, 0, None, None)]
     assert piece.first_chunk_at == piece.last_chunk_at == STARTED_US + 250_000
@@ -479,9 +479,9 @@ def test_captures_of_other_calls_are_counted_and_of_chat_calls_kept_without_head
     assert "log.entries[3]" in reject.detail
 
 
-def read(value: Any, only: str | None = None) -> Found:
+def read(value: Any, only: str | None = None) -> Record:
     found = records(Decoded(value), asked=Asked(only))
-    assert isinstance(found, Found)
+    assert isinstance(found, Record)
     return found
 
 

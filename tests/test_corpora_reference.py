@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from recordings import CORPORA, SOURCES
 
-from chatlogs.normalizing.records.oddlines import Found, read_line, records, sse_pieces
+from chatlogs.normalizing.records.oddlines import Record, read_line, records, sse_pieces
 from chatlogs.normalizing.records.pieces import Piece, finished, piece_of_completion
 from chatlogs.normalizing.records.toolcalls import FUNCTION_CALL
 from chatlogs.reading.decoding import Decoded
@@ -127,7 +127,7 @@ def test_exchanges_are_unwrapped(source: str) -> None:
         decoded = read_line(json.dumps(row).encode())
         assert isinstance(decoded, Decoded)
         found = records(decoded)
-        assert isinstance(found, Found), (row["path"], found)
+        assert isinstance(found, Record), (row["path"], found)
         assert len(found.pieces) == 1, row["path"]
         piece = found.pieces[0]
         assert piece.status_code == row["status"]

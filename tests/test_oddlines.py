@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatlogs.errors import REJECT_REASONS
-from chatlogs.normalizing.records.oddlines import Decoded, Found, Ignorable, Reject, read_line, records
+from chatlogs.normalizing.records.oddlines import Decoded, Ignorable, Record, Reject, read_line, records
 from chatlogs.normalizing.records.pieces import Piece, finished
 from chatlogs.reading.decoding import DEPTH_LIMIT
 
@@ -65,7 +65,7 @@ def value_of(raw: bytes) -> Any:
 
 def pieces_of(value: object) -> list[Piece]:
     found = records(Decoded(value))
-    assert isinstance(found, Found), found
+    assert isinstance(found, Record), found
     return [finished(piece) for piece in found.pieces]
 
 
@@ -82,7 +82,7 @@ def test_any_json_value_has_an_answer(value: object) -> None:
     answer = read_line(json.dumps(value).encode())
     if isinstance(answer, Decoded):
         found = records(answer, line_number=7)
-        if isinstance(found, Found):
+        if isinstance(found, Record):
             assert found.pieces and all(piece.line_number == 7 for piece in map(finished, found.pieces))
         else:
             assert isinstance(found, Ignorable) or found.reason in REJECT_REASONS
@@ -273,11 +273,11 @@ def test_a_repaired_record_says_so() -> None:
     decoded = read_line(b'{"choices":[{"message":{"content":"x",},}],}')
     assert isinstance(decoded, Decoded)
     found = records(decoded, line_number=3, byte_offset=40)
-    assert isinstance(found, Found)
+    assert isinstance(found, Record)
     assert (found.pieces[0].flags, found.pieces[0].line_number, found.pieces[0].byte_offset) == ({"repaired"}, 3, 40)
     assert not found.loose
 
 
 def test_a_bare_chunk_is_loose() -> None:
     found = records(Decoded({"id": "a", "choices": [{"delta": {"content": "x"}}]}))
-    assert isinstance(found, Found) and found.loose
+    assert isinstance(found, Record) and found.loose

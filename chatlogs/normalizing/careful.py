@@ -16,8 +16,7 @@ import numpy as np
 from chatlogs.normalizing.folding.fold import Careful
 from chatlogs.normalizing.padded import has_padding, logged_once
 from chatlogs.normalizing.records.fragments import fragments
-from chatlogs.normalizing.records.oddlines import EMPTY_EVENT, PLAINLY, Ignorable, read_line, records
-from chatlogs.normalizing.records.oddlines import Found as Record
+from chatlogs.normalizing.records.oddlines import EMPTY_EVENT, PLAINLY, Ignorable, Record, read_line, records
 from chatlogs.normalizing.records.piece import STREAM, Piece
 from chatlogs.normalizing.records.pieces import finished, fold, is_opening, opened
 from chatlogs.normalizing.tables.columns import before_columns

@@ -19,8 +19,7 @@ import numpy as np
 from chatlogs.normalizing import httpheads, printedlines
 from chatlogs.normalizing.careful import Found, Left, Placed, add, read_text, take_beside
 from chatlogs.normalizing.printedlines import shows_an_answer
-from chatlogs.normalizing.records.oddlines import Found as Record
-from chatlogs.normalizing.records.oddlines import Ignorable, sse_pieces
+from chatlogs.normalizing.records.oddlines import Ignorable, Record, sse_pieces
 from chatlogs.normalizing.records.piece import STREAM
 from chatlogs.reading.cassettes import Call, is_cassette, may_be_recorded, read_cassette
 from chatlogs.reading.credentials import without_secrets

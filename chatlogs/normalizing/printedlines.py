@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from chatlogs.normalizing.careful import Found, Left, add, read_text
-from chatlogs.normalizing.records.oddlines import Found as Record
+from chatlogs.normalizing.records.oddlines import Record
 from chatlogs.reading.decoding import Decoded, decode
 from chatlogs.reading.lines import Lines
 from chatlogs.reading.printed import ANSWER

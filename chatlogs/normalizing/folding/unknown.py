@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatlogs.normalizing.records.oddlines import Decoded, Found, read_line, records
+from chatlogs.normalizing.records.oddlines import Decoded, Record, read_line, records
 from chatlogs.normalizing.records.piece import listed, merge_lists, says_only
 from chatlogs.values import as_json
 
@@ -28,7 +28,7 @@ def says_no_more(line: bytes, lane: str, unknown: Mapping[str, Any]) -> bool:
     """Whether the careful path reads the line as one plain piece with these unknown fields, and nothing else."""
     decoded = read_line(line)
     found = records(decoded) if isinstance(decoded, Decoded) and not decoded.repaired and not decoded.flags else None
-    if not isinstance(found, Found) or len(found.pieces) != 1 or found.loose != (lane == "chunk"):
+    if not isinstance(found, Record) or len(found.pieces) != 1 or found.loose != (lane == "chunk"):
         return False
     (piece,) = found.pieces
     (choice,) = piece.choices.values()

@@ -29,7 +29,7 @@ from chatlogs.reading.unnamed import line_of, printed_field
 from chatlogs.reading.wrappers import candidates
 from chatlogs.values import as_json, moment
 
-__all__ = ["Decoded", "Found", "Ignorable", "Reject", "read_line", "records", "sse_pieces"]
+__all__ = ["Decoded", "Ignorable", "Record", "Reject", "read_line", "records", "sse_pieces"]
 
 PLAINLY = Asked()
 _SSE_FIELD = re.compile(rb"(event|id|retry)(:|$)")
@@ -46,7 +46,7 @@ class Ignorable:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Record:
     """The pieces of a line. loose: a single chunk, which other lines may continue; else each is a whole response.
 
     wrapped: they stand in a wrapper, so that they are no part of the body in which the line is.
@@ -90,7 +90,7 @@ def records(
     arrived_at: object = None,
     deep: bool = True,
     in_body: bool = False,
-) -> Found | Reject | Ignorable:
+) -> Record | Reject | Ignorable:
     """The responses in a decoded line, bare or wrapped; not `finished` yet. arrived_at: the time before the line.
 
     deep: an answer may stand under any name; False where the line has no word of one. in_body: it is an event of a
@@ -107,7 +107,7 @@ def records(
     if kind == shapes.CHUNK and isinstance(value, dict) and asked.wrapper is None:
         piece = reader.chunk(value, arrived_at)
         _mark(piece, decoded)
-        return Found([piece], loose=True)
+        return Record([piece], loose=True)
     envelopes, unread = unwrap_all(value, only=asked.wrapper, deep=deep)
     if arrived_at is not None and len(envelopes) == 1 and envelopes[0].parts:
         _add_arrival(envelopes[0], arrived_at)
@@ -115,7 +115,7 @@ def records(
     if not pieces:
         if (unread and all(item.passed for item in unread)) or (isinstance(value, dict) and _says_nothing(value)):
             return Ignorable()
-        return Found([], loose=False) if is_asking(value) else _unknown(value, asked)
+        return Record([], loose=False) if is_asking(value) else _unknown(value, asked)
     for number, piece in enumerate(pieces):
         piece.part = number
         _mark(piece, decoded)
@@ -123,7 +123,7 @@ def records(
     loose = alone and pieces[0].form == STREAM
     left = [_left(item) for item in unread if not item.passed]
     wrapped = kind is None and not loose and isinstance(value, dict)
-    return Found(pieces, loose, wrapped, left, len(unread) - len(left))
+    return Record(pieces, loose, wrapped, left, len(unread) - len(left))
 
 
 def _add_arrival(envelope: Envelope, arrived_at: object) -> None:
