@@ -37,11 +37,11 @@ from chatlogs.reading.wrappers import (
     ARRIVALS,
     CHUNK_KEYS,
     DURATIONS,
-    EXAMPLE,
     LEVELS,
     LISTS,
     LOGGED,
     MOMENTS,
+    OWN_REQUEST,
     WRAPPERS,
     Wrapper,
     candidates,
@@ -86,7 +86,7 @@ def _unwrap(value: Any, level: int, deep: bool = True) -> Iterator[Envelope | Un
                 yield from envelopes
                 return
         examples = value.get("response")
-        if isinstance(examples, list) and any(isinstance(one, dict) and EXAMPLE in one for one in examples):
+        if isinstance(examples, list) and any(isinstance(one, dict) and OWN_REQUEST in one for one in examples):
             yield from _unwrap_list(examples, level, "response", deep=deep)
             return
         for wrapper in candidates(value):

@@ -15,7 +15,7 @@ from chatlogs.reading.native import as_chunk
 from chatlogs.reading.printed import may_be_printed
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.unnamed import is_message
-from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS
+from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, OWN_REQUEST
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string",
           "as_bytes", "as_string", "jsonBody", "base64Body")  # fmt: skip
@@ -26,7 +26,6 @@ ASKED_UNDER = ("body", "json", "body_json", "parsed_body", "postData", "text", "
 """Where in an object the body of a request may be that the object is not itself; the last only if it has messages."""
 _NO_RECORD = re.compile(r"\s*(\"?\[DONE\]\"?|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
-_OWN_REQUEST = "originalRequest"  # what each of Postman's responses to a request keeps of that
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string", "mode", "raw"})  # VCR's, of a body that is no object
 
 
@@ -171,7 +170,7 @@ def part_of(value: object) -> Part | None:
     if shapes.kind(value) is not None:
         assert isinstance(value, dict)
         return Part(value)
-    if not isinstance(value, dict) or _OWN_REQUEST in value:
+    if not isinstance(value, dict) or OWN_REQUEST in value:
         return None
     for name in CHUNK_KEYS:
         inner = parsed_line(value.get(name))

@@ -124,6 +124,8 @@ _PORTKEY: Mapping[str, Paths] = {
 _KONG = ("ai.proxy", "ai.ai-proxy", "ai.ai-proxy-advanced", "ai.ai-request-transformer", "ai.ai-response-transformer")
 """Where Kong's gateway logs the calls that its plugins make."""
 
+OWN_REQUEST = "originalRequest"
+"""What each of the answers has that Postman keeps beside a request, which is not what they answered."""
 WRAPPERS: tuple[Wrapper, ...] = (
     *(
         Wrapper("batch", ("custom_id", answered), ("response.body", "response"), ("request.body", "request", "body"),
@@ -192,7 +194,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
                 merged_request={"messages": (f"{steps}.templating",)})
         for result, steps in STEPS_OF_RESULTS.items()
     ),
-    Wrapper("exchange", ("originalRequest", "body"), ("body",), ("originalRequest.body",),  # Postman's
+    Wrapper("exchange", (OWN_REQUEST, "body"), ("body",), (f"{OWN_REQUEST}.body",),  # Postman's
             facts={"status_code": ("code",), "duration_ms": ("responseTime",)}),
     Wrapper("exchange", ("request", "response.stream.data"), ("response.stream",), ("request.body",),  # Newman's
             facts={**FACTS, "status_code": ("response.code",), "duration_ms": ("response.responseTime",)}),
@@ -276,8 +278,6 @@ DURATIONS = ("duration", "first_chunk_ms")
 MOMENTS = ("started", "noted", "ended", "first_chunk", *DURATIONS)
 """What facts of when something happened, or how long it took, begin with."""
 
-EXAMPLE = "originalRequest"
-"""What each of the answers has that Postman keeps beside a request, which is not what they answered."""
 LISTS: Paths = (
     "data", "responses", "completions", "log.entries", "interactions", "http_interactions", "runs", "records", "items",
     "entries", "results", "streams", "rows", "run.executions", "events",
