@@ -9,7 +9,7 @@ import pytest
 from test_mutations import LOGS, dumped, stored
 
 from chatlogs.normalizing import careful
-from chatlogs.normalizing.folding import fold, matching, templates
+from chatlogs.normalizing.folding import fold, learning, matching
 from chatlogs.normalizing.normalize import normalize
 from chatlogs.normalizing.unwrapping import wrapped
 from chatlogs.reading.lines import Block
@@ -66,9 +66,9 @@ def test_a_line_of_many_fields_is_learned_without_looking_at_all_quotes_for_each
     """As each metric that a server adds is a field of its own."""
     quotes = Counted(range(0, 20_000, 5))
     line = bytes(20_000)
-    assert [templates._behind(quotes, place) for place in (1, 5, 6, 19_999)] == [(0, 1), (0, 5), (1, 1), (3999, 4)]
-    ends = [templates._before(quotes, line, place) for place in (0, 1, 5, 19_995, 19_999)]
-    assert ends == [(0, 0), (1, -4), (1, 0), (3999, 0), (templates.LINE_END, -1)]
+    assert [learning._behind(quotes, place) for place in (1, 5, 6, 19_999)] == [(0, 1), (0, 5), (1, 1), (3999, 4)]
+    ends = [learning._before(quotes, line, place) for place in (0, 1, 5, 19_995, 19_999)]
+    assert ends == [(0, 0), (1, -4), (1, 0), (3999, 0), (learning.LINE_END, -1)]
     assert 0 < quotes.looked <= 9 * 16
 
 

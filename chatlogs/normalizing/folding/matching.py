@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs.normalizing.folding.learning import learn
 from chatlogs.normalizing.folding.projection import COMPLETION
 from chatlogs.normalizing.folding.templates import (
     FILTER,
@@ -24,7 +25,6 @@ from chatlogs.normalizing.folding.templates import (
     Hole,
     Template,
     field_of,
-    learn,
 )
 from chatlogs.normalizing.scanning.quotes import Quotes
 from chatlogs.normalizing.scanning.words import Bools, Words
