@@ -1,4 +1,4 @@
-"""Every report: a new one is a file sql/NAME.sql, a row here, and a method in answers.py."""
+"""Every report, and the ones on use: a new one is a file sql/NAME.sql, a row here, and a method in answers.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from chatlogs.asking.differences import DIFF
 from chatlogs.asking.examples import EXAMPLES
 from chatlogs.asking.measures import COUNT, REAL, SHARE, TOKENS, Measure, Report
 from chatlogs.asking.overview import SUMMARY
-from chatlogs.schema import INT, REJECTS, TEXT, TIME
+from chatlogs.asking.trust import AUDIT, FLAGS, REJECTED
+from chatlogs.schema import INT, TEXT, TIME
 
 USAGE = Report(
     "usage",
@@ -65,29 +66,6 @@ FINISH = Report(
     twin="finish_reasons(by='model')",
     bar="share",
     nulls=(("finish_reason", "(none seen)"),),
-)
-
-FLAGS = Report(
-    "flags",
-    "What a careful reader should know: flags, counted.",
-    ("completions",),
-    (
-        Measure("flag", TEXT, "What a careful reader should know; `chatlogs schema flags` explains each."),
-        Measure("responses", COUNT, "Responses that carry it."),
-    ),
-    sort=("by", "responses"),
-    help="""
-    `chatlogs schema flags` says what each of them means.
-    """,
-    twin="flags()",
-)
-
-REJECTED = Report(
-    "rejects",
-    "Lines that could not be read, each with its reason.",
-    ("rejects",),
-    tuple(Measure(c.name, c.type, c.doc) for c in REJECTS.columns if c.name not in ("source_key", "byte_offset")),
-    sort=("source:asc", "line_number:asc"),
 )
 
 LIMITS = Report(
@@ -299,37 +277,6 @@ CACHE = Report(
     twin="cache(by=['day', 'model'])",
     total=True,
     spare=("median_hit", "over_half_share", "under_half_share", "prompt_tokens"),
-)
-
-AUDIT = Report(
-    "audit",
-    "The numbers' own lint: what contradicts itself, and what hangs on it.",
-    ("completions",),
-    (
-        Measure("rule", TEXT, "What was checked; `chatlogs schema rules` explains each."),
-        Measure("found", COUNT, "Responses that fail."),
-        Measure("checked", COUNT, "Responses that could be checked."),
-        Measure("share", SHARE, "Part of the checked ones that fails."),
-        Measure("tokens", TOKENS, "total_tokens of those that fail; null where none reports any."),
-        Measure("copies", COUNT, "Equal copies that were left out.", shown=False),
-        Measure("tokens_of_copies", TOKENS, "What they would add to the total if each were counted."),
-        Measure(
-            "estimated_prompt_tokens",
-            TOKENS,
-            "Of missing usage: the logged prompts, by characters a token.",
-            shown=False,
-        ),
-        Measure("estimated_completion_tokens", TOKENS, "Of missing usage: the answers, by characters a token."),
-        Measure("example", TEXT, "One that fails, for `chatlogs show`."),
-    ),
-    sort=("by", "found", "checked"),
-    help="""
-    \b
-      chatlogs audit store
-      chatlogs audit store --by model --where "form = 'stream'"
-    """,
-    twin="audit(by='model')",
-    spare=("tokens_of_copies", "estimated_completion_tokens", "tokens"),
 )
 
 REPORTS: Mapping[str, Report] = {

@@ -14,7 +14,8 @@ import click
 
 from chatlogs.asking.measures import Report
 from chatlogs.asking.overview import SUMMARY
-from chatlogs.asking.reports import AUDIT, REPORTS
+from chatlogs.asking.reports import REPORTS
+from chatlogs.asking.trust import AUDIT
 from chatlogs.cli.inputs import opened, show_query
 from chatlogs.cli.options import (
     Command,
