@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from chatlogs.asking import measures
 from chatlogs.cli.inputs import command
+from chatlogs.reading.decoding import too_deep
 from chatlogs.schema import FLAGS
 from chatlogs.tally import counted
 from chatlogs.telling import report, tables
@@ -215,7 +216,9 @@ def _parts(rows: Mapping[str, pl.DataFrame], key: int) -> Iterator[tuple[str, st
 
 def _indented(text: str | None) -> str:
     """JSON laid out for reading; any other text, or what nests too deep for that, as it is."""
-    try:
-        return json.dumps(json.loads(text or ""), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
+    if not text or too_deep(text.encode()):
         return text or ""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text

@@ -74,7 +74,7 @@ def decode(raw: bytes) -> Decoded | Reject:
     """The value of one JSON text, or a Reject."""
     if len(raw) > SIZE_LIMIT:
         return Reject("too_large", f"The text has {len(raw):,} bytes; the limit for one record is {SIZE_LIMIT:,}.")
-    if _too_deep(raw):
+    if too_deep(raw):
         return Reject("too_deep", f"The text nests deeper than {DEPTH_LIMIT} levels.")
     value = _exact(raw)
     if value is not _NOT_EXACT:
@@ -136,7 +136,7 @@ def is_exact(raw: bytes) -> bool:
 
 def is_begun(raw: bytes) -> bool:
     """Whether the text is JSON to its end, and only more of it is missing there."""
-    if len(raw) > SIZE_LIMIT or _too_deep(raw):
+    if len(raw) > SIZE_LIMIT or too_deep(raw):
         return False
     try:
         text = raw.decode().rstrip()
@@ -161,7 +161,8 @@ def _exact(raw: bytes) -> Any:
     return _NOT_EXACT
 
 
-def _too_deep(raw: bytes) -> bool:
+def too_deep(raw: bytes) -> bool:
+    """Whether the text nests deeper than DEPTH_LIMIT, which no interpreter's own limit is below."""
     if raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT:
         return False
     brackets = _STRINGS.sub(b"", raw).translate(None, _NO_BRACKETS)
