@@ -20,6 +20,7 @@ from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
 from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, says_more, sse_parts, stream_of
 from chatlogs.reading.unnamed import (
+    are_alike,
     asked_beside,
     attributes,
     holds_answer,
@@ -242,7 +243,8 @@ def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
     if len(holding) > 1:  # what is encoded is none beside one in the clear
         clear = names_beside(value)
         holding = [name for name in holding if name in clear] or holding
-    if 2 * len(holding) > len(value) and all(isinstance(item, dict) for item in value.values()):
+    are_records = bool(holding) and len(found) == len(value) > 2 and are_alike(value.values())  # two may be sides
+    if are_records or (2 * len(holding) > len(value) and all(isinstance(item, dict) for item in value.values())):
         yield from _with_unread(list(value.values()), [found.get(name, []) for name in value], "")
         return
     rows = rows_of(value) if level < _TABLES else None

@@ -19,7 +19,7 @@ from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, OWN_REQUEST
 
 _INNER = ("body", "json", "data", "streamed_data", "chunks", "parsed_body", "completion", "response", "text", "string",
           "as_bytes", "as_string", "jsonBody", "base64Body")  # fmt: skip
-_OF_ANY_USE = ("value", "content")
+_OF_ANY_USE = ("value", "content", "data")
 ASKED_UNDER = ("body", "json", "body_json", "parsed_body", "postData", "text", "string", "as_bytes", "as_string", "b64",
                "raw", "bodyPatterns", "equalToJson", "Body", "BodyParts", "Matcher", "Pattern",
                *_OF_ANY_USE)  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from chatlogs.reading import shapes
@@ -18,7 +18,7 @@ from chatlogs.reading.envelopes import Envelope, Unread
 from chatlogs.reading.kept import parsed
 from chatlogs.reading.otel import attributes_of
 from chatlogs.reading.printed import may_be_printed
-from chatlogs.reading.wrappers import CHUNK_KEYS, FACTS, FLAT, Wrapper
+from chatlogs.reading.wrappers import ANSWERS_UNDER, CHUNK_KEYS, FACTS, FLAT, Wrapper
 from chatlogs.values import as_json, moment
 
 WORDS_OF_CHATS = (b"choices", b"messages", b"chat.completion", *MARKS)
@@ -63,6 +63,7 @@ _SAID = either({
 })  # fmt: skip
 _END = either({"finish_reason"})
 _TOKENS = either({"prompt_tokens", "completion_tokens", "total_tokens"})
+_OF_RECORDS = ANSWERS_UNDER.union(CHUNK_KEYS)
 _COLUMNS, _DATA = "columns", ("data", "rows", "data_array")
 
 
@@ -222,14 +223,17 @@ def line_of(item: Any) -> Any:
 
 
 def rows_of(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """The rows of a table of columns, which are objects with the same keys."""
+    """The rows of a table of columns, which are objects with the same keys; those of records are no labels of rows."""
     columns = list(value.values())
-    if len(columns) < 2 or not isinstance(columns[0], dict) or not columns[0]:
+    if len(columns) < 2 or not are_alike(columns) or not columns[0] or not _OF_RECORDS.isdisjoint(columns[0]):
         return None
-    keys = columns[0].keys()
-    if not all(isinstance(column, dict) and column.keys() == keys for column in columns):
-        return None
-    return [{name: column[key] for name, column in value.items()} for key in keys]
+    return [{name: column[label] for name, column in value.items()} for label in columns[0]]
+
+
+def are_alike(items: Collection[Any]) -> bool:
+    """Whether these are objects with the same keys."""
+    first = next(iter(items), None)
+    return isinstance(first, dict) and all(isinstance(item, dict) and item.keys() == first.keys() for item in items)
 
 
 def named_rows(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
