@@ -34,12 +34,20 @@ _TIME = (
 )
 _DAY = rb"(?:[^\s\d\"'`{}]{3,9} {1,2}\d{1,2}|\d\d[-/]\d\d|[DIWEF]\d{4})[ T]"  # of a year that is not told
 _CLOCK = rb"(?:" + _DAY + rb")?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AP]M)?"
+_RUNNING = rb"\d{1,6}\.\d\d\.\d{3}\.\d{3}(?: [DIWE])?"  # for how long llama.cpp's server does
 _LEVEL = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|DBG|INF|WRN|ERR)\]?:?"
 _SERVICE = rb"[\w.-]{1,200}[ \t]+\|"  # as Docker Compose has it
 _BEFORE_TIME = rb"(?:\[?[A-Z]{4,8}\]?:?" + _GAP + rb"|[A-Z], |<\d{1,3}>(?:\d ?)?)?[\[(<]?"
 _BEHIND_TIME = rb"(?: [\w#.:-]{1,40}(?=\]))?[\])>]?"  # the process, or the part of a server, that wrote the line
-_WHEN = _BEFORE_TIME + rb"(?:(?P<time>" + _TIME + rb")|" + _CLOCK + rb")" + _BEHIND_TIME + _COLOURS + rb"[,;:|]?[ \t]+"
-_LOGGER = rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*|" + _LEVEL + _COLOURS + rb":?[ \t]+"
+_WHEN = (
+    _BEFORE_TIME + rb"(?:(?P<time>" + _TIME + rb")|" + _CLOCK + rb"|" + _RUNNING + rb")"
+    + _BEHIND_TIME + _COLOURS + rb"[,;:|]?[ \t]+"
+)  # fmt: skip
+_TAG = rb"\[(?!(?:null|true|false)\])[A-Za-z][\w.:/-]{0,60}\]:?[ \t]+"  # a name that a program gives its lines
+_OF_LLAMA_CPP = rb"(?:[DIWE] )?srv +"
+_LOGGER = (
+    rb"[A-Z]{4,8}:[\w.-]{1,200}:[ \t]*|" + _LEVEL + _COLOURS + rb":?[ \t]+|" + _TAG + rb"|" + _OF_LLAMA_CPP
+)  # fmt: skip
 _HEAD = re.compile(
     _COLOURS
     + rb"(?:(?P<service>" + _SERVICE + rb")" + _COLOURS + rb"[ \t]*" + _COLOURS + rb")?"
@@ -49,7 +57,9 @@ _HEAD = re.compile(
 _VALUE_BEHIND = re.compile(rb"(?P<words>" + _WORDS + rb"(?:[\w.-]+[=:])?" + _COLOURS + rb")(?=" + _ANSWER + rb")")
 _FIELD_BEHIND = re.compile(rb"(?:event:|id:|retry:|:)[^\"{]*\Z")
 _DONE_BEHIND = re.compile(_WORDS + rb"data:[ \t]*\[DONE\][ \t\r]*\Z")
-_SILENT = re.compile(_COLOURS + rb"[\w.-]{1,200}[-_]\d+[ \t]+\|" + _COLOURS + rb"[ \t\r]*\Z")  # it printed a blank line
+_SILENT = re.compile(  # a blank line was printed
+    _COLOURS + rb"(?:[\w.-]{1,200}[-_]\d+[ \t]+\||" + _TAG + rb")" + _COLOURS + rb"[ \t\r]*\Z"
+)
 _SEPARATOR = re.compile(rb"\x1e(?=[{\[])")  # before each text of a JSON sequence, as RFC 7464 has them
 _CHOICES = re.compile(rb"['\"]choices\\*['\"]|\bchoices=")  # also in a text
 _BLANK = re.compile(rb"[\[(<]?[\d:.,TZ/ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
