@@ -12,13 +12,22 @@ from typing import Any
 from chatlogs.reading import shapes, sse
 from chatlogs.reading.beside import kept_apart
 from chatlogs.reading.credentials import without_secrets
-from chatlogs.reading.encoded import of_bytes, opened
+from chatlogs.reading.encoded import opened
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at, fill, first_of, first_time, reachable
 from chatlogs.reading.exported import restored
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
-from chatlogs.reading.payloads import object_of, parsed_line, part_of, payload, says_more, sse_parts, stream_of
+from chatlogs.reading.payloads import (
+    is_one_event,
+    object_of,
+    parsed_line,
+    part_of,
+    payload,
+    says_more,
+    sse_parts,
+    stream_of,
+)
 from chatlogs.reading.unnamed import (
     are_alike,
     asked_beside,
@@ -202,6 +211,8 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
             place = path.partition(".")[0]
             break
     request = next((found for path in wrapper.request if (found := object_of(at(value, path))) is not None), None)
+    if wrapper.name == "exchange" and request is None and isinstance(answer, str) and is_one_event(parts):
+        transcript = False  # of a stream that was logged event by event
     transcript |= wrapper.whole and any(shapes.kind(part.value) == shapes.CHUNK for part in parts)
     envelope = Envelope(parts, transcript, request, unread=unread, place=place)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
@@ -227,7 +238,7 @@ def _captured(value: dict[str, Any], level: int, deep: bool) -> Iterator[Envelop
             return
         found = list(_unwrap(inner, level + 1, deep)) if isinstance(inner, (dict, list)) else []
         if isinstance(inner, str) and sse.looks_like_sse(inner) and (parts := sse_parts(inner)):
-            found = [Envelope(parts, transcript=True)] if any(part.value for part in parts) else []
+            found = [Envelope(parts, not is_one_event(parts))] if any(part.value for part in parts) else []
         if found:
             for one in found:
                 if isinstance(one, Envelope):
@@ -282,7 +293,7 @@ def _with_those_beside(
 def _inside(item: object, level: int) -> list[Envelope | Unread]:
     inner = _read_field(attributes(item))
     if isinstance(inner, str) and sse.looks_like_sse(inner):
-        return [Envelope(sse_parts(inner), transcript=True)]
+        return [Envelope(parts := sse_parts(inner), not is_one_event(parts))]
     return list(_unwrap(inner, level + 1)) if isinstance(inner, (dict, list)) else []
 
 
@@ -347,11 +358,3 @@ def _note_arrival(envelope: Envelope, line: dict[str, Any]) -> bool:
 def has_moment(envelope: Envelope) -> bool:
     """Whether it says when something of the call happened: a duration alone does not."""
     return any(name.startswith(MOMENTS) and not name.startswith(DURATIONS) for name in envelope.facts)
-
-
-def logged_texts(value: dict[str, Any]) -> list[str] | None:
-    """The texts of a logger's line that holds nothing else; None of any other."""
-    found = [of_bytes(value[name]) for name in CHUNK_KEYS if name in value]
-    is_plain = first_time(value, ARRIVALS) is not None and not any("err" in name or "exc" in name for name in value)
-    texts = [text for text in found if isinstance(text, str)]
-    return texts if texts and is_plain and len(texts) == len(found) else None

@@ -25,6 +25,7 @@ ASKED_UNDER = ("body", "json", "body_json", "parsed_body", "postData", "text", "
                *_OF_ANY_USE)  # fmt: skip
 """Where in an object the body of a request may be that the object is not itself; the last only if it has messages."""
 _NO_RECORD = re.compile(r"\s*(\"?\[DONE\]\"?|:.*)?\s*", re.DOTALL)  # a blank, the end of a stream, a comment
+_END = re.compile(r"\s*(?:(?:event|id):.*\n)*(?:data:\s*)?\"?\[DONE\]\"?\s*")
 _WORDS = re.compile(r"[^\"'`{}]{1,500}(?=\{)")
 _BODY_HOLDER = frozenset({"encoding", "string", "base64_string", "mode", "raw"})  # VCR's, of a body that is no object
 
@@ -138,7 +139,18 @@ def _with_items(found: list[tuple[object, Part | None]]) -> tuple[list[Part], bo
 
 def says_more(value: object) -> bool:
     """Whether the item of a list says anything, and not only what was asked for an answer that stands elsewhere."""
-    return bool(value) and shapes.kind(value) != shapes.IGNORABLE and not is_asking(value)
+    return bool(value) and shapes.kind(value) != shapes.IGNORABLE and not is_asking(value) and not is_end(value)
+
+
+def is_end(value: object) -> bool:
+    """Whether it says no more than that a stream has ended: `{"data": "[DONE]"}`, where others hold events."""
+    if isinstance(value, str):
+        return _END.fullmatch(value) is not None
+    if not isinstance(value, dict) or any("err" in name or "exc" in name for name in value):
+        return False
+    said = list(value.values())
+    ends = any(isinstance(item, str) and is_end(item) for item in said)
+    return ends and not any(item for item in said if isinstance(item, (dict, list)))
 
 
 def sse_parts(text: str) -> list[Part]:
@@ -163,6 +175,11 @@ def sse_parts(text: str) -> list[Part]:
             part.flags |= event.data.flags | ({"repaired"} if event.data.repaired else set())
         parts.append(part)
     return parts
+
+
+def is_one_event(parts: list[Part]) -> bool:
+    """Whether these are one chunk, without the end of its stream."""
+    return len(parts) == 1 and shapes.kind(parts[0].value) == shapes.CHUNK
 
 
 def part_of(value: object) -> Part | None:
@@ -219,3 +236,11 @@ def object_of(value: object) -> dict[str, Any] | None:
         if inner is not None and ("messages" in inner or name not in _OF_ANY_USE):
             return inner
     return None if value.keys() <= _BODY_HOLDER else value
+
+
+def logged_texts(value: dict[str, Any]) -> list[str] | None:
+    """The texts of a logger's line that holds nothing else; None of any other."""
+    found = [of_bytes(value[name]) for name in CHUNK_KEYS if name in value]
+    is_plain = first_time(value, ARRIVALS) is not None and not any("err" in name or "exc" in name for name in value)
+    texts = [text for text in found if isinstance(text, str)]
+    return texts if texts and is_plain and len(texts) == len(found) else None

@@ -14,7 +14,7 @@ from chatlogs.normalizing.records.pieces import Piece, fold, piece_of_chunk, pie
 from chatlogs.normalizing.records.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.containers import has_moment, logged_texts, unwrap_all
+from chatlogs.reading.containers import has_moment, unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode, without_colours
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
@@ -22,7 +22,7 @@ from chatlogs.reading.lines import DONE
 from chatlogs.reading.logfmt import read_logfmt
 from chatlogs.reading.native import as_chunk
 from chatlogs.reading.otel import holds_events
-from chatlogs.reading.payloads import sse_parts
+from chatlogs.reading.payloads import is_end, logged_texts, sse_parts
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.sse import comes_back
 from chatlogs.reading.unnamed import line_of, printed_field
@@ -102,7 +102,8 @@ def records(
     if kind == shapes.IGNORABLE:
         return Ignorable()
     if not isinstance(value, (dict, list)):
-        return Reject("not_an_object", f"The line is {shapes.describe(value)}; a record is an object.")
+        detail = f"The line is {shapes.describe(value)}; a record is an object."
+        return Ignorable() if is_end(value) else Reject("not_an_object", detail)
     reader = _Reader(line_number, byte_offset, asked)
     if kind == shapes.CHUNK and isinstance(value, dict) and asked.wrapper is None:
         piece = reader.chunk(value, arrived_at)
@@ -144,7 +145,8 @@ def _left(item: Unread) -> tuple[str, Reject]:
 def _says_nothing(value: dict[str, Any]) -> bool:
     """Whether a logger's line holds a line of a stream that carries no record: a blank one, a comment, [DONE]."""
     texts = logged_texts(value)
-    return texts is not None and all(is_ignorable(text.encode("utf-8", "replace"), "log" in value) for text in texts)
+    nothing = texts is not None and all(is_ignorable(text.encode("utf-8", "replace"), "log" in value) for text in texts)
+    return nothing or is_end(value)
 
 
 def is_ignorable(text: bytes, is_output: bool) -> bool:

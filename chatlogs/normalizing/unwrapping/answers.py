@@ -137,8 +137,9 @@ class Answers:
         row = np.searchsorted(ends, lines.begin, side="right")
         data = np.frombuffer(lines.block.data, np.uint8)
         is_event = (lines.kind == OBJECT) & (lines.transcript != NO_TRANSCRIPT) & (data[lines.end - 1] == _BRACE)
-        odd = _are_no_events(lines, row, is_event)
-        sound = np.bincount(row[is_event], minlength=len(rows)) > 0
+        odd, is_end = _are_no_events(lines, row, is_event)
+        count = np.bincount(row[is_event], minlength=len(rows))
+        sound = (count > 1) | ((count == 1) & np.isin(np.arange(len(rows)), row[is_end]))  # else an event of a stream
         sound[row[odd]] = False
         sound &= np.array([b"\r" not in text for text in texts], bool)
         self._structure.bad[self._planned.line[rows[~sound]]] = True
@@ -153,14 +154,14 @@ def _is_of(form: str, plan: Plan) -> bool:
     return plan.form == form
 
 
-def _are_no_events(lines: Lines, row: Ints, is_event: Bools) -> Bools:
-    """Lines of SSE texts that are neither events nor nothing, as comments are, and [DONE] behind the last event."""
+def _are_no_events(lines: Lines, row: Ints, is_event: Bools) -> tuple[Bools, Bools]:
+    """Lines of SSE texts that are neither events nor nothing, as comments are, or [DONE] behind the last, and those."""
     data = np.frombuffer(lines.block.data, np.uint8)
     last = np.full(int(row.max(initial=-1)) + 1, -1)
     last[row[is_event]] = np.flatnonzero(is_event)
     is_end = (lines.kind == IGNORABLE) & (lines.begin < lines.end) & (data[lines.start] == ord("["))
     is_end &= np.arange(len(row)) > last[row]
-    return ~(is_event | is_end | (lines.begin == lines.end) | (data[lines.begin] == _COLON))
+    return ~(is_event | is_end | (lines.begin == lines.end) | (data[lines.begin] == _COLON)), is_end
 
 
 def _texts(structure: Structure, quoted: bytes) -> Ints:

@@ -37,11 +37,11 @@ ASKING = REQUESTS | {"model_parameters"}
 _OTHERS = ANSWERS_UNDER - set(BODIES)
 _NOTHING = Literal["no field of this name is expected"]
 _ANSWER: dict[str, Any] = {"object": "chat.completion", "choices": [{"message": {}}]}
-_EVENTS = f"data: {as_json(CHUNK)}\n\n"
+EVENTS_OF_CHUNK = f"data: {as_json(CHUNK)}\n\ndata: [DONE]\n\n"
 COMPLETION, CHUNKS, EVENTS, TEXT = FORMS = "completion", "chunks", "events", "text"
 """What an answer is: a completion, a list of chunks, the text of an SSE body, or the JSON text of a completion."""
 _CARRIED: dict[str, tuple[Any, dict[str, Any]]] = {
-    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([CHUNK], CHUNK), EVENTS: (_EVENTS, CHUNK),
+    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([CHUNK], CHUNK), EVENTS: (EVENTS_OF_CHUNK, CHUNK),
     TEXT: (as_json(_ANSWER), _ANSWER),
 }  # fmt: skip
 """What is put in the place of an answer to unwrap it, and what record comes of that."""
@@ -221,7 +221,7 @@ def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
     if len(envelopes) != 1:
         return None
     envelope = envelopes[0]
-    parts = envelope.parts
+    parts = [part for part in envelope.parts if not part.ends]
     alike = envelope.transcript == (form in (CHUNKS, EVENTS)) and len(parts) == 1
     if envelope.error is not None or not alike or parts[0].value != record:
         return None

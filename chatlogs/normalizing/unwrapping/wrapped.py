@@ -27,6 +27,7 @@ from chatlogs.normalizing.unwrapping.cells import decoded
 from chatlogs.normalizing.unwrapping.facts import OF_FACTS
 from chatlogs.normalizing.unwrapping.outside import Outside
 from chatlogs.normalizing.unwrapping.places import MAY_BE_CHOICES
+from chatlogs.normalizing.unwrapping.plans import EVENTS_OF_CHUNK
 from chatlogs.normalizing.unwrapping.shells import ANSWER_FIELDS, CHUNK, Shells
 from chatlogs.reading.asked import Asked
 from chatlogs.reading.containers import unwrap
@@ -35,7 +36,7 @@ from chatlogs.reading.exported import TYPED
 from chatlogs.reading.inspect_ai import is_of_inspect
 from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, Block, Lines, scan
 from chatlogs.schema import TIME
-from chatlogs.values import as_json, is_duration
+from chatlogs.values import is_duration
 
 Tables = dict[str, pa.Table]
 Normalize = Callable[[Lines], Partials]
@@ -151,9 +152,10 @@ def _take(text: bytes, line: int, asked: Asked, found: _OneByOne) -> None:
 
 
 def _is_plain(envelope: Envelope, holder: _Holder) -> bool:
-    if envelope.error is not None or len(envelope.parts) != 1:
+    parts = [part for part in envelope.parts if not part.ends]
+    if envelope.error is not None or len(parts) != 1:
         return False
-    (part,) = envelope.parts
+    (part,) = parts
     alike = part.value == holder.stand_in and envelope.transcript == bool(holder.chunks)
     return alike and part.arrived_at is None and part.unread is None
 
@@ -210,9 +212,11 @@ class _Holder:
         events = [line.removeprefix("data:").strip(" \t") for line in text.split("\n") if line]
         if "\r" in text or text.count("data:") < len(events):
             raise ValueError("no plain SSE")
+        if len(events) == 1:
+            raise ValueError("perhaps one event of a stream")
         self._take_chunks([event.encode() for event in (events[:-1] if events[-1] == "[DONE]" else events)])
-        self.carried = text = f"data: {as_json(CHUNK)}\n\n"
-        return text
+        self.carried = EVENTS_OF_CHUNK
+        return EVENTS_OF_CHUNK
 
     def _take_chunks(self, items: list[bytes]) -> None:
         if not items or not all(item[:1] == b"{" and _is_chunk(item) for item in items):
