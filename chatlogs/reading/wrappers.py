@@ -65,6 +65,7 @@ _TIMES: Mapping[str, Paths] = {
     "started_at": (
         "started_at", "start_time", "startTime", "request_time", "requested_at", "request_timestamp",
         "request.timestamp", "request.timestamp_start", "request_created_at", "startedDateTime", "startTimeUnixNano",
+        "req.timestamp", "times.start",
     ),
     "noted_at": (
         "timestamp", "@timestamp", "ts", "time", "created_at", "datetime_utc", "timestamp_ms", "at", "createdAt",
@@ -72,7 +73,8 @@ _TIMES: Mapping[str, Paths] = {
     ),
     "ended_at": (
         "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
-        "response.timestamp", "response.timestamp_end", "response_created_at", "endTimeUnixNano",
+        "response.timestamp", "response.timestamp_end", "response_created_at", "endTimeUnixNano", "resp.timestamp",
+        "times.end",
     ),
     "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time"),
     "completion_start_at": ("completionStartTime", "completion_start_time"),
@@ -121,6 +123,9 @@ _PORTKEY: Mapping[str, Paths] = {
     **FACTS, "metadata_names": ("metadata.key",), "metadata_values": ("metadata.value",),
     **_noted("cost", "cost_currency", "cache_status"),
 }  # fmt: skip
+_HAR: Mapping[str, Paths] = {
+    "started_at": ("startedDateTime",), "duration_ms": ("time",), "status_code": ("response.status",),
+}  # fmt: skip
 _KONG = ("ai.proxy", "ai.ai-proxy", "ai.ai-proxy-advanced", "ai.ai-request-transformer", "ai.ai-response-transformer")
 """Where Kong's gateway logs the calls that its plugins make."""
 
@@ -160,12 +165,16 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "weave", ("op_name", "inputs.messages", "output"), ("output",), ("inputs",), error=("exception",),
         facts={**_TIMES, "metadata": ("attributes",), "request_id": ("id",)},
     ),
+    Wrapper("exchange", ("input.inputBodyJson", "output.outputBodyJson"), ("output.outputBodyJson",),  # Bedrock's
+            ("input.inputBodyJson",), facts=FACTS),
     Wrapper("openpipe", ("input", "output"), ("output",), ("input",), error=("errorMessage",),
             facts={**FACTS, "metadata": ("tags", "metadata")}),
     Wrapper(
         "har", ("request", "response.content"), ("response.content.text",), ("request.postData.text",),
-        facts={"started_at": ("startedDateTime",), "duration_ms": ("time",), "status_code": ("response.status",)},
+        facts=_HAR,
     ),
+    Wrapper("har", ("request", "_eventSourceMessages"), ("_eventSourceMessages",), ("request.postData.text",),
+            facts=_HAR),
     *(
         Wrapper("portkey", ("request.body", "response.body", told), ("response.body",), ("request.body",),
                 facts={**_PORTKEY, "duration_ms": ("response_time", *_TIMES["duration_ms"])})
@@ -198,6 +207,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
             facts={"status_code": ("code",), "duration_ms": ("responseTime",)}),
     Wrapper("exchange", ("request", "response.stream.data"), ("response.stream",), ("request.body",),  # Newman's
             facts={**FACTS, "status_code": ("response.code",), "duration_ms": ("response.responseTime",)}),
+    Wrapper("exchange", ("config.data", "data"), ("data",), ("config.data",), facts=FACTS),  # axios's
     Wrapper(
         "exchange", ("request",),
         ("response", "sse", "response_text", "response_body", "response_json", "completion", "chunks", "stream",
@@ -208,7 +218,8 @@ WRAPPERS: tuple[Wrapper, ...] = (
             facts={**FACTS, "status_code": ("then.status",)}),
     Wrapper("exchange", ("scope", "path", "body", "response"), ("response",), ("body",), facts=FACTS),
     Wrapper("exchange", ("response",), ("response", "response.body"),
-            ("request", "request_body", "input", "prompt", "params", "kwargs", "init.body", "options.body"),
+            ("request", "request_body", "input", "prompt", "params", "kwargs",
+             "init.body", "options.body", "config.data"),
             error=("error", "exception"), facts=FACTS, merged_request=FLAT),
     Wrapper("exchange", ("completion",), ("completion",), ("request", "params", "kwargs", "input"), facts=FACTS,
             merged_request=FLAT),
@@ -224,7 +235,8 @@ WRAPPERS: tuple[Wrapper, ...] = (
     ),
     Wrapper("exchange", ("req",), ("res", "response", "resp", "responseBody"), ("req.body", "req"),
             error=("error", "exception", "err"),
-            facts={**FACTS, "status_code": ("res.statusCode", "res.status", *_CALL["status_code"])}),
+            facts={**FACTS, "status_code": ("res.statusCode", "res.status", "resp.status_code",
+                                            *_CALL["status_code"])}),
 )  # fmt: skip
 
 CHUNK_KEYS: Paths = (
