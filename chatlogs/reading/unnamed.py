@@ -210,8 +210,7 @@ def line_of(item: Any) -> Any:
     Pairs are Loki's, whose second is a text, and Fluent Bit's, whose first may be a list of the time and metadata.
     """
     if isinstance(item, str):
-        said = parsed(item.removeprefix("data:").lstrip()) if _CHOICES in item else item
-        return item if isinstance(said, str) else said
+        return parsed(item) if _CHOICES in item else item
     if not isinstance(item, list) or len(item) != 2:
         return item
     time, said = item

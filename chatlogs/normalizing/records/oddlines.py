@@ -22,7 +22,7 @@ from chatlogs.reading.lines import DONE
 from chatlogs.reading.logfmt import read_logfmt
 from chatlogs.reading.native import as_chunk
 from chatlogs.reading.otel import holds_events
-from chatlogs.reading.payloads import is_end, logged_texts, sse_parts
+from chatlogs.reading.payloads import is_end, logged_texts, parsed_line, sse_parts
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.sse import comes_back
 from chatlogs.reading.unnamed import line_of, printed_field
@@ -96,7 +96,8 @@ def records(
     deep: an answer may stand under any name; False where the line has no word of one. in_body: it is an event of a
     stream.
     """
-    value = restored(line_of(decoded.value))
+    is_event = isinstance(decoded.value, str) and decoded.value.startswith("data:")
+    value = restored(parsed_line(decoded.value) if is_event else line_of(decoded.value))
     value = as_chunk(value) if in_body and asked.wrapper is None else value
     kind = shapes.kind(value)
     if kind == shapes.IGNORABLE:
