@@ -39,6 +39,11 @@ def as_chunk(value: Any) -> Any:
     return chunk
 
 
+def may_repeat(chunk: dict[str, Any]) -> bool:
+    """Whether the chunk was an event of DashScope's, which repeats the answer so far unless it was asked not to."""
+    return "output" in chunk and "request_id" in chunk
+
+
 def with_one_message(value: dict[str, Any]) -> dict[str, Any]:
     """The answer, or chunk, in whose choices one message stands for the list that Azure's first way to ask data has.
 

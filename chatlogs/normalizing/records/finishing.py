@@ -64,8 +64,21 @@ def _settle_choice(choice: Choice, stored: bool) -> None:
         choice.calls.newest, choice.calls.places = len(choice.calls.runs) - 1, {}
     for call in choice.tool_calls:
         call.arguments = whole(call.arguments)
+    _replace_by_last(choice)
     if choice.audio is not None:
         choice.audio = {name: str(value) if isinstance(value, Text) else value for name, value in choice.audio.items()}
+
+
+def _replace_by_last(choice: Choice) -> None:
+    """Let the last event stand for all where each of several repeats the answer so far."""
+    if choice.so_far is None or len(choice.so_far[1]) != 2 + len(choice.tool_calls):
+        return
+    content, reasoning, *arguments = choice.so_far[1]
+    choice.content = content if choice.content else choice.content
+    choice.reasoning = reasoning if choice.reasoning else choice.reasoning
+    for call, text in zip(choice.tool_calls, arguments, strict=True):
+        call.arguments = text if call.arguments else call.arguments
+    choice.growth = None
 
 
 def _hashed(audio: dict[str, Any]) -> dict[str, Any]:

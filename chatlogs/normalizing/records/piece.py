@@ -25,6 +25,9 @@ STREAM, COMPLETION = "stream", "completion"
 Growth = tuple[str, str, int] | None
 """First and last fragment and their number while each repeats the one before; None once one did not."""
 
+Said = tuple[str, ...]
+"""What one event says: content, reasoning, and the arguments of each of its calls."""
+
 
 class ChunkRow(NamedTuple):
     """One chunk; the names are those of the chunks table."""
@@ -64,6 +67,7 @@ class Choice:
     text_late: bool = False  # text came after the finish_reason
     finish_changed: bool = False
     growth: Growth = ("", "", 0)
+    so_far: tuple[Said, Said] | None = None  # of events that may repeat the answer: the first and last, while each does
     text_digest: str | None = None  # of texts that are not kept; parts have theirs one after the other
 
     @property
@@ -244,7 +248,7 @@ def _merge_choice(a: Choice, b: Choice) -> None:
         a.text_late = b.text_late or said_late
         a.content, a.reasoning, a.refusal, a.calls = b.content, b.reasoning, b.refusal, b.calls
         a.logprobs, a.annotations, a.audio, a.growth = b.logprobs, b.annotations, b.audio, b.growth
-        a.measured = b.measured
+        a.measured, a.so_far = b.measured, b.so_far
         a.whole, a.tail = True, b.tail
     else:
         if a.role is None:
@@ -259,6 +263,7 @@ def _merge_choice(a: Choice, b: Choice) -> None:
         a.annotations.extend(b.annotations)
         a.audio = _merge_audio(a.audio, b.audio)
         a.growth = _merge_growth(a.growth, b.growth)
+        a.so_far = (a.so_far[0], b.so_far[1]) if a.so_far and b.so_far and _repeats(b.so_far[0], a.so_far[1]) else None
         a.tail |= b.tail
     if b.text_digest is not None:
         a.text_digest = f"{a.text_digest or ''}{b.text_digest}"
@@ -305,6 +310,10 @@ def _merge_growth(a: Growth, b: Growth) -> Growth:
         return a if a[2] else b
     grows = len(b[0]) > len(a[1]) and b[0].startswith(a[1])
     return (a[0], b[1], a[2] + b[2]) if grows else None
+
+
+def _repeats(said: Said, before: Said) -> bool:
+    return len(said) >= len(before) and all(map(str.startswith, said, before))
 
 
 def merge_lists(a: dict[str, Any], b: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from chatlogs.normalizing.records.piece import (
     Choice,
     ChunkRow,
     Piece,
+    Said,
     add_choice,
     as_stream,
     counts,
@@ -23,7 +24,9 @@ from chatlogs.normalizing.records.piece import (
 from chatlogs.normalizing.records.tokens import unread_counts
 from chatlogs.reading.camelcase import in_names_of_api
 from chatlogs.reading.credentials import without_secrets
+from chatlogs.reading.native import may_repeat
 from chatlogs.reading.shapes import is_failure
+from chatlogs.texts import whole
 from chatlogs.values import as_json, fits, integer, micros, number, text
 
 _KNOWN = frozenset({
@@ -144,11 +147,17 @@ def _read_choices(obj: dict[str, Any], piece: Piece, *, streamed: bool) -> None:
         choice = read_choice(entry, position, piece.flags, streamed=streamed)
         choice.extra = without_secrets(choice.extra) if choice.extra else choice.extra
         if streamed:
+            choice.so_far = (_said(choice),) * 2 if may_repeat(obj) else None
             add_choice(piece, as_stream(choice))
         else:
             if choice.index in piece.choices:  # servers number every choice 0
                 choice.index = max(piece.choices) + 1
             piece.choices[choice.index] = choice
+
+
+def _said(choice: Choice) -> Said:
+    texts = (choice.content, choice.reasoning, *(call.arguments for call in choice.tool_calls))
+    return tuple(whole(text) or "" for text in texts)
 
 
 def _read_usage(obj: dict[str, Any], piece: Piece) -> None:

@@ -175,7 +175,7 @@ def before_columns(piece: Piece) -> Piece | None:
 
 def _is_more_than_columns(choice: Choice) -> bool:
     texts = [choice.content, choice.reasoning, choice.refusal, *(call.arguments for call in choice.tool_calls)]
-    grows = choice.growth is not None and choice.growth[2] > 0
+    grows = (choice.growth is not None and choice.growth[2] > 0) or choice.so_far is not None
     calls = choice.tool_calls
     placed = not calls or (len(calls) == 1 and calls[0].index == 0)
     has_sound = "data" in (choice.audio or {})
