@@ -134,14 +134,16 @@ def test_equal_answers_are_told_without_their_texts(new_store: NewStore, tmp_pat
     assert stored(store) == rows
 
 
-def test_a_text_is_known_by_its_hash(new_store: NewStore, tmp_path: Path) -> None:
-    """A store may hold both: the same answer, once kept and once hashed, is one row."""
+@pytest.mark.parametrize(("first", "second"), list(permutations(["keep", "hash", "none"], 2)))
+def test_answers_are_told_however_their_texts_are_kept(
+    new_store: NewStore, tmp_path: Path, first: str, second: str
+) -> None:
+    """A store may hold both: the same answer, once with its texts and once without, is one row; another text is not."""
     store = new_store()
-    plain = answer("one") | {"echo": 1}
-    plain["choices"][0] |= {"x": 1, "logprobs": None}
-    plain["choices"][0]["message"]["annotations"] = []
-    ingest(log(tmp_path / "a.jsonl", plain), store)
-    assert ingest(log(tmp_path / "b.jsonl", answer(id="c9"), plain), store, content="hash").duplicates == 1
+    ingest(log(tmp_path / "a.jsonl", answer("one"), *chunks("a|b")), store, content=first)
+    again = log(tmp_path / "b.jsonl", answer("two"), answer("one"), *chunks("a|b"), answer("one", id="c9"))
+    assert ingest(again, store, content=second).duplicates == 2
+    assert sorted(row["id"] for row in stored(store)["completions"]) == ["c1", "c1", "c2", "c9"]
 
 
 @pytest.mark.parametrize("content", ["hash", "none"])

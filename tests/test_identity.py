@@ -26,7 +26,7 @@ PLAIN = Response(
     id="c1", completion_key=1, is_new=True, source_key=1, line_number=1, byte_offset=0, form="stream",
     status="complete", model="m", created=1, system_fingerprint="fp", usage=None, prompt_tokens=None,
     completion_tokens=None, total_tokens=None, metadata=None, custom_id=None, request_id=None,
-    started_at=None, flags=[], duplicates=0, body="b",
+    started_at=None, flags=[], duplicates=0, body="b", beside="", content="keep",
     folded="f", ended=[0], speaking=[0], indexes=[0], has_role=True, asked=None, told=0, in_body=False,
 )  # fmt: skip
 

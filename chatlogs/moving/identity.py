@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from chatlogs.moving.agreeing import Agreeing, Told
 from chatlogs.normalizing.records.piece import is_placeholder
+from chatlogs.reading.asked import CONTENTS
 
 _NOT_COUNTED = (None, None, None)
 
@@ -42,6 +43,8 @@ class Response:
     flags: list[str]
     duplicates: int
     body: str
+    beside: str  # the fields of which the meaning is not known, and others that may hold texts
+    content: str  # how its texts were kept, as far as it tells: see asked.CONTENTS
     folded: str | None
     ended: list[int]
     speaking: list[int]
@@ -217,7 +220,8 @@ def _same(response: Response, other: Response) -> bool:
     if any(None not in pair and pair[0] != pair[1] for pair in zip(_call(other), _call(response), strict=True)):
         return False  # two calls with one answer, as a cache gives them
     if other.form == response.form:
-        return other.body == response.body and other.system_fingerprint == response.system_fingerprint
+        is_alike = other.content != response.content or other.beside == response.beside
+        return is_alike and other.body == response.body and other.system_fingerprint == response.system_fingerprint
     if _is_usage_of(other, response) or _is_usage_of(response, other):
         return True
     return other.folded == response.folded and other.folded is not None and _agree(other, response)
@@ -227,11 +231,16 @@ def _faces(response: Response) -> Iterator[tuple[str, Hashable, Told]]:
     """What _same goes by, each as it is found: the form of the other one, what is equal, what does not contradict."""
     other = "completion" if response.form == "stream" else "stream"
     call, alike = _call(response), (response.model, response.created)
-    yield response.form, ("body", *alike, response.body, response.system_fingerprint), call
+    yield response.form, ("body", *alike, response.body, response.system_fingerprint), (*call, *_beside(response))
     if response.folded is not None:
         yield other, ("folded", *alike, response.folded), (*call, *response.counts)
     if response.counts != _NOT_COUNTED and (response.form == "completion" or _is_usage(response)):
         yield other, ("counts", *alike, *response.counts), call
+
+
+def _beside(response: Response) -> Told:
+    """What is compared among responses whose texts were kept alike."""
+    return tuple(response.beside if response.content == content else None for content in CONTENTS)
 
 
 def _is_usage_of(a: Response, b: Response) -> bool:

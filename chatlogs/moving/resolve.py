@@ -28,8 +28,12 @@ from chatlogs.normalizing.tables import columns, rows
 from chatlogs.normalizing.tables.partials import PIECES
 from chatlogs.schema import TABLES
 
-_HASH_OF = """create temp macro hash_of(text) as
-    if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))"""
+_MACROS = (
+    """create temp macro hash_of(text) as
+    if(text is null or text = '' or starts_with(text, 'sha256:'), text, 'sha256:' || sha256(text))""",
+    # As hiding.py writes it where no text is kept.
+    "create temp macro hash_or_null(text) as coalesce(hash_of(text), 'null')",
+)
 _BATCH_ROWS = 10_000
 
 
@@ -122,7 +126,8 @@ def resolve(
         return changes
     with engine.connect(staging.folder) as con:
         rows.prepare(con)
-        con.execute(_HASH_OF)
+        for macro in _MACROS:
+            con.execute(macro)
         files = _files(snapshot, staged)
         void = _find_void(con, files, again)
         changes.void.update(key for key, _ in void)

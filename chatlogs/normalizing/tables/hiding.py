@@ -82,16 +82,20 @@ def _hidden(value: Any, hide: Hide) -> Any:
 
 
 def _digests(tables: Mapping[str, pa.Table]) -> list[str | None]:
-    """One digest a choice, of all that it says; None where it says nothing."""
-    calls: dict[tuple[int, int], list[Any]] = defaultdict(list)
+    """One digest a choice, of the hashes of all that it says, by which it is the same as one that is kept by these.
+
+    None where it says nothing.
+    """
+    calls: dict[tuple[int, int], list[str | None]] = defaultdict(list)
     if "tool_calls" in tables:
         for row in tables["tool_calls"].sort_by("tool_call_index").to_pylist():
-            calls[row["completion_key"], row["choice_index"]].append([row["name"], row["arguments"]])
+            calls[row["completion_key"], row["choice_index"]] += [row["name"], row["arguments"]]
     columns = ("completion_key", "choice_index", *TEXTS["choices"])
     found: list[str | None] = []
     for key, index, *texts in zip(*(tables["choices"][name].to_pylist() for name in columns), strict=True):
         called = calls.get((key, index), [])
-        said = hashlib.sha256(as_json([*texts, called]).encode()).hexdigest()
+        hashes = ("null" if text is None else text and _hashed(text) for text in (*texts, *called))
+        said = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
         found.append(said if called or any(texts) else None)
     return found
 

@@ -1,5 +1,6 @@
 -- What would make two responses of one id the same, or twins, or one the continuation of the other?
--- Texts are compared by their hashes, as either response may have been kept by these only.
+-- Texts are compared by their hashes, or by the hash of these, as either response may have been kept by them only; what
+-- else was said is compared among those that were kept alike.
 with involved as (
     select *, true as is_new from read_parquet($new_completions) where id in (select id from suspects)
     union all by name
@@ -32,9 +33,9 @@ calls as (
     select
         completion_key,
         choice_index,
-        md5(string_agg(
-            to_json([call_id, kind, name, hash_of(arguments)])::varchar, ',' order by tool_call_index
-        )) as digest
+        md5(string_agg(to_json([call_id, kind])::varchar, ',' order by tool_call_index)) as digest,
+        string_agg(hash_or_null(name) || chr(10) || hash_or_null(arguments), chr(10) order by tool_call_index) as said,
+        bool_or(starts_with(arguments, 'sha256:')) as has_hashes
     from all_calls
     group by completion_key, choice_index
 ),
@@ -43,8 +44,10 @@ choices as (
         completion_key,
         md5(string_agg(
             to_json([
-                c.choice_index::varchar, hash_of(c.content), hash_of(c.reasoning), hash_of(c.refusal),
-                c.finish_reason, c.text_digest, t.digest
+                c.choice_index::varchar, c.finish_reason, t.digest,
+                coalesce(c.text_digest, sha256(concat_ws(
+                    chr(10), hash_or_null(c.content), hash_or_null(c.reasoning), hash_or_null(c.refusal), t.said
+                )))
             ])::varchar,
             ',' order by c.choice_index
         )) as folded,
@@ -58,7 +61,12 @@ choices as (
             or c.text_digest is not null
         ) as speaking,
         list(c.choice_index) as indexes,
-        count(c.role) > 0 as has_role
+        count(c.role) > 0 as has_role,
+        coalesce(bool_or(c.text_digest is not null), false) as leaves_out,
+        coalesce(bool_or(
+            starts_with(c.content, 'sha256:') or starts_with(c.reasoning, 'sha256:')
+            or starts_with(c.refusal, 'sha256:') or t.has_hashes
+        ), false) as has_hashes
     from all_choices as c left join calls as t using (completion_key, choice_index)
     group by completion_key
 )
@@ -85,8 +93,10 @@ select
     i.flags,
     i.duplicates,
     md5(to_json([
-        i.usage, i.extra, i.service_tier, i.error_code, i.error_message, i.chunk_count::varchar, c.folded, c.beside
+        i.usage, i.service_tier, i.error_code, i.error_message, i.chunk_count::varchar, c.folded
     ])::varchar) as body,
+    md5(to_json([i.extra, c.beside])::varchar) as beside,
+    case when c.leaves_out then 'none' when c.has_hashes then 'hash' else 'keep' end as content,
     c.folded,
     coalesce(c.ended, []) as ended,
     coalesce(c.speaking, []) as speaking,
