@@ -179,6 +179,9 @@ class TestSql:
         assert run("sql", "select model::int as n from completions", store).code == 1
         assert run("sql", "select 1").code == 2
         assert run("sql", "select 1", store, "-p", "x").code == 2
+        for query, told in (("$m", "has no value for $m: give it with -p m=VALUE"), ("1", "no $n in the query")):
+            result = run("sql", f"select {query}", store, "-p", "n=1")
+            assert result.code == 2 and told in result.err
         result = run("sql", "copy (select 1) to 'x'", store)
         assert result.code == 2 and "only queries that read" in result.err
         slow = "select sum(hash(a.range * b.range)) from range(10000000) a, range(100000) b"

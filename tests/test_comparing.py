@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,7 @@ def test_a_side_is_a_period_a_name_or_a_condition(small: Logs, side: str, respon
         (("gpt-4o", "o3"), "no response is after \\('o3'\\): no model or system_fingerprint is called so.$"),
         (("gpt-4", "o1"), "called so. Did you mean 'gpt-4\\*'"),
         (("fp_aa", "o1"), "called so. Did you mean 'fp_a'"),
+        (("opus[1m]", "o1"), "no response is before \\('opus\\[1m\\]'\\): no model"),
         (("2027-01", "o1"), "so there is nothing to compare"),
         (("gpt-4o", "fp_b"), "both before and after"),
         (("2026-01-02..2026-01-01", "o1"), "ends before it begins"),
@@ -122,6 +124,19 @@ def test_sides_that_cannot_be_compared_are_told(small: Logs, sides: tuple[str, s
     with pytest.raises(QueryError, match=told) as caught:
         small.diff(*sides)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_with_brackets_goes_by_its_name(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        "".join(
+            json.dumps({"id": f"c{n}", "object": "chat.completion", "model": model, "choices": []}) + "\n"
+            for n, model in enumerate(["opus[1m]", "opus[1m]", "opus1"])
+        )
+    )
+    with Logs.read(log) as logs:
+        seen = logs.ask("diff", Filters(by=["model"], before="opus[1m]")).filter(measure="status")
+    assert dict(seen.select("model", "seen").rows())["opus[1m]"] == 2
 
 
 def test_a_model_is_compared_with_another_as_a_whole(sample: Logs) -> None:

@@ -28,7 +28,7 @@ FEWEST = 8  # On each side; with fewer there is nothing to judge.
 _UNTOLD = ("no", "complete", "stop")
 
 _PERIOD = re.compile(r"\s*(.*?)\s*\.\.\s*(.*?)\s*")
-_NAME = re.compile(r"[\w.:/@*?-]+")
+_NAME = re.compile(r"[\w.:/@*?+~\[\]-]+")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def condition(text: str | None, filters: Filters) -> str:
         return period
     if _NAME.fullmatch(text) and text.lower() not in ("true", "false", "null"):
         value = queries.literal(text)
-        return f"(model glob {value} or system_fingerprint = {value})"
+        return f"({queries.of_model(text, value)} or system_fingerprint = {value})"
     return f"({text}\n            )"
 
 
@@ -178,7 +178,7 @@ def _empty_side(ask: Callable[[str, Filters], pl.DataFrame], side: str, filters:
         return f"{told}, so there is nothing to compare."
     named = ask("usage", Filters(by=["model", "system_fingerprint"]))
     names = [str(name) for column in ("model", "system_fingerprint") for name in named[column].unique() if name]
-    if any(fnmatch.fnmatchcase(name, text) for name in names):
+    if any(name == text or fnmatch.fnmatchcase(name, text) for name in names):
         return f"{told} under these filters, so there is nothing to compare."
     longer = any(name.startswith(text) for name in names)
     hint = f" Did you mean '{text}*'?" if longer else did_you_mean(text, sorted(names))
@@ -206,19 +206,19 @@ def _ordered(answer: pl.DataFrame, keys: Sequence[str], sort: str | Sequence[str
 
 
 def _groups(seen: pl.DataFrame, keys: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], str, pl.DataFrame]]:
-    """(values of the keys, measure, its rows) in a fixed order."""
+    """(values of the keys, measure, how often each of its values was seen before and after) in a fixed order."""
+    import polars as pl
+
     order = {name: place for place, name in enumerate(MEASURES)}
-    groups = seen.partition_by([*keys, "measure"], as_dict=True, maintain_order=True)
+    sides = [pl.col("seen").filter(side=side).sum().alias(side) for side in ("before", "after")]
+    counted = seen.group_by([*keys, "measure", "value", "number"]).agg(sides).sort("value", "number")
+    groups = counted.partition_by([*keys, "measure"], as_dict=True, maintain_order=True)
     for (*values, measure), rows in sorted(groups.items(), key=lambda item: (str(item[0][:-1]), order[item[0][-1]])):
         yield tuple(values), str(measure), rows
 
 
-def _compared(keys: tuple[Any, ...], measure: str, rows: pl.DataFrame) -> Iterator[Comparison]:
-    import polars as pl
-
+def _compared(keys: tuple[Any, ...], measure: str, counted: pl.DataFrame) -> Iterator[Comparison]:
     by = "value" if measure in SHARES else "number"
-    seen = [pl.col("seen").filter(side=side).sum().alias(side) for side in ("before", "after")]
-    counted = rows.filter(pl.col(by).is_not_null()).group_by(by).agg(seen).sort(by)
     before, after = counted["before"].to_numpy(), counted["after"].to_numpy()
     counts = (int(before.sum()), int(after.sum()))
     if not min(counts) or counted.height < 2:

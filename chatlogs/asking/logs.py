@@ -243,6 +243,7 @@ class Logs(Answers):
 
         def run(cursor: duckdb.DuckDBPyConnection) -> Any:
             session.check_reading(cursor, query)
+            session.check_values(cursor, query, params)
             for name, view in views.items():
                 cursor.execute(f"create or replace temp view {name} as {view}")
             relation = cursor.sql(query, params=params or None)

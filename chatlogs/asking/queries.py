@@ -249,7 +249,7 @@ def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]
     if filters.until is not None:
         conditions.append(f"{sql.TIME} < {put('until', periods.until(filters.until, filters.tz, now=filters.now))}")
     if models:
-        globs = [_of_model(model, put(f"model_{n}", model)) for n, model in enumerate(models, start=1)]
+        globs = [of_model(model, put(f"model_{n}", model)) for n, model in enumerate(models, start=1)]
         conditions.append(globs[0] if len(globs) == 1 else f"({' or '.join(globs)})")
     if filters.where and filters.where.strip():
         # The closing bracket has its own line, so that a comment at the end of the user's text ends there.
@@ -258,7 +258,7 @@ def _conditions(report: Report, filters: Filters, put: Callable[[str, Any], str]
     return conditions
 
 
-def _of_model(model: str, value: str) -> str:
+def of_model(model: str, value: str) -> str:
     """The condition for a glob, which `value` stands for; a name whose letters mean more in globs fits itself too."""
     fits = f"model glob {value}"
     return f"({fits} or model = {value})" if set(model) & set("[\\") else fits

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -104,6 +104,18 @@ def check_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
         raise QueryError(f"only queries that read are allowed here; this is a {kind} statement.")
     if explained := _EXPLAIN.match(body):
         check_reading(connection, body[explained.end() :])
+
+
+def check_values(connection: duckdb.DuckDBPyConnection, query: str, given: Collection[str]) -> None:
+    """QueryError unless each $name in `query` has a value, and each value a $name."""
+    with said_plainly():
+        named = {name for statement in connection.extract_statements(query) for name in statement.named_parameters}
+    for name in sorted(named.difference(given)):
+        if name.isdecimal():
+            raise QueryError("the query has a value without a name: write $name where it stands.")
+        raise QueryError(f"the query has no value for ${name}: give it with -p {name}=VALUE (Python: {name}=VALUE).")
+    for name in sorted(set(given) - named):
+        raise QueryError(f"there is no ${name} in the query to give a value.")
 
 
 def check_condition(connection: duckdb.DuckDBPyConnection, condition: str | None) -> None:

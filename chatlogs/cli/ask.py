@@ -81,11 +81,11 @@ def sql(
     if not paths:
         raise click.UsageError("Missing argument 'PATH...': which store or logs?")
     output.chosen  # noqa: B018
-    text = _query_text(query, file)
+    text, values = _query_text(query, file), dict(map(_param, params))
     if not any(map(is_store, paths)):
-        _check(text, timeout)
+        _check(text, timeout, values)
     with opened(paths) as logs:
-        output.write(logs.sql(text, timeout=timeout or None, allow=allow, **dict(map(_param, params))), _plain_look())
+        output.write(logs.sql(text, timeout=timeout or None, allow=allow, **values), _plain_look())
 
 
 class _Show(Command):
@@ -131,7 +131,7 @@ def _query_text(query: str | None, file: str | None) -> str:
         raise (QueryError if hint else FileError)(f"cannot read {file or 'stdin'}: {why}.{hint}") from error
 
 
-def _check(query: str, timeout: float) -> None:
+def _check(query: str, timeout: float, values: Mapping[str, Any]) -> None:
     """Say of a query that cannot be run at all so before hours of reading."""
     from chatlogs import engine
     from chatlogs.asking import session
@@ -139,6 +139,7 @@ def _check(query: str, timeout: float) -> None:
     session.check_limit(timeout)
     with engine.connect() as connection:
         session.check_reading(connection, query)
+        session.check_values(connection, query, values)
 
 
 def _param(text: str) -> tuple[str, Any]:

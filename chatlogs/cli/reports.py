@@ -56,7 +56,8 @@ def summary(paths: tuple[str, ...], filters: Filters, show_sql: bool, output: Ou
         screens.summary(logs, filters, output, str(setting("color") or "auto"))
         for note in notes.of_nothing(logs):
             tell(note)
-        tell(screens.next_steps(logs, paths, filters))
+        if steps := screens.next_steps(logs, paths, filters):
+            tell(steps)
 
 
 @click.command(cls=Command, name="rejects")

@@ -106,9 +106,10 @@ def next_steps(logs: Logs, paths: Sequence[str], filters: Filters) -> str:
     row = logs.summary().row(0, named=True)
     same = _options(filters)
     steps = [command("usage", *paths, "--by", "day,model", *same), command("finish", *paths, *same)]
+    steps = steps if row["responses"] else []
     if row["rejects"]:
         steps.append(command("rejects", *paths))
-    return "\n".join(["next:", *(f"  {step}" for step in steps)])
+    return "\n".join(["next:", *(f"  {step}" for step in steps)]) if steps else ""
 
 
 def _options(filters: Filters) -> list[str]:
