@@ -101,8 +101,9 @@ class Lines:
         return bytes(self.block.data[self.start[index] : self.end[index]])
 
     def raw(self, index: int) -> bytes:
-        """The whole line as it stands in the log, without its line end."""
-        return bytes(self.block.data[self.begin[index] : self.end[index]])
+        """The whole line as it stands in the log, without its line end; its text may end before."""
+        end = self.block.data.find(b"\n", int(self.end[index]), self.block.size)
+        return bytes(self.block.data[int(self.begin[index]) : self.block.size if end < 0 else end])
 
     def is_cut(self, index: int) -> bool:
         """Whether the log ends within the line."""

@@ -65,22 +65,22 @@ _TIMES: Mapping[str, Paths] = {
     "started_at": (
         "started_at", "start_time", "startTime", "request_time", "requested_at", "request_timestamp",
         "request.timestamp", "request.timestamp_start", "request_created_at", "startedDateTime", "startTimeUnixNano",
-        "req.timestamp", "times.start",
+        "req.timestamp", "times.start", "startedAt",
     ),
     "noted_at": (
         "timestamp", "@timestamp", "ts", "time", "created_at", "datetime_utc", "timestamp_ms", "at", "createdAt",
-        "Timestamp", "@t", "asctime", "TimeGenerated",
+        "Timestamp", "@t", "asctime", "TimeGenerated", "datetime",
     ),
     "ended_at": (
         "ended_at", "end_time", "endTime", "response_time_utc", "completed_at", "responded_at", "response_timestamp",
         "response.timestamp", "response.timestamp_end", "response_created_at", "endTimeUnixNano", "resp.timestamp",
-        "times.end",
+        "times.end", "finished_at", "endedAt", "finishedAt", "completedAt",
     ),
     "first_chunk_at": ("first_chunk_at", "first_token_at", "first_token_time"),
     "completion_start_at": ("completionStartTime", "completion_start_time"),
     "duration_ms": ("duration_ms", "latency_ms", "elapsed_ms", "response_time_ms", "delay_ms", "response.response_time",
                     "response_time(ms)", "total_ms", "execution_duration_ms", "execution_time_ms", "durationMs",
-                    "latencyMs", "elapsedMs", "responseTime"),
+                    "latencyMs", "elapsedMs", "responseTime", "responseTimeMs", "ElapsedMs", "ElapsedMilliseconds"),
     "duration_s": ("duration_s", "duration_seconds", "latency_s", "elapsed_s", "elapsed_seconds"),
     "first_chunk_ms": ("time_to_first_token_ms", "ttft_ms"),
 }  # fmt: skip
@@ -262,12 +262,17 @@ CHUNK_KEYS: Paths = (
     "_raw",
     "raw",
     "result",
+    "Message",
+    "RenderedMessage",
+    "MessageTemplate",
+    "@m",
+    "@mt",
 )
 ARRIVALS: Paths = (
     "arrived_at", "received_at", "captured_at", "chunk_time", "timestamp", "@timestamp", "ts", "time", "t", "at",
     "logged_at", "created_at", "_time", "__REALTIME_TIMESTAMP", "createdAt", "Timestamp", "@t", "asctime",
     "TimeGenerated", "instant", "timeUnixNano", "publishTime", "publish_time", "approximateArrivalTimestamp",
-    "ApproximateArrivalTimestamp", "attributes.SentTimestamp",
+    "ApproximateArrivalTimestamp", "attributes.SentTimestamp", "datetime",
 )  # fmt: skip
 
 LOGGED = Wrapper(
@@ -282,7 +287,7 @@ LOGGED = Wrapper(
 """What the line of a logger says beside the answer, or the wrapper, that it holds."""
 LEVELS = frozenset({
     "level", "severity", "levelname", "level_name", "lvl", "log_level", "loglevel", "log.level", "severityText",
-    "severity_text",
+    "severity_text", "Level", "LogLevel", "@l", "@m", "@mt",
 })  # fmt: skip
 """Fields by which a line is known for a logger's, which writes it when there is an answer to write."""
 DURATIONS = ("duration", "first_chunk_ms")

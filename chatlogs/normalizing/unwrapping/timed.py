@@ -60,6 +60,7 @@ _DONE_BEHIND = re.compile(_WORDS + rb"data:[ \t]*\[DONE\][ \t\r]*\Z")
 _SILENT = re.compile(  # a blank line was printed
     _COLOURS + rb"(?:[\w.-]{1,200}[-_]\d+[ \t]+\||" + _TAG + rb")" + _COLOURS + rb"[ \t\r]*\Z"
 )
+_EMPTY_BEHIND = re.compile(rb"(?<=\})(?: \[\]){1,2}[ \t\r]*\Z")  # Monolog's context and extra, with nothing in them
 _SEPARATOR = re.compile(rb"\x1e(?=[{\[])")  # before each text of a JSON sequence, as RFC 7464 has them
 _CHOICES = re.compile(rb"['\"]choices\\*['\"]|\bchoices=")  # also in a text
 _BLANK = re.compile(rb"[\[(<]?[\d:.,TZ/ +-]+[\])>]?(?: std(?:out|err) F)?[ \t\r]*")
@@ -91,8 +92,13 @@ def mark(lines: Lines, arrivals: dict[int, str]) -> list[int]:
     form = np.array([head.form for head in heads])[of]
     text = np.array([head.text for head in heads])[of] + lines.begin[odd]
     for number in np.flatnonzero(np.array([head.worded for head in heads])[of]).tolist():
-        if not _is_answer(lines.block.data[text[number] : lines.end[odd[number]]]):
+        said = lines.block.data[text[number] : lines.end[odd[number]]]
+        if empty := _EMPTY_BEHIND.search(said, max(0, len(said) - _NEAR)):
+            said = said[: empty.start()]
+        if not _is_answer(said):
             form[number] = _NOTHING
+        elif empty:
+            lines.end[odd[number]] = text[number] + empty.start()
     span = np.array([head.time for head in heads])[of]
     is_timed = (form != _NOTHING) & (span[:, 1] > 0)
     timed, begin = odd[is_timed], lines.begin[odd[is_timed]]
