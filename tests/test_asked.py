@@ -160,6 +160,21 @@ def test_a_stream_goes_on_without_its_text(new_store: NewStore, tmp_path: Path, 
     assert len(choice["text_digest"] or "") == (128 if content == "none" else 0)
 
 
+@pytest.mark.parametrize(("first", "second"), list(permutations(["keep", "hash", "none"], 2)))
+def test_a_stream_is_kept_by_the_least_of_its_parts(
+    new_store: NewStore, tmp_path: Path, first: str, second: str
+) -> None:
+    """Half a text beside the hash of the other half would be taken for one."""
+    said = chunks("one|two")
+    rows = []
+    for contents in ((first, second), (max(first, second, key=["keep", "hash", "none"].index),) * 2):
+        store = new_store()
+        ingest(log(tmp_path / "a.jsonl", *said[:2]), store, content=contents[0])
+        ingest(log(tmp_path / "b.jsonl", *said[2:]), store, content=contents[1])
+        rows.append(stored(store)["choices"])
+    assert rows[0] == rows[1]
+
+
 # --- containers --------------------------------------------------------------------------------------------------
 
 

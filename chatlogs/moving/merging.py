@@ -9,10 +9,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatlogs.moving.identity import Response
 from chatlogs.normalizing.records.piece import Piece
 from chatlogs.normalizing.records.pieces import finished, merge
 from chatlogs.normalizing.tables import columns
+from chatlogs.normalizing.tables.hiding import hidden
 from chatlogs.normalizing.tables.partials import PIECES
+from chatlogs.reading.asked import CONTENTS
 from chatlogs.texts import whole
 
 
@@ -27,6 +30,27 @@ def streams(rows: Mapping[str, pa.Table], chains: Sequence[Sequence[int]]) -> li
             _continue_calls(piece, by_key[key])
             piece = merge(piece, by_key[key])
         found.append(finished(piece))
+    return found
+
+
+def kept_alike(rows: Mapping[str, pa.Table], chains: Sequence[Sequence[Response]]) -> dict[str, pa.Table]:
+    """The rows of all parts of streams: where one part is kept by less than others are, these are kept so too.
+
+    Half a text beside the hash of the other half would be taken for a text.
+    """
+    found, order = dict(rows), list(CONTENTS)
+    for least, content in enumerate(order[1:], start=1):
+        of_least = [chain for chain in chains if max(order.index(part.content) for part in chain) == least]
+        keys = [part.completion_key for chain in of_least for part in chain if part.content != content]
+        if keys:
+            is_more = {
+                name: pc.is_in(table["completion_key"], pa.array(keys, pa.int64())) for name, table in found.items()
+            }
+            less = hidden({name: table.filter(is_more[name]) for name, table in found.items()}, content)
+            found = {
+                name: pa.concat_tables([table.filter(pc.invert(is_more[name])), less[name]])
+                for name, table in found.items()
+            }
     return found
 
 

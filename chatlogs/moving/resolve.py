@@ -318,7 +318,7 @@ def _merged_rows(
     if not merged:
         return {}
     keys = [r.completion_key for chain in merged for r in chain]
-    found = {name: _rows_of(con, files, name, keys) for name in PIECES}
+    found = merging.kept_alike({name: _rows_of(con, files, name, keys) for name in PIECES}, merged)
     old = {row["completion_key"]: row for row in found["completions"].to_pylist()}
     whole = merging.streams(found, [[r.completion_key for r in chain] for chain in merged])
     first_keys = pa.array([chain[0].completion_key for chain in merged], pa.int64()).to_numpy()

@@ -61,6 +61,11 @@ def _hashed(text: str) -> str:
     return PREFIX + hashlib.sha256(text.encode()).hexdigest()
 
 
+def _hash_of(text: str) -> str:
+    """The hash of a text that may be kept by it already: the macro of this name in resolve.py says the same."""
+    return text if not text or text.startswith(PREFIX) else _hashed(text)
+
+
 def _left_out(_: str) -> None:
     return None
 
@@ -94,7 +99,7 @@ def _digests(tables: Mapping[str, pa.Table]) -> list[str | None]:
     found: list[str | None] = []
     for key, index, *texts in zip(*(tables["choices"][name].to_pylist() for name in columns), strict=True):
         called = calls.get((key, index), [])
-        hashes = ("null" if text is None else text and _hashed(text) for text in (*texts, *called))
+        hashes = ("null" if text is None else _hash_of(text) for text in (*texts, *called))
         said = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
         found.append(said if called or any(texts) else None)
     return found
