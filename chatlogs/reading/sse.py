@@ -1,8 +1,8 @@
 """SSE text in, events out, in whichever spelling a server or a terminal left it.
 
 An event may stand on several data lines, without blank lines around it, with or without a blank after
-`data:`, behind HTTP headers, or be broken by a hard wrap. Each data line is tried alone first: that is how
-nearly all servers send, and some never send the blank line that the standard asks for.
+`data:`, as bare JSON, behind HTTP headers, or be broken by a hard wrap. Each data line is tried alone first: that
+is how nearly all servers send, and some never send the blank line that the standard asks for.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ def events(text: str) -> Iterator[Event]:
             name = line[6:].strip() or None
         elif pending and not _FIELD.match(line):  # a data line that was broken in two
             pending.append(line)
+        elif not pending and line.startswith("{") and isinstance((event := _event([line], name, number)).data, Decoded):
+            yield event  # as servers write an error that breaks a stream off
     if pending:
         yield _event(pending, name, start)
 
