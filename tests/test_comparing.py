@@ -116,6 +116,7 @@ def test_a_side_is_a_period_a_name_or_a_condition(small: Logs, side: str, respon
         (("2026-01-02..2026-01-01", "o1"), "ends before it begins"),
         (("..soon", "o1"), "cannot read --until 'soon'"),
         (("model =", "o1"), "Parser Error"),
+        (("gpt 4o (x)", "o1"), "A model whose name has blanks is written \"model = '...'\""),
         (("$since = 1", "o1"), "--before and --after cannot be asked: it has no value for \\$since"),
         (("wek = 1", "o1"), "unknown column 'wek'"),
     ],

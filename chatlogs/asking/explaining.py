@@ -34,7 +34,9 @@ def explained_of(written: Mapping[str, str | None], place: str, known: Sequence[
         if not missing:
             # Only what stands there is not ours; ours goes on behind it with a bracket.
             why = str(error).replace('syntax error at or near ")"', "syntax error, maybe as it ends too early")
-            raise QueryError(f"{options} cannot be asked: {why}") from None
+            is_name = "--before" in options and "Parser Error" in why
+            hint = ". A model whose name has blanks is written \"model = '...'\"." if is_name else ""
+            raise QueryError(f"{options} cannot be asked: {why}{hint}") from None
         name = missing[1]
         if any(f'"{name}"' in (text or "") for text in written.values()):
             raise QueryError(
