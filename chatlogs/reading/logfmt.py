@@ -9,7 +9,7 @@ import re
 
 from chatlogs.reading.decoding import Decoded, decode
 
-_MUST_HOLD = (b'="{\\"', b'\\"choices\\"')
+_MAY_HOLD = re.compile(rb'="(?:\{|data:)(?s:.)*\\"choices\\"')
 _VALUE = rb'"(?:[^"\\]++|\\.)*+"|\{(?:[^{}"]++|"[^"]*+")*+\}|[^\s"{}]*+'
 _PAIR = re.compile(rb"([\w.@-]++)=(" + _VALUE + rb")(?:\s+|\Z)")
 _LINE = re.compile(rb"(?:[^\s\"'`{}=]{1,200}+\s+){0,16}+((?:[\w.@-]++=(?:" + _VALUE + rb")(?:\s+|\Z))++)\Z")
@@ -17,7 +17,7 @@ _LINE = re.compile(rb"(?:[^\s\"'`{}=]{1,200}+\s+){0,16}+((?:[\w.@-]++=(?:" + _VA
 
 def read_logfmt(line: bytes) -> Decoded | None:
     """The pairs of the line, the first of each name; None where it is none of these, or holds no answer."""
-    pairs = _LINE.fullmatch(line) if all(text in line for text in _MUST_HOLD) else None
+    pairs = _LINE.fullmatch(line) if _MAY_HOLD.search(line) else None
     if pairs is None:
         return None
     found: dict[str, object] = {}
