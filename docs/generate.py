@@ -102,7 +102,7 @@ AROUND = """- A time before each line, or beside it; the words of a logger (`INF
 - Tables: rows of a warehouse with JSON in text columns, lists of columns as pandas writes them, MongoDB's typed
   numbers.
 - Names in camelCase, as SDKs of other languages write them: `finishReason`, `totalTokens`.
-- What Python prints of an answer: `ChatCompletion(id=...)`, or a dict.
+- What Python prints of an answer: `ChatCompletion(id=...)`, a dict, or bytes: `b'data: {...}'`.
 - Harmless damage, which is repaired and counted: trailing commas, byte order marks, UTF-16, NULs, control
   characters, bytes that are no UTF-8."""
 NOT_READ = """Text completions, embeddings and the Responses API; OpenTelemetry's log events, which stand beside the

@@ -83,7 +83,7 @@ def test_the_fast_path_tells_texts_apart_alike(mixture: tuple[bytes, set[str], s
 @pytest.mark.parametrize(
     "line",
     [
-        b"""body: b'{"choices":[{"message":{"content":"it\\'s"}}]}'""",
+        b"""body: '{"choices":[{"message":{"content":"it\\'s"}}]}'""",
         b""""response": {"choices":[{"message":{"content":"cut"}}]},""",
         b"""failed: {"error":{"message":"no","type":"bad"}}""",
     ],

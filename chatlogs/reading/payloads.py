@@ -182,6 +182,16 @@ def is_one_event(parts: list[Part]) -> bool:
     return len(parts) == 1 and shapes.kind(parts[0].value) == shapes.CHUNK
 
 
+def events_of(text: str) -> list[object] | None:
+    """What the events of an SSE body say, or of lines of one that say nothing; None of any other text."""
+    if not _NO_RECORD.fullmatch(text) and not (sse.looks_like_sse(text) and sse.is_body(text)):
+        return None
+    events = list(sse.events(text))
+    values = [event.data.value for event in events if isinstance(event.data, Decoded)]
+    is_read = (events or _NO_RECORD.fullmatch(text)) and len(values) == sum(not event.done for event in events)
+    return values if is_read else None
+
+
 def part_of(value: object) -> Part | None:
     """A list's item as a record: the object itself, or the chunk in a small wrapper with its capture time."""
     if shapes.kind(value) is not None:

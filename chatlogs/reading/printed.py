@@ -1,7 +1,8 @@
-"""What Python prints of an answer in, its value out: `print(chunk)`, `str(response.to_dict())`, `logger.info(answer)`.
+"""What Python prints of an answer in, its value out: `print(chunk)`, `str(response.to_dict())`, `print(line)`.
 
 The text is parsed as Python and never run: objects, lists and plain values are taken as the fields they are printed
-with, whatever their class is called. All that is said is there; what is no JSON in it stays the text it is printed as.
+with, whatever their class is called, and bytes as the text they are. All that is said is there; what is no JSON in it
+stays the text it is printed as.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import ast
 import re
 from typing import Any
 
-ANSWER = rb"(?:ChatCompletion|ModelResponse)\w{0,20}\(\w+="
-"""How Python prints an answer, as a regular expression: it may stand behind some words."""
+ANSWER = rb"(?:ChatCompletion|ModelResponse)\w{0,20}\(\w+=|\bb['\"](?:data: ?)?\{|['\"]data: ?\{"
+"""How Python prints an answer, or the bytes of one, as a regular expression: it may stand behind some words."""
 
 _OBJECT = re.compile(r"\s*[\[(]*\s*[A-Z]\w*\(\w+=")  # ChatCompletionChunk(id=
 _DICT = re.compile(r"\s*[\[(]*\s*\{(?:'|\"[^\"]*')")  # in double quotes a name that has a single one
+_QUOTED = re.compile(r"b?(?:'(?:[^'\\\n]++|\\.)*+'|\"(?:[^\"\\\n]++|\\.)*+\")")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = frozenset("\\'\"nrtxuU")
 _SIZE_LIMIT = 8 << 20  # a syntax tree takes many times the memory of its text
@@ -43,6 +45,17 @@ def read_printed(text: str, flags: set[str]) -> dict[str, Any] | list[Any] | Non
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     return value if isinstance(value, (dict, list)) else None
+
+
+def read_quoted(text: str) -> str | None:
+    """The text of the bytes, or of the string, that Python prints so, or None."""
+    if len(text) > _SIZE_LIMIT or not _QUOTED.fullmatch(text) or not _ESCAPES.issuperset(_ESCAPE.findall(text)):
+        return None
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
 
 
 class _Reader:

@@ -22,7 +22,8 @@ from chatlogs.reading.lines import DONE
 from chatlogs.reading.logfmt import read_logfmt
 from chatlogs.reading.native import as_chunk
 from chatlogs.reading.otel import holds_events
-from chatlogs.reading.payloads import is_end, logged_texts, parsed_line, sse_parts
+from chatlogs.reading.payloads import events_of, is_end, logged_texts, sse_parts
+from chatlogs.reading.printed import read_quoted
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.sse import comes_back
 from chatlogs.reading.unnamed import line_of, printed_field
@@ -78,6 +79,8 @@ def read_line(raw: bytes, *, is_whole: bool = True) -> Decoded | Reject | Ignora
     ):
         return Ignorable()
     decoded = decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
+    if isinstance(decoded, Reject) and (said := read_quoted(line.decode("utf-8", "replace"))) is not None:
+        decoded = Decoded(said, repaired=True)
     return read_logfmt(line) or decoded if is_whole and isinstance(decoded, Reject) else decoded
 
 
@@ -96,8 +99,11 @@ def records(
     deep: an answer may stand under any name; False where the line has no word of one. in_body: it is an event of a
     stream.
     """
-    is_event = isinstance(decoded.value, str) and decoded.value.startswith("data:")
-    value = restored(parsed_line(decoded.value) if is_event else line_of(decoded.value))
+    value = restored(line_of(decoded.value))
+    if isinstance(value, str) and asked.wrapper is None and (events := events_of(value)) is not None:
+        if len(events) != 1:
+            return _chunks_of(events, decoded, _Reader(line_number, byte_offset, asked), arrived_at)
+        value = events[0]
     value = as_chunk(value) if in_body and asked.wrapper is None else value
     kind = shapes.kind(value)
     if kind == shapes.IGNORABLE:
@@ -126,6 +132,21 @@ def records(
     left = [_left(item) for item in unread if not item.passed]
     wrapped = kind is None and not loose and isinstance(value, dict)
     return Record(pieces, loose, wrapped, left, len(unread) - len(left))
+
+
+def _chunks_of(
+    events: list[object], decoded: Decoded, reader: _Reader, arrived_at: object
+) -> Record | Reject | Ignorable:
+    """The chunks of a line that is the text of several events of a stream, as they were read at once; or of none."""
+    if not events:
+        return Ignorable()
+    if any(shapes.kind(event) != shapes.CHUNK for event in events):
+        return Reject("not_an_object", "The line is a string of events, which are not all chunks.")
+    pieces = [reader.chunk(event, arrived_at) for event in events if isinstance(event, dict)]
+    for number, piece in enumerate(pieces):
+        piece.part = number
+        _mark(piece, decoded)
+    return Record(pieces, loose=True)
 
 
 def _add_arrival(envelope: Envelope, arrived_at: object) -> None:

@@ -56,7 +56,7 @@ _HEAD = re.compile(
 )  # fmt: skip
 _VALUE_BEHIND = re.compile(rb"(?P<words>" + _WORDS + rb"(?:[\w.-]+[=:])?" + _COLOURS + rb")(?=" + _ANSWER + rb")")
 _FIELD_BEHIND = re.compile(rb"(?:event:|id:|retry:|:)[^\"{]*\Z")
-_DONE_BEHIND = re.compile(_WORDS + rb"data:[ \t]*\[DONE\][ \t\r]*\Z")
+_DONE_BEHIND = re.compile(_WORDS + rb"(?:b?['\"])?data:[ \t]*\[DONE\](?:(?:\\n)*['\"])?[ \t\r]*\Z")
 _SILENT = re.compile(  # a blank line was printed
     _COLOURS + rb"(?:[\w.-]{1,200}[-_]\d+[ \t]+\||" + _TAG + rb")" + _COLOURS + rb"[ \t\r]*\Z"
 )
@@ -142,7 +142,7 @@ def _head(lines: Lines, line: int) -> _Head:
         return _Head(_VALUE, value.end() - begin, time, worded=bool(value["words"]) or head["time"] is None)
     if (
         (is_apart and _FIELD_BEHIND.match(data, head.end(), end))
-        or (data[end - 1 : end] in b"] \r" and _DONE_BEHIND.match(data, head.end(), end))
+        or (data[end - 1 : end] in b"]'\" \r" and _DONE_BEHIND.match(data, head.end(), end))
         or _SILENT.match(data, begin, end)
     ):
         return _Head(_FIELD, 0, time)
@@ -151,7 +151,8 @@ def _head(lines: Lines, line: int) -> _Head:
 
 def _is_answer(text: bytes | bytearray) -> bool:
     """Whether it may be one, and not something else that a logger writes behind its words."""
-    return _CHOICES.search(text) is not None and without_colours(text).endswith((b"}", b")"))
+    ends = (b"}", b")") if text[:1] == b"{" else (b")", b"'", b'"')
+    return _CHOICES.search(text) is not None and without_colours(text).endswith(ends)
 
 
 def show(lines: Lines, behind: Collection[int]) -> None:
