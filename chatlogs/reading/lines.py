@@ -22,9 +22,11 @@ PADDING = 128  # bytes kept free behind a block, so that as many can be read at 
 BLANK, IGNORABLE, OBJECT, ODD = 0, 1, 2, 3
 NO_TRANSCRIPT = -1
 
-_TAB, _LF, _CR, _SPACE, _D, _BRACE = 0x09, 0x0A, 0x0D, 0x20, 0x64, 0x7B
+_TAB, _LF, _CR, _SPACE, _BRACE = 0x09, 0x0A, 0x0D, 0x20, 0x7B
 _LINES_AT_ONCE = 64  # looked at together, up to the first where something is wrong
 _DATA = b"data:"
+FAILED = b'error: {"code":'
+"""How llama.cpp told until late 2025 in the body of a stream that it failed: by a field of its own, not by `data:`."""
 DONE = (b"[DONE]", b'"[DONE]"')
 """What ends a body; there are servers that write it as JSON."""
 _DONE_BEGINS = np.isin(np.arange(256), [text[0] for text in DONE])
@@ -161,14 +163,13 @@ def _read_sse(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) -> None:
     """Find `data:` lines, also indented; each [DONE] closes a body, and what follows belongs to the next."""
     block = lines.block.data
     begin = _behind_white_space(lines, data, odd)
-    candidates = odd[data[begin[odd]] == _D]
-    is_data = np.ones(len(candidates), bool)
-    for place, byte in enumerate(_DATA):
-        is_data &= data[np.minimum(begin[candidates] + place, len(data) - 1)] == byte
-    found = candidates[is_data]
+    events, failures = (_that_begin(data, begin, odd, field) for field in (_DATA, FAILED))
+    found = np.sort(np.concatenate([events, failures]))
     if not len(found):
         return
-    start = begin[found] + len(_DATA)
+    start = begin + len(_DATA)
+    start[failures] = begin[failures] + FAILED.index(b"{")
+    start = start[found]
     start += data[start] == _SPACE
     lines.start[found] = np.minimum(start, lines.end[found])
     lines.kind[found] = np.where(data[lines.start[found]] == _BRACE, OBJECT, ODD)
@@ -180,6 +181,14 @@ def _read_sse(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) -> None:
     before = np.cumsum(closed, dtype=np.int32) - closed
     lines.transcript[found] = before[found]
     lines.bodies_closed = len(done)
+
+
+def _that_begin(data: npt.NDArray[np.uint8], begin: Ints, odd: Ints, field: bytes) -> Ints:
+    """Those of the lines that begin so."""
+    found = odd[data[begin[odd]] == field[0]]
+    for place, byte in enumerate(field):
+        found = found[data[np.minimum(begin[found] + place, len(data) - 1)] == byte]
+    return found
 
 
 def _behind_white_space(lines: Lines, data: npt.NDArray[np.uint8], odd: Ints) -> Ints:

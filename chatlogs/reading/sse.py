@@ -15,14 +15,15 @@ from typing import Any
 import msgspec
 
 from chatlogs.reading.decoding import Decoded, Reject, decode_text
-from chatlogs.reading.lines import DONE
+from chatlogs.reading.lines import DONE, FAILED
 from chatlogs.reading.shapes import kind
 
 _DONE = tuple(text.decode() for text in DONE)
+_FAILED = FAILED.decode()
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _FIELD = re.compile(r"(data|event|id|retry)?:|(data|event|id|retry)$|[A-Za-z][A-Za-z0-9-]*: |HTTP/")
-_OF_BODY = re.compile(r"(data|event|id|retry)?(:|$)")
-_STARTS = re.compile(r"\s*(data|event|id|retry|):", re.ASCII)
+_OF_BODY = re.compile(rf"(data|event|id|retry)?(:|$)|{re.escape(_FAILED)}")
+_STARTS = re.compile(rf"\s*((data|event|id|retry|):|{re.escape(_FAILED)})", re.ASCII)
 _EVENT = re.compile(rb'^[ \t]*data: ?(?:(?P<chunk>\{.*)|"?\[DONE\])', re.MULTILINE)
 
 
@@ -75,6 +76,8 @@ def events(text: str) -> Iterator[Event]:
             if event.done or isinstance(event.data, Decoded):
                 yield event
                 pending = []
+        elif line.startswith(_FAILED):
+            yield Event(line, "error", number, decode_text(line[_FAILED.index("{") :]))
         elif line.startswith("event:"):
             name = line[6:].strip() or None
         elif pending and not _FIELD.match(line):  # a data line that was broken in two
