@@ -95,7 +95,7 @@ BARE = """- Completions and chunks, one a line, mixed and interleaved; stored co
 - Errors: the bodies of failed calls, in the middle of streams too.
 - Bodies behind the headers that curl and HTTPie print, of which nothing is kept but the status of an error."""
 AROUND = """- A time before each line, or beside it; the words of a logger (`INFO:root:`), with colours or without,
-  syslog, Docker Compose, CRI and Docker, which cut long lines into parts; the fields of journald, Datadog,
+  syslog, Docker Compose, kubectl, CRI and Docker, which cut long lines into parts; the fields of journald, Datadog,
   Elasticsearch, CloudWatch, Loki, Fluent Bit, OpenTelemetry and logfmt.
 - Answers that are texts within JSON, or encoded twice; bodies in base64, in hexadecimal digits or as lists of bytes,
   compressed by gzip, zstd or Brotli too; under any name, as long as they say that they are answers.

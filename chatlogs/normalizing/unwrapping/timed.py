@@ -36,7 +36,8 @@ _DAY = rb"(?:[^\s\d\"'`{}]{3,9} {1,2}\d{1,2}|\d\d[-/]\d\d|[DIWEF]\d{4})[ T]"  # 
 _CLOCK = rb"(?:" + _DAY + rb")?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AP]M)?"
 _RUNNING = rb"\d{1,6}\.\d\d\.\d{3}\.\d{3}(?: [DIWE])?"  # for how long llama.cpp's server does
 _LEVEL = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|DBG|INF|WRN|ERR)\]?:?"
-_SERVICE = rb"[\w.-]{1,200}[ \t]+\|"  # as Docker Compose has it
+_POD = rb"\[pod/[\w./-]{1,300}\]"  # as kubectl logs --prefix has it
+_SERVICE = rb"[\w.-]{1,200}[ \t]+\||" + _POD  # or as Docker Compose has it
 _BEFORE_TIME = rb"(?:\[?[A-Z]{4,8}\]?:?" + _GAP + rb"|[A-Z], |<\d{1,3}>(?:\d ?)?)?[\[(<]?"
 _BEHIND_TIME = rb"(?: [\w#.:-]{1,40}(?=\]))?[\])>]?"  # the process, or the part of a server, that wrote the line
 _WHEN = (
@@ -54,12 +55,11 @@ _HEAD = re.compile(
     + rb"(?:(?P<when>" + _WHEN + rb")|" + _LOGGER + rb"|(?(service)|(?!)))"
     + rb"(?:std(?:out|err) F )?"
 )  # fmt: skip
-_VALUE_BEHIND = re.compile(rb"(?P<words>" + _WORDS + rb"(?:[\w.-]+[=:])?" + _COLOURS + rb")(?=" + _ANSWER + rb")")
+_VALUE_BEHIND = re.compile(rb"(?P<words>" + _WORDS + rb"(?:[\w.-]+[=:]){0,3}" + _COLOURS + rb")(?=" + _ANSWER + rb")")
 _FIELD_BEHIND = re.compile(rb"(?:event:|id:|retry:|:)[^\"{]*\Z")
 _DONE_BEHIND = re.compile(_WORDS + rb"(?:b?['\"])?data:[ \t]*\[DONE\](?:(?:\\n)*['\"])?[ \t\r]*\Z")
-_SILENT = re.compile(  # a blank line was printed
-    _COLOURS + rb"(?:[\w.-]{1,200}[-_]\d+[ \t]+\||" + _TAG + rb")" + _COLOURS + rb"[ \t\r]*\Z"
-)
+_PRINTED = rb"[\w.-]{1,200}[-_]\d+[ \t]+\||" + _POD + rb"|" + _TAG
+_SILENT = re.compile(_COLOURS + rb"(?:" + _PRINTED + rb")" + _COLOURS + rb"[ \t\r]*\Z")  # it printed a blank line
 _EMPTY_BEHIND = re.compile(rb"(?<=\})(?: \[\]){1,2}[ \t\r]*\Z")  # Monolog's context and extra, with nothing in them
 _SEPARATOR = re.compile(rb"\x1e(?=[{\[])")  # before each text of a JSON sequence, as RFC 7464 has them
 _CHOICES = re.compile(rb"['\"]choices\\*['\"]|\bchoices=")  # also in a text
