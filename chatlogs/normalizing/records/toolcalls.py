@@ -3,7 +3,8 @@
 A fragment names its call by index, by id, by both or by neither, and servers differ in all of it. So
 folding keeps *runs* (fragments of one call that follow each other), which makes it associative, and
 only `settled` decides which runs are one call: same index and id; or same index, unless a new id, or another name
-where an id is missing, begins a new call there; a fragment with neither continues the newest call.
+where an id is missing, begins a new call there; a fragment with neither continues the newest call. Behind a call that
+has a name, an id without one begins none; and more of a name goes on with a call that has an id and no arguments yet.
 """
 
 from __future__ import annotations
@@ -102,13 +103,22 @@ def settled(runs: list[ToolSlot]) -> list[ToolSlot]:
 
 def _begins_anew(call: ToolSlot, run: ToolSlot) -> bool:
     if run.call_id is not None and call.call_id is not None:
-        return run.call_id != call.call_id
-    return run.name is not None and call.name is not None and run.name != call.name
+        return run.call_id != call.call_id and (run.name is not None or call.name is None)
+    return run.name is not None and call.name is not None and run.name != call.name and not _names_more(call, run)
+
+
+def _names_more(call: ToolSlot, run: ToolSlot) -> bool:
+    """Whether the run brings the next part of the call's name."""
+    if call.call_id is None or run.call_id not in (None, call.call_id) or whole(call.arguments):
+        return False
+    return call.name is not None and run.name is not None and run.name != call.name
 
 
 def _absorb(call: ToolSlot, run: ToolSlot) -> None:
     if call is run:
         return
+    if _names_more(call, run) and call.name and run.name:
+        call.name += run.name
     call.call_id = call.call_id or run.call_id
     call.kind = call.kind or run.kind
     call.name = call.name or run.name
