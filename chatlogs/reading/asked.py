@@ -22,7 +22,7 @@ WRAPPED: Mapping[str, str] = {
     "helicone": "Helicone: exports, queries, and its asynchronous log",
     "inspect_ai": "inspect_ai: eval logs in JSON, and the samples in its .eval archives",
     "langfuse": "Langfuse: exported generations, as far as they hold an answer or its message",
-    "langsmith": "LangSmith: exported runs of models, LangChain's own messages too",
+    "langsmith": "LangSmith: exported runs of models, LangChain's own messages too; results that LangChain logs",
     "litellm": "LiteLLM: its standard logging payload, and its table of spend logs",
     "llm": "`llm logs --json`",
     "opik": "Opik: exported spans of calls",

@@ -30,6 +30,7 @@ _LANGFUSE = frozenset({
     "completionStartTime", "completion_start_time", "costDetails", "cost_details",
 })  # fmt: skip
 _TRACES = ("traceId", "trace_id")
+_RESULT = frozenset({"generations", "llm_output"})  # an LLMResult of LangChain
 _CHAT = re.compile(r"chat[._]completion")
 _OF_ANSWER = ("id", "object", "created", "system_fingerprint", "service_tier")
 OF_HELICONE = ("costUSD", "request_user_id", "cache_enabled", "cache_reference_id")
@@ -81,7 +82,10 @@ def _is_trace(row: Mapping[str, Any]) -> bool:
 
 
 def langsmith(row: dict[str, Any]) -> list[Envelope] | None:
-    """One run of type llm, with a raw completion or a LangChain generation."""
+    """One run of type llm, with a raw completion or a LangChain generation; or what LangChain itself logs of a call."""
+    if row.keys() >= _RESULT:
+        value = langchain.generation(row) if len(listed(row["generations"])) == 1 else None
+        return [Envelope([Part(value)], False)] if value else []
     if row.get("run_type") != "llm" or "outputs" not in row:
         return None
     outputs = parsed(row.get("outputs"))
@@ -242,7 +246,7 @@ def bifrost(row: dict[str, Any]) -> list[Envelope] | None:
 _TOLD_BY = frozenset({"llmSchema", "llmSchema.response.messages", "prompt", "observations", EXPORT})
 _TOLD_WITH = (
     ("run_type", "outputs"), ("traceId", "output"), ("trace_id", "output"), ("event", "output"), ("epoch", "output"),
-    ("eval", "samples"), ("status", "object"), *TOLD,
+    ("eval", "samples"), ("status", "object"), tuple(_RESULT), *TOLD,
 )  # fmt: skip
 
 
