@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,10 @@ class Unread:
     passed: bool = False
 
 
+Reader = Callable[[dict[str, Any]], "Sequence[Envelope | Unread] | None"]
+"""A row in, its envelopes out: none for a row of the tool that holds no answer, None for what is no row of it."""
+
+
 def at(value: object, path: str) -> object:
     """What stands at a dotted path; a key that holds the dots itself goes first. None when nothing does."""
     if not isinstance(value, dict):
@@ -116,6 +120,18 @@ Paths = tuple[tuple[str, tuple[str, ...]], ...]
 def _reachable_facts(facts: Paths, keys: tuple[str, ...]) -> Paths:
     found = ((name, reachable(paths, keys)) for name, paths in facts)
     return tuple((name, paths) for name, paths in found if paths)
+
+
+def of_rows(rows: object, place: str, read: Reader) -> list[Envelope | Unread] | None:
+    """What the reader finds in the rows of a list, and the rows that it does not know; None where it knows none."""
+    items = rows if isinstance(rows, list) else []
+    found = [read(row) if isinstance(row, dict) else None for row in items]
+    if all(one is None for one in found):
+        return None
+    told: list[Envelope | Unread] = []
+    for number, one in enumerate(found):
+        told += [Unread(items[number], f"{place}[{number}]")] if one is None else one
+    return told
 
 
 def fill(envelope: Envelope, value: Mapping[str, Any], facts: Paths, merged_request: Paths) -> None:

@@ -7,19 +7,16 @@ logs in inspect_ai.py, and rows of which a table says where things stand in obse
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from chatlogs.reading import genai, langchain, shapes
-from chatlogs.reading.envelopes import Envelope, Part, Unread, at, first_of
+from chatlogs.reading.envelopes import Envelope, Part, Reader, at, first_of
 from chatlogs.reading.inspect_ai import inspect_ai
 from chatlogs.reading.kept import completion, parsed, request, tokens, tool_calls
 from chatlogs.reading.observed import OBSERVED, TOLD
 from chatlogs.reading.otel import EXPORT, is_span, otel
 from chatlogs.values import listed
-
-Reader = Callable[[dict[str, Any]], "Sequence[Envelope | Unread] | None"]
-"""A row in, its envelopes out: none for a row of the tool that holds no answer, None for what is no row of it."""
 
 _GENERATION = "GENERATION"
 _OBSERVATIONS = frozenset({

@@ -6,11 +6,11 @@ where it is one of a chat completion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chatlogs.reading import shapes
-from chatlogs.reading.envelopes import Envelope, Part, at
+from chatlogs.reading.envelopes import Envelope, Part, Unread, at, of_rows
 from chatlogs.reading.kept import request, tokens, tool_calls
 from chatlogs.values import listed
 
@@ -24,11 +24,10 @@ def is_of_inspect(row: Mapping[str, Any]) -> bool:
     return "output" in row and (row.get("event") == "model" or "epoch" in row)
 
 
-def inspect_ai(row: dict[str, Any]) -> list[Envelope] | None:
+def inspect_ai(row: dict[str, Any]) -> Sequence[Envelope | Unread] | None:
     """A log, a sample of it, or an event of a call; None of anything else."""
     if isinstance(row.get("samples"), list) and isinstance(row.get("eval"), dict):
-        found = [inspect_ai(sample) for sample in row["samples"] if isinstance(sample, dict)]
-        return [envelope for envelopes in found for envelope in envelopes or ()]
+        return of_rows(row["samples"], "samples", inspect_ai)
     if not _is_output(row.get("output")):
         return None
     if row.get("event") == "model":

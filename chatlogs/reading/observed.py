@@ -5,13 +5,13 @@ What was counted, asked and measured stands beside, each fact at a place of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from chatlogs.reading import shapes
-from chatlogs.reading.envelopes import Envelope, Part, Unread, first_of
+from chatlogs.reading.envelopes import Envelope, Part, Reader, Unread, first_of, of_rows
 from chatlogs.reading.genai import PARAMETERS, counted
 from chatlogs.reading.kept import completion, milliseconds, parsed, request
 from chatlogs.values import listed
@@ -24,7 +24,8 @@ class Kept:
     """Where a tool keeps what: `tells`: a place, and what stands there in the rows that are calls; None: anything.
 
     others: how that begins in rows of the tool that are no calls. whole: where an answer may be that needs no reader.
-    usage: counts by their names in the API, with a dot before those of details. seconds: durations.
+    usage: counts by their names in the API, with a dot before those of details. seconds: durations. page: where rows
+    stand that the tool's API lists.
     """
 
     tells: tuple[str, str | None]
@@ -39,6 +40,7 @@ class Kept:
     error: Paths = ()
     others: str | None = None
     whole: Paths = ()
+    page: str | None = None
 
 
 _TOOLS: Mapping[str, Kept] = {
@@ -56,6 +58,7 @@ _TOOLS: Mapping[str, Kept] = {
             "provider": ("metadata.provider",), "metadata.trace_id": ("root_span_id",),
         },
         {"first_chunk_ms": ("metrics.time_to_first_token",)}, error=("error",), others="",
+        page="events",
     ),
     "posthog": Kept(
         ("event", "$ai_generation"), ("properties.$ai_output_choices",), ("properties.$ai_input",),
@@ -86,12 +89,17 @@ _TOOLS: Mapping[str, Kept] = {
         {"first_chunk_ms": ("time_to_first_token",)}, ("finish_reason",), ("error_message",), whole=("full_response",),
     ),
 }  # fmt: skip
-TOLD = (("span_attributes", "output"), ("event", "properties"), ("completion_message", "prompt_messages"))
-"""Of which two fields both are there in rows of these tools."""
+TOLD = (
+    ("span_attributes", "output"), ("event", "properties"), ("completion_message", "prompt_messages"),
+    ("events", "cursor"),
+)  # fmt: skip
+"""Of which two fields both are there in rows of these tools, or in pages of them."""
 
 
 def _read(tool: Kept, row: dict[str, Any]) -> Sequence[Envelope | Unread] | None:
-    """The call of a row; None for any other row."""
+    """The call of a row, or those of a page of rows; None for anything else."""
+    if tool.page and tool.page in row:
+        return of_rows(row[tool.page], tool.page, partial(_read, tool))
     place, kind = tool.tells
     found = first_of(row, (place,))
     if kind is not None and found is not None and found != kind:
@@ -140,7 +148,5 @@ def _plain(message: Any) -> Any:
     return plain | {"tool_calls": calls} if calls else plain
 
 
-OBSERVED: Mapping[str, Callable[[dict[str, Any]], Sequence[Envelope | Unread] | None]] = {
-    name: partial(_read, tool) for name, tool in _TOOLS.items()
-}
+OBSERVED: Mapping[str, Reader] = {name: partial(_read, tool) for name, tool in _TOOLS.items()}
 """The readers of these tools' rows."""

@@ -31,8 +31,8 @@ _ASKED = frozenset({
 _QUOTED = frozenset({"content", "text", "arguments", "description", "title", "template"})
 # The same by one word of a name: of what was expected or made up, by the last word of what was asked, and of texts.
 _MEANT = frozenset({
-    "expected", "reference", "references", "golden", "gold", "truth", "ideal", "example", "examples", "shot", "shots",
-    "fewshot", "demonstration", "demonstrations", "mock", "mocked", "fixture", "stub",
+    "expected", "reference", "references", "golden", "gold", "truth", "ideal", "example", "examples", "shots",
+    "demonstration", "demonstrations", "mock", "mocked", "fixture", "stub",
 })  # fmt: skip
 _ASKING = frozenset({"prompt", "prompts", "question", "questions", "query", "queries", "input", "inputs"})
 _QUOTING = frozenset({
@@ -41,7 +41,8 @@ _QUOTING = frozenset({
 })  # fmt: skip
 _OF_USERS = frozenset({"user", "human"})
 _SAYS_ANSWER = re.compile(
-    r"resp|repl(y|ies)|answer|completion|output|result|judg|grad|critic|verif|orig|raw|upstream|sent|stream|attempt|retr(y|ies)",
+    r"resp|repl(y|ies)|answer|completion|output|result|generat|judg|grad|criti|evaluat|verif|classif|translat|rewrit|draft|final"
+    r"|chosen|rejected|candidate|baseline|fallback|shadow|orig|raw|upstream|sent|stream|attempt|retr(y|ies)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")

@@ -297,7 +297,7 @@ MOMENTS = ("started", "noted", "ended", "first_chunk", *DURATIONS)
 
 LISTS: Paths = (
     "data", "responses", "completions", "log.entries", "interactions", "http_interactions", "runs", "records", "items",
-    "entries", "results", "streams", "rows", "run.executions", "events",
+    "entries", "results", "streams", "rows", "run.executions",
 )  # fmt: skip
 
 
