@@ -125,7 +125,7 @@ AGREEMENTS = {
         STORED.replace(b"finish_reason", b"finishReason").replace(b'"c1"', b'"c2"'),
         *[
             STORED.replace(b'"c1"', b'"c%d","usage":{"%s":3}' % (at, name))
-            for at, name in ((3, b"total_tokens"), (4, b"totalTokens"))
+            for at, name in ((3, b"total_tokens"), (4, b"totalTokens"), (5, b"serviceTier"))
         ],
         b'{"request":{"model":"m","messages":[{"role":"tool","toolCallId":"t","content":"x"}]},"response":%s}' % STORED,
         b'{"request":{"model":"m","maxTokens":3,"messages":[{"role":"tool","content":"x"}]},"response":%s}' % STORED,

@@ -5,7 +5,7 @@ Only names that something is read from: any other field stays what it was sent a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _OF_ANSWERS = (
@@ -20,10 +20,8 @@ _OF_USAGE = (
     "accepted_prediction_tokens", "rejected_prediction_tokens",
 )  # fmt: skip
 _OF_REQUESTS = ("top_p", "max_tokens", "max_completion_tokens", "tool_call_id", "content_parts")
-_WITHIN = frozenset({
-    "choices", "message", "delta", "logprobs", "content", "refusal", "audio", "x_groq", "usage",
-    "prompt_tokens_details", "completion_tokens_details",
-})  # fmt: skip
+_COUNTED = frozenset({"usage", "prompt_tokens_details", "completion_tokens_details"})
+_WITHIN = _COUNTED | {"choices", "message", "delta", "logprobs", "content", "refusal", "audio", "x_groq"}
 
 
 def camel(name: str) -> str:
@@ -34,6 +32,8 @@ def camel(name: str) -> str:
 
 _NAMES = {camel(name): name for name in (*_OF_ANSWERS, *_OF_USAGE, *_OF_REQUESTS)}
 CAMEL = frozenset(_NAMES)
+NAMES_OF_USAGE: Mapping[str, str] = {camel(name): name for name in _OF_USAGE}
+"""What these names are in the API, in a usage object; any other name there is nothing that is read."""
 
 
 def either(names: Iterable[str]) -> frozenset[str]:
@@ -41,27 +41,27 @@ def either(names: Iterable[str]) -> frozenset[str]:
     return frozenset(spelling for name in names for spelling in (name, camel(name)))
 
 
-def in_names_of_api(value: dict[str, Any]) -> dict[str, Any]:
+def in_names_of_api(value: dict[str, Any], names: Mapping[str, str] = _NAMES) -> dict[str, Any]:
     """The answer, usage or request with the API's names; the object itself where it has no others.
 
     Where both names of a field say something, the API's own counts.
     """
     found, is_other = {}, False
     for name, item in value.items():
-        known = _NAMES.get(name, name)
+        known = names.get(name, name)
         if known != name and value.get(known) is not None:
             known = name
-        inner = _inside(item) if known in _WITHIN else item
+        inner = _inside(item, NAMES_OF_USAGE if known in _COUNTED else names) if known in _WITHIN else item
         is_other |= known != name or inner is not item
         if item is not None or known == name:
             found[known] = inner
     return found if is_other else value
 
 
-def _inside(item: Any) -> Any:
+def _inside(item: Any, names: Mapping[str, str]) -> Any:
     if isinstance(item, dict):
-        return in_names_of_api(item)
+        return in_names_of_api(item, names)
     if isinstance(item, list):
-        inner = [in_names_of_api(one) if isinstance(one, dict) else one for one in item]
+        inner = [in_names_of_api(one, names) if isinstance(one, dict) else one for one in item]
         return inner if any(one is not other for one, other in zip(inner, item, strict=True)) else item
     return item

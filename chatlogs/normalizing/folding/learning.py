@@ -41,7 +41,7 @@ from chatlogs.normalizing.folding.templates import (
 )
 from chatlogs.normalizing.folding.unknown import says_no_more
 from chatlogs.normalizing.records.tokens import are_plain
-from chatlogs.reading.camelcase import in_names_of_api
+from chatlogs.reading.camelcase import NAMES_OF_USAGE, in_names_of_api
 from chatlogs.reading.exported import TYPED
 
 Path = tuple[str | int, ...]
@@ -131,7 +131,7 @@ def _check(record: Any) -> None:
     usage = record.get("usage")
     if usage is not None and (not isinstance(usage, dict) or not are_plain(usage)):
         raise _Unfit
-    if usage is not None and in_names_of_api(usage) is not usage:
+    if usage is not None and in_names_of_api(usage, NAMES_OF_USAGE) is not usage:
         raise _Unfit
     if not isinstance(choices, list) or len(choices) > _MOST_CHOICES:
         raise _Unfit
