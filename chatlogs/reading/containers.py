@@ -18,6 +18,7 @@ from chatlogs.reading.exported import restored
 from chatlogs.reading.failures import asks_for_chat, error_of, error_of_answer
 from chatlogs.reading.hosted import HOSTED, may_be_hosted
 from chatlogs.reading.kept import parsed
+from chatlogs.reading.logged import add_logged, note_arrival, note_writing
 from chatlogs.reading.payloads import (
     is_one_event,
     object_of,
@@ -30,7 +31,6 @@ from chatlogs.reading.payloads import (
 )
 from chatlogs.reading.unnamed import (
     are_alike,
-    asked_beside,
     attributes,
     holds_answer,
     is_message,
@@ -46,11 +46,8 @@ from chatlogs.reading.unnamed import (
 from chatlogs.reading.wrappers import (
     ARRIVALS,
     CHUNK_KEYS,
-    DURATIONS,
     LEVELS,
     LISTS,
-    LOGGED,
-    MOMENTS,
     OWN_REQUEST,
     WRAPPERS,
     Wrapper,
@@ -216,8 +213,8 @@ def _read(wrapper: Wrapper, value: dict[str, Any]) -> Envelope | None:
     transcript |= wrapper.whole and any(shapes.kind(part.value) == shapes.CHUNK for part in parts)
     envelope = Envelope(parts, transcript, request, unread=unread, place=place)
     fill(envelope, value, wrapper.fact_paths, wrapper.request_paths)
-    if not _note_arrival(envelope, value) and wrapper.name == "exchange" and not LEVELS.isdisjoint(value):
-        _note_writing(envelope)
+    if not note_arrival(envelope, value) and wrapper.name == "exchange" and not LEVELS.isdisjoint(value):
+        note_writing(envelope)
     envelope.flags |= wrapper.flags
     envelope.error = error_of(first_of(value, wrapper.error))
     if all(shapes.kind(part.value) == shapes.ERROR for part in parts):
@@ -242,7 +239,7 @@ def _captured(value: dict[str, Any], level: int, deep: bool) -> Iterator[Envelop
         if found:
             for one in found:
                 if isinstance(one, Envelope):
-                    _add_logged(one, value)
+                    add_logged(one, value)
             yield from found
             return
 
@@ -274,7 +271,7 @@ def _anywhere(value: dict[str, Any], level: int) -> Iterator[Envelope | Unread]:
             return
         for one in found[name]:
             if isinstance(one, Envelope):
-                _add_logged(one, value, name)
+                add_logged(one, value, name)
             if isinstance(one, Envelope) or not is_message(one.value):
                 yield one
 
@@ -315,46 +312,3 @@ def _answer_beside(value: dict[str, Any], name: str, found: list[Envelope | Unre
         one.parts[0].arrived_at = first_time(value, ARRIVALS)
         return one
     return None
-
-
-def _add_logged(envelope: Envelope, line: dict[str, Any], name: str = "") -> None:
-    """Take what the logger's line says beside the answer, as far as the answer's own wrapper does not say it.
-
-    name: the field in which the answer stands; what was asked may stand under its counterpart.
-    """
-    if envelope.request is None:
-        paths = (*asked_beside(name), *LOGGED.request)
-        request = next((found for path in paths if (found := object_of(at(line, path)))), None)
-        envelope.request = request if request is not None and asks_for_chat(line, request) else None
-    beside = Envelope([], False)
-    fill(beside, line, LOGGED.fact_paths, ())
-    is_timed = has_moment(envelope)
-    told = MOMENTS if is_timed else DURATIONS if any(name.startswith(DURATIONS) for name in envelope.facts) else ()
-    if not is_timed and not _note_arrival(envelope, line) and not has_moment(beside):
-        beside.facts["ended_at"] = first_time(line, ARRIVALS)  # a line is written when there is an answer to write
-    for name, fact in beside.facts.items():
-        if fact is not None and not name.startswith(told):
-            envelope.facts.setdefault(name, fact)
-
-
-def _note_writing(envelope: Envelope) -> None:
-    """Take the time of a logger's line for that of the end, where no name says of what it is."""
-    facts = envelope.facts
-    if "noted_at" in facts and "ended_at" not in facts:
-        facts["ended_at"] = facts.pop("noted_at")
-
-
-def _note_arrival(envelope: Envelope, line: dict[str, Any]) -> bool:
-    """Whether the envelope is a chunk alone: then the time beside it is when that arrived, not when the call began."""
-    parts = envelope.parts
-    is_chunk = len(parts) == 1 and not envelope.transcript and shapes.kind(parts[0].value) == shapes.CHUNK
-    if is_chunk and (arrived := first_time(line, ARRIVALS)) is not None:
-        parts[0].arrived_at = parts[0].arrived_at or arrived
-        if envelope.facts.get("noted_at") == arrived:
-            del envelope.facts["noted_at"]
-    return is_chunk
-
-
-def has_moment(envelope: Envelope) -> bool:
-    """Whether it says when something of the call happened: a duration alone does not."""
-    return any(name.startswith(MOMENTS) and not name.startswith(DURATIONS) for name in envelope.facts)

@@ -14,12 +14,13 @@ from chatlogs.normalizing.records.pieces import Piece, fold, piece_of_chunk, pie
 from chatlogs.normalizing.records.requests import add_request, apply_facts, apply_request
 from chatlogs.reading import shapes
 from chatlogs.reading.asked import Asked
-from chatlogs.reading.containers import has_moment, unwrap_all
+from chatlogs.reading.containers import unwrap_all
 from chatlogs.reading.decoding import Decoded, Reject, decode, without_colours
 from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
 from chatlogs.reading.lines import DONE
 from chatlogs.reading.logfmt import read_logfmt
+from chatlogs.reading.logged import has_moment
 from chatlogs.reading.native import as_chunk
 from chatlogs.reading.otel import holds_events
 from chatlogs.reading.payloads import events_of, is_end, logged_texts, sse_parts
@@ -79,8 +80,9 @@ def read_line(raw: bytes, *, is_whole: bool = True) -> Decoded | Reject | Ignora
     ):
         return Ignorable()
     decoded = decode(raw.strip(b"\r\n") if b"\x00" in raw else line)
-    if isinstance(decoded, Reject) and (said := read_quoted(line.decode("utf-8", "replace"))) is not None:
-        decoded = Decoded(said, repaired=True)
+    if isinstance(decoded, Reject) and line.startswith((b"b", b'"', b"'")):
+        said = read_quoted(line.decode("utf-8", "replace"))
+        decoded = decoded if said is None else Decoded(said, repaired=True)
     return read_logfmt(line) or decoded if is_whole and isinstance(decoded, Reject) else decoded
 
 
