@@ -89,7 +89,7 @@ where they stood, but for `obfuscation`, which is random."""
 BARE = """- Completions and chunks, one a line, mixed and interleaved; stored completions as the API lists them,
   page by page, and the pages of their messages.
 - SSE bodies: one or several in a file, with comments, events and CRLF. Where the events of several streams stand
-  between each other in the first megabyte of a log, ids part them, as they part bare chunks.
+  between each other in the first megabyte of a log, ids part them, as they part bare chunks, also behind times.
 - JSON laid out over lines, joined without line ends, in arrays, in arrays of arrays (a stream each), and in
   `{"chunks": [...]}`.
 - Errors: the bodies of failed calls, in the middle of streams too.

@@ -47,11 +47,13 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
         return _document(block, found, form)
     lines = scan(block)
     if asked.mixed:
-        lines.transcript[:], lines.bodies_closed = NO_TRANSCRIPT, 0
+        _leave_bodies(lines)
     _set_typed_lines_aside(lines)
     parts = parted.read(lines, found)
     lines.kind[[line for numbers in parts for line in numbers]] = TAKEN
     worded = timed.mark(lines, found.arrivals)
+    if asked.mixed:
+        _leave_bodies(lines)
     if asked.wrapper is None:
         capturedlines.show(lines, found.arrivals)
     fast = fast and not asked.each_record
@@ -107,6 +109,11 @@ def _may_be_document(block: Block, asked: Asked) -> bool:
     return asked.container == "json" or (
         asked.container not in FRAMES and is_document(memoryview(block.data)[: block.size])
     )
+
+
+def _leave_bodies(lines: Lines) -> None:
+    """Take the lines of bodies for lines of their own, which are parted by their ids."""
+    lines.transcript[:], lines.bodies_closed = NO_TRANSCRIPT, 0
 
 
 def _set_cut_lines_aside(lines: Lines) -> None:

@@ -24,7 +24,9 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 _FIELD = re.compile(r"(data|event|id|retry)?:|(data|event|id|retry)$|[A-Za-z][A-Za-z0-9-]*: |HTTP/")
 _OF_BODY = re.compile(rf"(data|event|id|retry)?(:|$)|{re.escape(_FAILED)}")
 _STARTS = re.compile(rf"\s*((data|event|id|retry|):|{re.escape(_FAILED)})", re.ASCII)
-_EVENT = re.compile(rb'^[ \t]*data: ?(?:(?P<chunk>\{.*)|"?\[DONE\])', re.MULTILINE)
+_EVENT = re.compile(  # perhaps behind the time at which it came
+    rb"""^(?:[^\n"'{}]{0,100}[ \t])?data: ?(?:(?P<chunk>\{.*)|"?\[DONE\])""", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ _HEAD = re.compile(
 _VALUE_BEHIND = re.compile(rb"(?P<words>" + _WORDS + rb"(?:[\w.-]+[=:]){0,3}" + _COLOURS + rb")(?=" + _ANSWER + rb")")
 _FIELD_BEHIND = re.compile(rb"(?:event:|id:|retry:|:)[^\"{]*\Z")
 _DONE_BEHIND = re.compile(_WORDS + rb"(?:b?['\"])?data:[ \t]*\[DONE\](?:(?:\\n)*['\"])?[ \t\r]*\Z")
-_PRINTED = rb"[\w.-]{1,200}[-_]\d+[ \t]+\||" + _POD + rb"|" + _TAG
-_SILENT = re.compile(_COLOURS + rb"(?:" + _PRINTED + rb")" + _COLOURS + rb"[ \t\r]*\Z")  # it printed a blank line
+_WRITER = rb"[\w.-]{1,200}[-_]\d+[ \t]+\||" + _POD + rb"|" + _TAG
+_SILENT = re.compile(_COLOURS + rb"(?:" + _WRITER + rb")" + _COLOURS + rb"[ \t\r]*\Z")  # it printed a blank line
 _EMPTY_BEHIND = re.compile(rb"(?<=\})(?: \[\]){1,2}[ \t\r]*\Z")  # Monolog's context and extra, with nothing in them
 _SEPARATOR = re.compile(rb"\x1e(?=[{\[])")  # before each text of a JSON sequence, as RFC 7464 has them
 _CHOICES = re.compile(rb"['\"]choices\\*['\"]|\bchoices=")  # also in a text
