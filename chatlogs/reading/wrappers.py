@@ -227,11 +227,13 @@ WRAPPERS: tuple[Wrapper, ...] = (
             facts=FACTS, merged_request=FLAT),
     Wrapper("exchange", ("sse",), ("sse",), ("request",), facts=FACTS, merged_request=FLAT),
     *(
-        Wrapper("exchange", (asked,), (answered, "response"), (f"{asked}.body", asked), error=("error", "exception"),
+        Wrapper("exchange", (asked,), (*answered, "response"), (f"{asked}.body", asked), error=("error", "exception"),
                 facts=FACTS)
-        for asked, answered in (("request_body", "response_body"), ("requestBody", "responseBody"),
-                                ("raw_request", "raw_response"), ("inputs", "outputs"),
-                                ("api_request", "api_response"), ("llm_request", "llm_response"))
+        for asked, *answered in (("request_body", "response_body"),
+                                 ("requestBody", "responseBody", "backendResponseBody"),  # the latter Azure's gateway's
+                                 ("backendRequestBody", "backendResponseBody"),
+                                 ("raw_request", "raw_response"), ("inputs", "outputs"),
+                                 ("api_request", "api_response"), ("llm_request", "llm_response"))
     ),
     Wrapper("exchange", ("req",), ("res", "response", "resp", "responseBody"), ("req.body", "req"),
             error=("error", "exception", "err"),
