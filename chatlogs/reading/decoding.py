@@ -162,7 +162,7 @@ def _exact(raw: bytes) -> Any:
 
 
 def too_deep(raw: bytes) -> bool:
-    """Whether the text nests deeper than DEPTH_LIMIT, which no interpreter's own limit is below."""
+    """Whether the text nests deeper than DEPTH_LIMIT; an interpreter's own limit differs from version to version."""
     if raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT:
         return False
     brackets = _STRINGS.sub(b"", raw).translate(None, _NO_BRACKETS)

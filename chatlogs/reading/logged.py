@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from chatlogs.reading import shapes
+from chatlogs.reading.encoded import of_bytes
 from chatlogs.reading.envelopes import Envelope, at, fill, first_time
 from chatlogs.reading.failures import asks_for_chat
 from chatlogs.reading.payloads import object_of
 from chatlogs.reading.unnamed import asked_beside
-from chatlogs.reading.wrappers import ARRIVALS, DURATIONS, LOGGED, MOMENTS
+from chatlogs.reading.wrappers import ARRIVALS, CHUNK_KEYS, DURATIONS, LOGGED, MOMENTS
 
 
 def add_logged(envelope: Envelope, line: dict[str, Any], name: str = "") -> None:
@@ -53,3 +54,11 @@ def note_arrival(envelope: Envelope, line: dict[str, Any]) -> bool:
 def has_moment(envelope: Envelope) -> bool:
     """Whether it says when something of the call happened: a duration alone does not."""
     return any(name.startswith(MOMENTS) and not name.startswith(DURATIONS) for name in envelope.facts)
+
+
+def logged_texts(value: dict[str, Any]) -> list[str] | None:
+    """The texts of a logger's line that holds nothing else; None of any other."""
+    found = [of_bytes(value[name]) for name in CHUNK_KEYS if name in value]
+    is_plain = first_time(value, ARRIVALS) is not None and not any("err" in name or "exc" in name for name in value)
+    texts = [text for text in found if isinstance(text, str)]
+    return texts if texts and is_plain and len(texts) == len(found) else None

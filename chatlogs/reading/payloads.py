@@ -246,11 +246,3 @@ def object_of(value: object) -> dict[str, Any] | None:
         if inner is not None and ("messages" in inner or name not in _OF_ANY_USE):
             return inner
     return None if value.keys() <= _BODY_HOLDER else value
-
-
-def logged_texts(value: dict[str, Any]) -> list[str] | None:
-    """The texts of a logger's line that holds nothing else; None of any other."""
-    found = [of_bytes(value[name]) for name in CHUNK_KEYS if name in value]
-    is_plain = first_time(value, ARRIVALS) is not None and not any("err" in name or "exc" in name for name in value)
-    texts = [text for text in found if isinstance(text, str)]
-    return texts if texts and is_plain and len(texts) == len(found) else None

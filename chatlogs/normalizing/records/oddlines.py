@@ -20,10 +20,10 @@ from chatlogs.reading.envelopes import Envelope, Part, Unread, at
 from chatlogs.reading.exported import restored
 from chatlogs.reading.lines import DONE
 from chatlogs.reading.logfmt import read_logfmt
-from chatlogs.reading.logged import has_moment
+from chatlogs.reading.logged import has_moment, logged_texts
 from chatlogs.reading.native import as_chunk
 from chatlogs.reading.otel import holds_events
-from chatlogs.reading.payloads import events_of, is_end, logged_texts, sse_parts
+from chatlogs.reading.payloads import events_of, is_end, sse_parts
 from chatlogs.reading.printed import read_quoted
 from chatlogs.reading.requests_apart import is_asking
 from chatlogs.reading.sse import comes_back
