@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
+from itertools import accumulate
 from typing import Any
 
 from chatlogs.reading import shapes, sse
@@ -100,13 +102,12 @@ def listed_events(values: list[Any]) -> list[Part] | None:
         return None
     if not all(map(sse.looks_like_sse, texts)) and not sse.is_body("".join(texts)):
         return None  # texts of which one quotes a body
-    if any("\n" in text.rstrip("\n") or "\n" not in text[-1:] for text in texts):
-        return _payload_of_texts(texts)[0]  # reads of a body, which end where they happen to
-    parts = []
-    for value, text in zip(values, texts, strict=True):
-        for part in sse_parts(text):
-            part.arrived_at = first_time(value, ARRIVALS)
-            parts.append(part)
+    between = "" if any("\n" in text for text in texts) else "\n\n"
+    parts = sse_parts(between.join(texts))
+    if between or all(text.endswith("\n") for text in texts):  # else reads of a body, which end where they happen to
+        begins = [*accumulate((sse.count_of_line_ends(text + between) for text in texts), initial=0)]
+        for part in parts:
+            part.arrived_at = first_time(values[bisect(begins, part.line) - 1], ARRIVALS)
     return parts
 
 

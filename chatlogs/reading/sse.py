@@ -55,6 +55,11 @@ def is_body(text: str) -> bool:
     return all(_OF_BODY.match(line) for line in _LINE_END.split(text))
 
 
+def count_of_line_ends(text: str) -> int:
+    """How many lines of the text have an end."""
+    return sum(1 for _ in _LINE_END.finditer(text))
+
+
 def events(text: str) -> Iterator[Event]:
     """The events of the text in order; comments, ids and headers are passed over."""
     pending: list[str] = []
