@@ -61,10 +61,10 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     texts = chunktexts.read(lines) if fast and asked.wrapper is None else chunktexts.ChunkTexts()
     found.arrivals |= texts.times
     found.ignorable.update(texts.nothing)
-    bare = partial(normalize_bare, logprobs=asked.logprobs)
+    bare = partial(normalize_bare, asked=Asked(chunks=asked.chunks, logprobs=asked.logprobs))
     held = [*texts.held, *texts.nothing]
     lines.kind[held] = TAKEN
-    more, taken = wrapped.read(lines, asked, bare) if fast and not asked.chunks else ([], [])
+    more, taken = wrapped.read(lines, asked, bare) if fast else ([], [])
     lines.kind[held] = OBJECT
     if found.arrivals or worded:
         timed.show(lines, [*found.arrivals, *worded])
@@ -72,10 +72,11 @@ def normalize(block: Block, *, fast: bool = True, asked: Asked = PLAINLY) -> Par
     return _normalized(lines, found, more, [*taken, *(numbers[0] for numbers in parts)], texts, fast=fast)
 
 
-def normalize_bare(lines: Lines, *, logprobs: bool = False) -> Partials:
-    """The same of lines that are no wrappers, wherever in a block they stand."""
+def normalize_bare(lines: Lines, arrivals: dict[int, str], *, asked: Asked = PLAINLY) -> Partials:
+    """The same of lines that are no wrappers, wherever in a block they stand; arrivals: when some of them came."""
     _set_cut_lines_aside(lines)
-    return _normalized(lines, careful.Found(Asked(logprobs=logprobs)), [], [], chunktexts.ChunkTexts(), fast=True)
+    found = careful.Found(asked, arrivals=arrivals)
+    return _normalized(lines, found, [], [], chunktexts.ChunkTexts(), fast=True)
 
 
 def _normalized(
@@ -196,7 +197,7 @@ def _logged(part: dict[str, pa.Table], found: careful.Found) -> dict[str, pa.Tab
     if not found.arrivals:
         return part
     responses = part["completions"]
-    lines, ended = pa.array(found.arrivals, pa.int64()), times.moments(list(found.arrivals.values()))
+    lines, ended = pa.array(found.arrivals, pa.int64()), times.moments(pa.array(found.arrivals.values(), pa.string()))
     at = pc.index_in(responses["line_number"].combine_chunks().cast(pa.int64()), lines)
     return part | {"completions": responses.append_column("ended_at", ended.take(at))}
 
@@ -231,7 +232,8 @@ def _fold_streams(
 def _kept(lines: Lines, found: careful.Found, taken: Mapping[int, careful.Placed]) -> chunkrows.Kept:
     """Of which chunks a row is kept; taken: the odd ones, by line."""
     arrived = np.full(len(lines), NEVER)
-    arrived[list(found.arrivals)] = times.moments(list(found.arrivals.values())).fill_null(NEVER)
+    written = pa.array(found.arrivals.values(), pa.string())
+    arrived[list(found.arrivals)] = times.moments(written).fill_null(NEVER)
     for line, placed in taken.items():
         for chunk in placed.piece.chunks:
             arrived[line] = chunk.arrived_at or NEVER

@@ -166,7 +166,7 @@ class Matcher:
         self, template: Template, holes: list[tuple[Ints, Ints]], sizes: dict[str, Ints], name: str, text: bytes
     ) -> Bools:
         if name not in sizes:
-            return np.zeros(len(holes[0][0]) if holes else 0, bool)
+            return np.zeros(1, bool)  # of any number of lines
         return (sizes[name] == len(text)) & self.words.equal(holes[template.fields[name]][0], text)
 
     def borders(self, matched: Matched, hole: Hole) -> tuple[Ints, Ints]:

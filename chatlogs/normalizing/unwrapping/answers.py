@@ -6,52 +6,83 @@ They are lines where they stand in the block; only texts, which wrappers hold wi
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
 
-from chatlogs.normalizing.scanning.structure import NULL, Structure
+from chatlogs.normalizing.folding.groups import NEVER
+from chatlogs.normalizing.scanning.structure import Structure
 from chatlogs.normalizing.scanning.words import Bools
-from chatlogs.normalizing.unwrapping.cells import ABSENT
+from chatlogs.normalizing.unwrapping import listed
+from chatlogs.normalizing.unwrapping.bodies import Bodies, of_held_lines, of_lines
+from chatlogs.normalizing.unwrapping.listed import Items
 from chatlogs.normalizing.unwrapping.places import ANSWER, CHOICES, Planned
 from chatlogs.normalizing.unwrapping.plans import (
     CHUNKS,
     COMPLETION,
     EVENTS,
     FORMS,
-    STEPS_OF_ANSWERS,
+    HELD_CHUNKS,
+    HELD_LINES,
+    LINES,
     TEXT,
     Plan,
     is_sure,
 )
 from chatlogs.normalizing.unwrapping.texts import in_one_line, lines_of, texts_of
+from chatlogs.normalizing.unwrapping.times import moments
 from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, Ints, Lines
 
 _MESSAGE = b'message"'
 _COLON, _BRACE = 0x3A, 0x7D
 
 
+_Read = Callable[[Structure, Ints, int, Ints], Items]
+"""Lists in, by their opening brackets, the depth that these open, and their lines: what they hold."""
+
+
 @dataclass
 class Part:
-    """The answers of these rows as lines, and of how many chunks each is made: 0 for a completion."""
+    """The answers of these rows as lines, and of how many chunks each is made: 0 for a completion.
+
+    arrivals: when the chunks of lines came, as that is written.
+    """
 
     rows: Ints
     chunks: Ints
     lines: Lines
+    arrivals: dict[int, str]
 
 
 @dataclass
 class _Found:
-    """Lines of answers, good or bad ones: the row of each, and whether it is a chunk."""
+    """Lines of answers, good or bad ones: the row of each, whether it is a chunk, and when it came, if it tells."""
 
     row: Ints
     is_chunk: Bools
     lines: Lines
+    time: pa.StringArray | None = None
+
+    def where(self, keep: Bools) -> _Found:
+        """Those of the lines that are to be kept."""
+        time = None if self.time is None else self.time.filter(pa.array(keep))
+        return _Found(self.row[keep], self.is_chunk[keep], self.lines.where(keep), time)
+
+    def arrivals(self) -> dict[int, str]:
+        """When the lines came, by their numbers."""
+        if self.time is None or self.time.null_count == len(self.time):
+            return {}
+        return {line: text for line, text in enumerate(self.time.to_pylist()) if text is not None}
 
 
 class Answers:
-    """The answers of planned lines. Lines become bad whose answers are not sure to be what their plans say."""
+    """The answers of planned lines. Lines become bad whose answers are not sure to be what their plans say.
+
+    arrived: when the first chunk of each row came, in microseconds, and of which that is told.
+    """
 
     def __init__(self, structure: Structure, planned: Planned) -> None:
         self._structure, self._planned = structure, planned
@@ -59,35 +90,46 @@ class Answers:
         rows = {form: np.flatnonzero(planned.each(partial(_is_of, form))) for form in FORMS}
         self._check(np.isin(np.arange(len(planned)), [*rows[EVENTS], *rows[TEXT]]))
         self._found = [
-            self._in_place(rows[COMPLETION], *self._in_lists(rows[CHUNKS])),
+            self._in_place(
+                rows[COMPLETION],
+                self._listed(rows[CHUNKS], listed.chunks),
+                self._listed(rows[HELD_CHUNKS], listed.held_chunks),
+            ),
             self._in_texts(rows[TEXT]),
-            self._in_events(rows[EVENTS]),
+            self._in_bodies(Bodies(rows[EVENTS], texts_of(self._cells.where(rows[EVENTS])))),
+            self._in_bodies(self._bodies(rows[LINES], listed.texts, of_lines)),
+            self._in_bodies(self._bodies(rows[HELD_LINES], listed.held_texts, of_held_lines)),
         ]
+        self.arrived = self._arrived()
 
     def of(self, good: Bools) -> list[Part]:
         """The answers of the good rows: those that stand in the block of their lines, and those that were decoded."""
         parts = []
-        for found in self._found:
-            keep = good[found.row]
+        for every in self._found:
+            keep = good[every.row]
             if keep.any():
-                row, is_chunk, lines = found.row[keep], found.is_chunk[keep], found.lines.where(keep)
+                found = every.where(keep)
+                row, is_chunk, lines = found.row, found.is_chunk, found.lines
                 bodies, body = np.unique(row[is_chunk], return_inverse=True)
                 lines.transcript[is_chunk], lines.bodies_closed = body, len(bodies)
                 rows = np.unique(row)
-                parts.append(Part(rows, np.bincount(row[is_chunk], minlength=len(good))[rows], lines))
+                count = np.bincount(row[is_chunk], minlength=len(good))[rows]
+                parts.append(Part(rows, count, lines, found.arrivals()))
         return parts
 
-    def _in_place(self, rows: Ints, row: Ints, start: Ints, end: Ints) -> _Found:
-        """The completions of these rows, and chunks: the row of each, and where it begins and ends."""
-        is_chunk = np.append(np.zeros(len(rows), bool), np.ones(len(row), bool))
-        row = np.append(rows, row)
-        start, end = np.append(self._cells.start[rows], start), np.append(self._cells.end[rows], end)
+    def _in_place(self, rows: Ints, *parts: Items) -> _Found:
+        """The completions of these rows, and the chunks that are items, where they stand in the block."""
+        row = np.concatenate([rows, *(items.owner for items in parts)])
+        start = np.concatenate([self._cells.start[rows], *(items.start for items in parts)])
+        end = np.concatenate([self._cells.end[rows], *(items.end for items in parts)])
+        time = pa.chunked_array([pa.nulls(len(rows), pa.string()), *(items.time for items in parts)]).combine_chunks()
         order = np.argsort(start, kind="stable")
-        start, end = start[order], end[order]
+        row, start, end = row[order], start[order], end[order]
+        is_chunk = order >= len(rows)
         kind, transcript = np.full(len(row), OBJECT, np.uint8), np.full(len(row), NO_TRANSCRIPT, np.int32)
         block, clean = dataclasses.replace(self._structure.lines.block, last=False), np.ones(len(row), bool)
         lines = Lines(block, start, start, end, kind, transcript, clean, quotes=self._structure.quotes)
-        return _Found(row[order], is_chunk[order], lines)
+        return _Found(row, is_chunk, lines, time.take(pa.array(order)))
 
     def _check(self, is_text: Bools) -> None:
         """No wrapper may look into an answer that is no text."""
@@ -107,20 +149,28 @@ class Answers:
             before, behind = (np.searchsorted(messages, border[rows]) for border in (choices.start, choices.end))
             structure.bad[line[rows[before == behind]]] = True
 
-    def _in_lists(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
-        """Where the chunks begin and end that are in the lists of these rows, and the row of each."""
-        structure, line = self._structure, self._planned.line[rows]
-        opening, owner = structure.elements(structure.at(self._cells.start[rows]), 2, line)
-        members = structure.members(opening, 3, line[owner])
-        code, names = structure.names(members, line[owner])
-        has_choices = np.zeros(len(opening), bool)
-        has_choices[members.owner[code == (names.index(CHOICES) if CHOICES in names else ABSENT)]] = True
-        structure.bad[line[owner[~has_choices]]] = True
-        steps = [number for number, name in enumerate(names) if name in STEPS_OF_ANSWERS]
-        says_more = np.isin(code, steps) & (structure.kinds(members.start, members.end) != NULL)
-        structure.bad[line[owner[members.owner[says_more]]]] = True
-        ends = structure.place[structure.closing(opening, 3)] + 1
-        return rows[owner], structure.place[opening].astype(np.int64), ends.astype(np.int64)
+    def _listed(self, rows: Ints, read: _Read) -> Items:
+        """What the lists of these rows hold, as `read` finds it."""
+        structure, line = self._structure, self._planned.line
+        opening = structure.at(self._cells.start[rows])
+        depths = structure.depth[opening]
+        parts = []
+        for depth in np.unique(depths).tolist():
+            some = np.flatnonzero(depths == depth)
+            items = read(structure, opening[some], depth, line[rows[some]])
+            parts.append(dataclasses.replace(items, owner=rows[some[items.owner]]))
+        return Items.joined(parts) if len(parts) > 1 else parts[0] if parts else Items.none()
+
+    def _bodies(
+        self,
+        rows: Ints,
+        read: _Read,
+        bodies_of: Callable[[Items, Structure], Bodies],
+    ) -> Bodies:
+        """The lines that the lists of these rows hold, as bodies."""
+        bodies = bodies_of(self._listed(rows, read), self._structure)
+        self._structure.bad[self._planned.line[bodies.odd]] = True
+        return bodies
 
     def _in_texts(self, rows: Ints) -> _Found:
         """The completions that are the texts of these rows."""
@@ -129,21 +179,37 @@ class Answers:
         self._structure.bad[self._planned.line[rows[~is_object]]] = True
         return _Found(rows[is_object], np.zeros(int(is_object.sum()), bool), lines.where(is_object))
 
-    def _in_events(self, rows: Ints) -> _Found:
-        """The events that are in the texts of these rows."""
-        texts = texts_of(self._cells.where(rows))
+    def _in_bodies(self, bodies: Bodies) -> _Found:
+        """The events in SSE texts."""
+        texts, of = bodies.texts, bodies.row
         ends = np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
         lines = lines_of(texts)
-        row = np.searchsorted(ends, lines.begin, side="right")
+        text = np.searchsorted(ends, lines.begin, side="right")
+        row = of[text]
         data = np.frombuffer(lines.block.data, np.uint8)
         is_event = (lines.kind == OBJECT) & (lines.transcript != NO_TRANSCRIPT) & (data[lines.end - 1] == _BRACE)
         odd, is_end = _are_no_events(lines, row, is_event)
-        count = np.bincount(row[is_event], minlength=len(rows))
-        sound = (count > 1) | ((count == 1) & np.isin(np.arange(len(rows)), row[is_end]))  # else an event of a stream
-        sound[row[odd]] = False
-        sound &= np.array([b"\r" not in text for text in texts], bool)
-        self._structure.bad[self._planned.line[rows[~sound]]] = True
-        return _Found(rows[row[is_event]], np.ones(int(is_event.sum()), bool), lines.where(is_event))
+        count = np.bincount(row[is_event], minlength=len(self._planned))[of]
+        sound = (count > 1) | ((count == 1) & (bodies.is_list | np.isin(of, row[is_end])))  # else an event of a stream
+        sound &= ~np.isin(of, row[odd]) & np.array([b"\r" not in text for text in texts], bool)
+        self._structure.bad[self._planned.line[of[~sound]]] = True
+        time = None if bodies.time is None else bodies.time.take(pa.array(text[is_event]))
+        return _Found(row[is_event], np.ones(int(is_event.sum()), bool), lines.where(is_event), time)
+
+    def _arrived(self) -> tuple[Ints, Bools]:
+        """See above; rows become bad of which only some chunks have a time."""
+        first = np.full(len(self._planned), NEVER)
+        for found in self._found:
+            if found.time is None or found.time.null_count == len(found.time):
+                continue
+            at = moments(found.time).fill_null(NEVER).to_numpy()
+            told, every = (
+                np.bincount(found.row[at != NEVER], minlength=len(first)),
+                np.bincount(found.row, minlength=len(first)),
+            )
+            self._structure.bad[self._planned.line[(told > 0) & (told < every)]] = True
+            np.minimum.at(first, found.row[at != NEVER], at[at != NEVER])
+        return first, first != NEVER
 
 
 def _is_unnamed(plan: Plan) -> bool:

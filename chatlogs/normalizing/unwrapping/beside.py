@@ -6,7 +6,7 @@ Only where a wrapper holds one answer that was read whole, and that says nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,7 @@ class Taken:
 
     chunks: of how many chunks the answer is made, 0 for a completion. answers: these chunks and completions, one behind
     the other, as lines of their own. said: what the wrappers say, by column. messages:
-    rows of that table; `piece` is the line.
+    rows of that table; `piece` is the line. arrivals: when the chunks came, by their number among the answers.
     """
 
     lines: list[int]
@@ -36,6 +36,7 @@ class Taken:
     said: dict[str, pa.Array]
     flags: list[frozenset[str]]
     messages: list[pa.Table]
+    arrivals: dict[int, str] = field(default_factory=dict)
 
     def of(self, line: Ints) -> Ints:
         """The rows of the wrappers in which these lines of the answers are."""

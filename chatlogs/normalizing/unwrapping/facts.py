@@ -23,8 +23,11 @@ _Optional = tuple[Ints, Bools]
 """Numbers, and which of them are there."""
 
 
-def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array], Bools]:
-    """The columns of OF_FACTS, and which rows give times that contradict each other."""
+def facts_of(given: Mapping[str, Cells], rows: int, arrived: _Optional) -> tuple[dict[str, pa.Array], Bools]:
+    """The columns of OF_FACTS, and which rows give times that contradict each other.
+
+    arrived: when the first chunk came, of those answers that tell.
+    """
 
     def read(name: str, kind: Callable[[Any], int | None], together: Together | None = None) -> _Optional:
         if name not in given:
@@ -39,7 +42,7 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
         read(name, _time, times)
         for name in ("started_at", "noted_at", "ended_at", "first_chunk_at", "completion_start_at")
     )
-    late = np.any([there & (value < noted[0]) for value, there in (ended, first, begun)], axis=0)
+    late = np.any([there & (value < noted[0]) for value, there in (ended, first, begun, arrived)], axis=0)
     ended = _either(ended, (noted[0], noted[1] & late & ~started[1]))
     started = _either(started, (noted[0], noted[1] & ~late))
     took = _either(duration("duration_ms", 1000), duration("duration_s", 1_000_000))
@@ -48,8 +51,8 @@ def facts_of(given: Mapping[str, Cells], rows: int) -> tuple[dict[str, pa.Array]
     streamed = given["stream"].kinds() if "stream" in given else np.zeros(rows, np.uint8)
     begun = (begun[0], begun[1] & (streamed != FALSE) & ~(ended[1] & (begun[0] == ended[0])))
     first = _either(first, begun)
-    started = _either(started, _before(ended, took, first))
-    first = _either(first, _sum(started, waited))
+    started = _either(started, _before(ended, took, _either(first, arrived)))
+    first = _either(arrived, _either(first, _sum(started, waited)))
     skewed = np.zeros(rows, bool)
     checked = []
     for value, there in (first, ended):

@@ -30,6 +30,7 @@ from chatlogs.normalizing.unwrapping.places import (
     REQUEST,
     Places,
     Planned,
+    listed_in,
 )
 from chatlogs.normalizing.unwrapping.plans import PLACE_IN_REQUESTS, STEPS_OF_REQUESTS
 from chatlogs.normalizing.unwrapping.requested import Parameters
@@ -56,13 +57,22 @@ class Outside:
         structure = Structure(lines, chosen)
         _set_typed_aside(structure)
         planned = self.places.find(structure)
-        if not len(planned):
-            return []
+        return self._take(structure, planned, asked) if len(planned) else []
+
+    def take_lists(self, lines: Lines, chosen: Ints, asked: Asked) -> list[Taken]:
+        """The same of lines that are lists, of which some are lists of chunks."""
+        structure = Structure(lines, chosen)
+        _set_typed_aside(structure)
+        planned = listed_in(structure)
+        return self._take(structure, planned, asked) if len(planned) else []
+
+    def _take(self, structure: Structure, planned: Planned, asked: Asked) -> list[Taken]:
         _set_others_aside(structure, planned)
         answers = Answers(structure, planned)
         others = (*PARTS, *_parameters(planned))
         facts = {name: cells for name, cells in planned.cells.items() if name not in others}
-        said, skewed = facts_of(facts, len(planned))
+        said, skewed = facts_of(facts, len(planned), answers.arrived)
+        structure.bad[planned.line[skewed & answers.arrived[1]]] = True
         request, flagged, told = self._requests(structure, planned, _members(structure, planned))
         if planned.each(lambda plan: plan.asks_in_text).any():
             in_texts = self._requests_in_texts(structure, planned)
@@ -86,6 +96,7 @@ class Outside:
                 {name: column.take(pa.array(part.rows)) for name, column in said.items()},
                 [flags[row] for row in part.rows.tolist()],
                 [_of_lines(of, line) for of in told],
+                part.arrivals,
             )
             for part in answers.of(good)
         ]

@@ -17,7 +17,15 @@ import pyarrow as pa
 from chatlogs.normalizing.scanning.structure import LIST, NUMBER, OBJECT, TEXT, Members, Structure
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.normalizing.unwrapping.cells import ABSENT, Cells
-from chatlogs.normalizing.unwrapping.plans import COMPLETION, OUTPUTS, TRUTHS, Plan, learn, names_that_tell
+from chatlogs.normalizing.unwrapping.plans import (
+    COMPLETION,
+    OUTPUTS,
+    TRUTHS,
+    Plan,
+    learn,
+    names_that_tell,
+    plan_of_list,
+)
 from chatlogs.normalizing.unwrapping.shells import Path
 from chatlogs.reading.lines import Ints
 
@@ -156,6 +164,17 @@ class Places:
             path = (*path[: level - 1], names[number])
             paths.append(path)
         return paths
+
+
+def listed_in(structure: Structure) -> Planned:
+    """The lines of a structure whose roots are lists, as far as they are lists of chunks like the first one."""
+    every = np.arange(len(structure.line))
+    first = structure.lines.text(int(structure.line[0])) if len(every) else b""
+    plan = plan_of_list(first)
+    start = structure.place[structure.root].astype(np.int64)
+    cells = Cells(structure, every, start, structure.place[structure.closing(structure.root, 1)].astype(np.int64) + 1)
+    planned = Planned(every, np.zeros_like(every), [] if plan is None else [plan], {ANSWER: cells})
+    return planned.where(np.full(len(every), plan is not None))
 
 
 def _may_be_answers(

@@ -29,7 +29,7 @@ from chatlogs.reading.hosted import may_be_hosted
 from chatlogs.reading.payloads import ASKED_UNDER
 from chatlogs.reading.sse import looks_like_sse
 from chatlogs.reading.unnamed import row_of
-from chatlogs.reading.wrappers import ANSWERS_UNDER, LISTS, LOGGED, STEPS, WRAPPERS
+from chatlogs.reading.wrappers import ANSWERS_UNDER, CHUNK_KEYS, LISTS, LOGGED, STEPS, WRAPPERS
 from chatlogs.values import as_json
 
 BODIES = ("response", "body", "completion", "output", "response_body", "chunks")
@@ -38,11 +38,16 @@ _OTHERS = ANSWERS_UNDER - set(BODIES)
 _NOTHING = Literal["no field of this name is expected"]
 _ANSWER: dict[str, Any] = {"object": "chat.completion", "choices": [{"message": {}}]}
 EVENTS_OF_CHUNK = f"data: {as_json(CHUNK)}\n\ndata: [DONE]\n\n"
-COMPLETION, CHUNKS, EVENTS, TEXT = FORMS = "completion", "chunks", "events", "text"
-"""What an answer is: a completion, a list of chunks, the text of an SSE body, or the JSON text of a completion."""
+COMPLETION, CHUNKS, HELD_CHUNKS, LINES, HELD_LINES, EVENTS, TEXT = FORMS = (
+    "completion", "chunks", "chunks in objects", "lines", "lines in objects", "events", "text",
+)  # fmt: skip
+"""What an answer is: a completion; a list of chunks, of lines of an SSE body, or of small objects each with one of
+these; the text of an SSE body; or the JSON text of a completion."""
+IN_LISTS = frozenset({CHUNKS, HELD_CHUNKS, LINES, HELD_LINES})
 _CARRIED: dict[str, tuple[Any, dict[str, Any]]] = {
-    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([CHUNK], CHUNK), EVENTS: (EVENTS_OF_CHUNK, CHUNK),
-    TEXT: (as_json(_ANSWER), _ANSWER),
+    COMPLETION: (_ANSWER, _ANSWER), CHUNKS: ([CHUNK], CHUNK), HELD_CHUNKS: ([{"chunk": CHUNK}], CHUNK),
+    LINES: ([f"data: {as_json(CHUNK)}"], CHUNK), HELD_LINES: ([{"line": f"data: {as_json(CHUNK)}"}], CHUNK),
+    EVENTS: (EVENTS_OF_CHUNK, CHUNK), TEXT: (as_json(_ANSWER), _ANSWER),
 }  # fmt: skip
 """What is put in the place of an answer to unwrap it, and what record comes of that."""
 _TEXTS = ("sse", "response_text")  # fields that hold texts, where there is none of BODIES
@@ -72,6 +77,7 @@ _Answer: Any = msgspec.defstruct(
 _answer = msgspec.json.Decoder(_Answer).decode
 _answers = msgspec.json.Decoder(list[_Answer]).decode
 _raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,14 @@ def learn(text: bytes) -> Plan | None:
         return None
 
 
+def plan_of_list(text: bytes) -> Plan | None:
+    """The plan of a line that is a list of chunks, or of objects that hold one each; None for another list."""
+    form = _form(msgspec.Raw(text))
+    if form not in (CHUNKS, HELD_CHUNKS):
+        return None
+    return Plan((), form, facts=(), request=None, model=None, messages=None, flags=frozenset())
+
+
 def _fields(text: Any) -> dict[str, Any] | None:
     """The fields of an object, of which answers and messages stay bytes; None where one of them names its kind."""
     found: dict[str, Any] = {}
@@ -151,7 +165,7 @@ def _placed(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
     said[body] = inner
     bodies = [name for name in BODIES if name in inner]
     form = _form(inner[bodies[0]]) if len(bodies) == 1 else None
-    return None if form in (None, CHUNKS) else (said, (body, bodies[0]), str(form))
+    return None if form is None else (said, (body, bodies[0]), form)
 
 
 def _under_any_name(said: dict[str, Any]) -> tuple[dict[str, Any], Path, str] | None:
@@ -178,7 +192,7 @@ def _form(raw: msgspec.Raw) -> str | None:
     """Of which of FORMS it is; None when it is no answer by itself."""
     if bytes(raw)[:1] == b'"':
         return _form_of_text(msgspec.json.decode(raw))
-    return COMPLETION if _is_answer(raw) else CHUNKS if _are_chunks(raw) else None
+    return COMPLETION if _is_answer(raw) else CHUNKS if _are_chunks(raw) else _form_of_items(raw)
 
 
 def _form_of_text(text: str) -> str | None:
@@ -203,6 +217,18 @@ def _are_chunks(raw: msgspec.Raw) -> bool:
         return False
 
 
+def _form_of_items(raw: msgspec.Raw) -> str | None:
+    """Of which form a list of texts or objects is, as its first item tells."""
+    try:
+        first = next(iter(_items(raw)), b"")
+        held = {name: bytes(item)[:1] for name, item in _raws(first).items()} if bytes(first)[:1] == b"{" else {}
+    except (ValueError, RecursionError):
+        return None
+    if not held:
+        return LINES if bytes(first)[:1] == b'"' else None
+    return HELD_CHUNKS if any(held.get(name) == b"{" for name in CHUNK_KEYS) else HELD_LINES
+
+
 def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
     carried, record = _CARRIED[form]
     asking = [name for name, item in said.items() if name in ASKING and isinstance(item, dict) and item]
@@ -222,7 +248,7 @@ def _learned(said: dict[str, Any], where: Path, form: str) -> Plan | None:
         return None
     envelope = envelopes[0]
     parts = [part for part in envelope.parts if not part.ends]
-    alike = envelope.transcript == (form in (CHUNKS, EVENTS)) and len(parts) == 1
+    alike = envelope.transcript == (form in IN_LISTS or form == EVENTS) and len(parts) == 1
     if envelope.error is not None or not alike or parts[0].value != record:
         return None
     if parts[0].arrived_at is not None or parts[0].unread is not None:

@@ -5,8 +5,6 @@ What is written in the usual ways is converted in columns; what is not is null h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,17 +31,16 @@ def times(parts: pa.StringArray) -> pa.Int64Array:
     return pc.coalesce(found, _rounded(_those(parts, _SECONDS), 1_000_000), milliseconds)
 
 
-def moments(texts: Sequence[str]) -> pa.Int64Array:
+def moments(written: pa.StringArray) -> pa.Int64Array:
     """Microseconds since 1970 of times and numbers, as `moment` says of each; null where that is nothing."""
-    written = pa.array(texts, pa.string())
     found = times(pc.binary_join_element_wise('"', written, '"', ""))
     if found.null_count:
         found = pc.coalesce(found, times(written))
-    others = found.is_null().to_numpy(zero_copy_only=False)
+    others = pc.and_(found.is_null(), written.is_valid()).to_numpy(zero_copy_only=False)
     if not others.any():
         return found
-    more = [moment(text) if is_other else None for text, is_other in zip(texts, others.tolist(), strict=True)]
-    return pc.coalesce(found, pa.array(more, pa.int64()))
+    more = [moment(text) for text in written.filter(pa.array(others)).to_pylist()]
+    return pc.replace_with_mask(found, pa.array(others), pa.array(more, pa.int64()))
 
 
 def durations(parts: pa.StringArray, unit: int) -> pa.Int64Array:

@@ -34,12 +34,12 @@ from chatlogs.reading.containers import unwrap
 from chatlogs.reading.envelopes import TIMES, Envelope
 from chatlogs.reading.exported import TYPED
 from chatlogs.reading.inspect_ai import is_of_inspect
-from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, Block, Lines, scan
+from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, ODD, Block, Lines, scan
 from chatlogs.schema import TIME
 from chatlogs.values import is_duration
 
 Tables = dict[str, pa.Table]
-Normalize = Callable[[Lines], Partials]
+Normalize = Callable[[Lines, dict[int, str]], Partials]
 
 _SAMPLE = 16  # lines that tell whether a log is one of wrappers
 _CARRIERS = ("response", "body", "completion", "output", "response_body", "chunks", "sse", "response_text")
@@ -80,13 +80,40 @@ class _OneByOne:
 
 def read(lines: Lines, asked: Asked, normalize_bare: Normalize) -> tuple[list[Tables], list[int]]:
     """Pieces of the wrapped lines that are plain, and the numbers of these lines; nothing for a log of bare ones."""
+    parts = [*_in_objects(lines, asked), *_in_lists(lines, asked)]
+    tables, numbers = [], []
+    for part in parts:
+        partials = normalize_bare(part.answers, part.arrivals)
+        if not partials.counts.repaired:  # else nothing tells which of the wrappers it was
+            pieces, wrappers = beside(lines, partials, part)
+            tables.append(pieces)
+            numbers += wrappers
+    return tables, numbers
+
+
+def _outside() -> Outside:
+    if not hasattr(_worker, "outside"):
+        _worker.outside = Outside()
+    outside: Outside = _worker.outside
+    return outside
+
+
+def _in_lists(lines: Lines, asked: Asked) -> list[Taken]:
+    """Lines that are lists of chunks."""
+    odd = np.flatnonzero((lines.kind == ODD) & (lines.transcript == NO_TRANSCRIPT))
+    lists = odd[np.frombuffer(lines.block.data, np.uint8)[lines.start[odd]] == ord("[")]
+    sample = lists[:: max(1, len(lists) // _SAMPLE)].tolist()
+    is_any = any(b'"choices"' in lines.text(line) for line in sample)
+    return _outside().take_lists(lines, lists, asked) if is_any else []
+
+
+def _in_objects(lines: Lines, asked: Asked) -> list[Taken]:
+    """Lines that are objects with an answer in each."""
     records = np.flatnonzero((lines.kind == OBJECT) & (lines.transcript == NO_TRANSCRIPT))
     sample = records[:: max(1, len(records) // _SAMPLE)].tolist()
     if not sample or sum(_may_wrap(lines.text(line)) for line in sample) * 2 <= len(sample):
-        return [], []
-    if not hasattr(_worker, "outside"):
-        _worker.outside = Outside()
-    parts: list[Taken] = _worker.outside.take(lines, records, asked)
+        return []
+    parts = _outside().take(lines, records, asked)
     apart = _OneByOne()
     for line in np.setdiff1d(records, [line for part in parts for line in part.lines], assume_unique=True).tolist():
         text = lines.text(line)
@@ -94,14 +121,7 @@ def read(lines: Lines, asked: Asked, normalize_bare: Normalize) -> tuple[list[Ta
             _take(text, line, asked, apart)
     if apart.lines:
         parts.append(apart.taken(lines.block.source))
-    tables, numbers = [], []
-    for part in parts:
-        partials = normalize_bare(part.answers)
-        if not partials.counts.repaired:  # else nothing tells which of the wrappers it was
-            pieces, wrappers = beside(lines, partials, part)
-            tables.append(pieces)
-            numbers += wrappers
-    return tables, numbers
+    return parts
 
 
 def _may_wrap(text: bytes) -> bool:
