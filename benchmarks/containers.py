@@ -173,6 +173,23 @@ def _texts(requests: Requests, model: bytes, answer: bytes, at: float, took: flo
     )  # fmt: skip
 
 
+def _captured(requests: Requests, model: bytes, answer: bytes, at: float, took: float, stream: bool) -> bytes:
+    """Each chunk of a stream with the time when it came, as a program notes that measures."""
+    if not stream:
+        return _exchange(requests, model, answer, at, took, stream)
+    chunks = json.loads(answer)
+    items = (b'{"arrived_at":"%s","chunk":%s}' % (_iso(at + 0.2 + n / 50), _json(c)) for n, c in enumerate(chunks))
+    return _exchange(requests, model, b"[%b]" % b",".join(items), at, took, stream)
+
+
+def _lines(requests: Requests, model: bytes, answer: bytes, at: float, took: float, stream: bool) -> bytes:
+    """The lines of the body, as a client read them."""
+    if not stream:
+        return _exchange(requests, model, answer, at, took, stream)
+    events = [f"data: {json.dumps(chunk, ensure_ascii=False)}" for chunk in json.loads(answer)]
+    return _exchange(requests, model, _json([*events, "data: [DONE]"]), at, took, stream)
+
+
 Container = Callable[[Requests, bytes, bytes, float, float, bool], bytes]
 CONTAINERS: Mapping[str, Container] = {
     "exchange": _exchange,
@@ -184,4 +201,6 @@ CONTAINERS: Mapping[str, Container] = {
     "portkey": _portkey,
     "openpipe": _openpipe,
     "texts": _texts,
+    "captured": _captured,
+    "lines": _lines,
 }

@@ -22,6 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from containers import CONTAINERS, Requests
+from dialects import DIALECTS, with_dialect
 from seeded import START, STREAMS_PER_SECOND, Texts
 
 CHUNK_LINES = 2_000_000
@@ -163,13 +164,13 @@ def _lists_of_chunks(texts: Texts) -> Iterator[bytes]:
 def write(
     kind: str, path: str | Path, *, lines: int, seed: int = 7, obfuscation: bool = False, odd: float = 0.0,
     odd_kinds: Sequence[str] = tuple(ODD_KINDS), open_streams: int = 50, container: str | None = None,
-    times: str | None = None, logprobs: bool = False,
+    times: str | None = None, logprobs: bool = False, dialect: str | None = None,
 ) -> int:  # fmt: skip
     """Write `lines` lines of `kind` ("chunks" or "completions") to `path`; gives back the bytes written.
 
     A chunk log ends where its lines end, so the streams still open there stay unfinished. container: each line is
     an answer in it, one of chunks holds a whole stream. times: where each line's time stands, one of TIMES. logprobs:
-    chunks tell those of their tokens.
+    chunks tell those of their tokens. dialect: of which server chunks are, one of DIALECTS.
     """
     texts = Texts.seeded(seed)
     if container is not None:
@@ -178,6 +179,8 @@ def write(
         made = chunk_lines(texts, open_streams=open_streams, obfuscation=obfuscation)
     else:
         made = completion_lines(texts)
+    if dialect is not None:
+        made = with_dialect(made, dialect)
     if logprobs:
         made = with_logprobs(made, random.Random(seed + 1))
     if odd:
@@ -204,6 +207,7 @@ def main() -> None:
     parser.add_argument("--odd", type=float, default=0.0, metavar="SHARE", help="share of lines made odd, 0 to 1")
     parser.add_argument("--odd-kind", action="append", choices=list(ODD_KINDS), help="how; all kinds if none is given")
     parser.add_argument("--container", choices=list(CONTAINERS), help="put each answer into one, with its request")
+    parser.add_argument("--dialect", choices=list(DIALECTS), help="chunks with the fields that a server adds")
     parser.add_argument("--times", choices=list(TIMES), help="a time before each line, or beside it in an object")
     parser.add_argument("--logprobs", action="store_true", help="chunks with log probabilities of their tokens")
     parser.add_argument("--open", type=int, default=50, metavar="N", help="streams being written at once")
@@ -213,7 +217,7 @@ def main() -> None:
     size = write(
         options.kind, options.output, lines=lines, seed=options.seed, obfuscation=options.obfuscation,
         odd=options.odd, odd_kinds=options.odd_kind or tuple(ODD_KINDS), open_streams=options.open,
-        container=options.container, times=options.times, logprobs=options.logprobs,
+        container=options.container, times=options.times, logprobs=options.logprobs, dialect=options.dialect,
     )  # fmt: skip
     print(f"{options.output}: {lines:,} lines, {size / 1e6:,.1f} MB", file=sys.stderr)
 

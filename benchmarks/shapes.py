@@ -1,4 +1,4 @@
-"""What odd lines, wrappers and times cost beside the same log without them: one command, two Markdown tables.
+"""What odd lines, wrappers and times cost beside the same log without them: one command, four Markdown tables.
 
     python benchmarks/shapes.py                some minutes, 3 GB of disk
     python benchmarks/shapes.py --scale 0.1    a tenth of it
@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from containers import CONTAINERS
+from dialects import DIALECTS
 from generate import ODD_KINDS, TIMES, write
 from measure import Measurement, busy, machine, measure, median
 
 HERE = Path(__file__).resolve().parent
-CHUNKS, COMPLETIONS = 600_000, 60_000
+CHUNKS, COMPLETIONS, STREAMS = 600_000, 60_000, 6_000
 SHARE = 0.01  # of lines made odd
 ODD_TITLES = {
     "unknown": "an unknown field",
@@ -60,7 +61,16 @@ ODD = (
     Shape("log probabilities in each line", {"logprobs": True}),
     Shape("`--chunks`: a row for each", options=("--chunks",)),
 )
-WRAPPED = (Shape("bare completions"), *(Shape(f"each in `{name}`", {"container": name}) for name in CONTAINERS))
+ROUTED = (PLAIN, *(Shape(f"in the dialect `{name}`", {"dialect": name}) for name in DIALECTS))
+_OF_STREAMS = ("captured", "lines")
+WRAPPED = (
+    Shape("bare completions"),
+    *(Shape(f"each in `{name}`", {"container": name}) for name in CONTAINERS if name not in _OF_STREAMS),
+)
+LISTED = (
+    Shape("streams, each in `exchange`", {"container": "exchange"}),
+    *(Shape(f"each in `{name}`", {"container": name}) for name in ("texts", *_OF_STREAMS)),
+)
 
 
 def table(folder: Path, shapes: Sequence[Shape], kind: str, lines: int, runs: int) -> None:
@@ -96,12 +106,14 @@ def _ingested(folder: Path, shape: Shape, log: Path) -> Measurement:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="medians of so many")
-    parser.add_argument("--scale", type=float, default=1.0, help="1.0 = 600,000 chunks and 60,000 completions")
+    parser.add_argument("--scale", type=float, default=1.0, help="1.0 = 600,000 chunks, 60,000 completions")
     options = parser.parse_args()
     print(f"{busy()}{machine()}. Medians of {options.runs} runs, taking turns.\n")
     with tempfile.TemporaryDirectory(prefix="chatlogs-shapes-") as folder:
         table(Path(folder), ODD, "chunks", round(CHUNKS * options.scale), options.runs)
+        table(Path(folder), ROUTED, "chunks", round(CHUNKS * options.scale), options.runs)
         table(Path(folder), WRAPPED, "completions", round(COMPLETIONS * options.scale), options.runs)
+        table(Path(folder), LISTED, "chunks", round(STREAMS * options.scale), options.runs)
 
 
 if __name__ == "__main__":
