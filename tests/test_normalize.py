@@ -326,6 +326,14 @@ AGREEMENTS = {
         ],
         b"data: " + chunk(obj(), finish="length", id="c3"),
     ),
+    "an error within a body, behind which the role stands again": lines(
+        b"data: " + chunk(obj(content="a"), x_groq={"id": "r", "error": "over capacity"}),
+        b"data: " + chunk(obj(role="assistant", content="b"), finish="stop"),
+    ),
+    "two texts in each chunk, of which one is the same in all": lines(
+        *[chunk(obj(content=f"a long text {number}", reasoning="think")) for number in range(5)],
+        chunk(obj(content="a long text", reasoning="think"), finish="stop"),
+    ),
     "a line that is not UTF-8": lines(HEL.replace(b"Hel", b"H\xe9l"), LO),
     "lines that are not UTF-8 among others": lines(
         *[HEL.replace(b"Hel", b"H\xe9l" if place % 50 in (3, 4, 9) else b"Hel") for place in range(130)],

@@ -144,6 +144,8 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
     if not isinstance(result, Record) or not isinstance(alone, Record) or not result.loose or repaired:
         return False
     piece = result.pieces[0]
+    if not _says_one_text(piece):
+        return False
     if piece.id is None and lines.transcript[first] == NO_TRANSCRIPT:
         if record.last_line - first >= record.chunks:
             return False  # without an id only neighbours belong together, and other lines stand between
@@ -155,6 +157,12 @@ def _read_run(lines: Lines, record: Careful, found: Found) -> bool:
     _place_run(lines, piece, record.chunks, record.last_line)
     found.pieces.append(Placed(piece, int(lines.transcript[first]), run=record))
     return True
+
+
+def _says_one_text(piece: Piece) -> bool:
+    """Whether what stands in the joined text is all that its lines add: each adds what it says beside that as well."""
+    choices = piece.choices.values()
+    return all(sum(map(bool, (one.content, one.reasoning, one.refusal, one.calls))) <= 1 for one in choices)
 
 
 def _place_run(lines: Lines, piece: Piece, chunks: int, last_line: int) -> None:
@@ -196,7 +204,7 @@ def _read_stretches(lines: Lines, run: Careful, order: dict[int, int], found: Fo
 
 def _read_stretch(lines: Lines, text: bytes, stretch: list[int], found: Found) -> bool:
     result, repaired = read_text(text, stretch[0], _offset(lines, stretch[0]), found)
-    if not isinstance(result, Record) or not result.loose or repaired:
+    if not isinstance(result, Record) or not result.loose or repaired or not _says_one_text(result.pieces[0]):
         return False
     _place_run(lines, result.pieces[0], len(stretch), stretch[-1])
     found.pieces.append(Placed(result.pieces[0], int(lines.transcript[stretch[0]])))

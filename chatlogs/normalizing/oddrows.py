@@ -27,7 +27,7 @@ from chatlogs.reading.lines import NO_TRANSCRIPT, Ints
 from chatlogs.values import as_json
 
 _SECOND = 1_000_000
-_OF_PIECE = ("id", "model", "system_fingerprint", "service_tier")
+_OF_PIECE = ("id", "model", "system_fingerprint", "service_tier", "provider", "request_id")
 _OF_CHOICE = ("role", "content", "reasoning", "refusal", "finish_reason")
 _FACTS = tuple(name for name in ONE_VALUE if name not in (*_OF_PIECE, "created"))
 _IN_A_ROW = frozenset({
@@ -73,7 +73,7 @@ def _row(piece: Piece, transcript: int) -> dict[str, Any] | None:
         return None
     if (piece.created or 0) % _SECOND or (piece.usage is not None and is_placeholder(piece.usage)):
         return None
-    if piece.role_repeats:  # it holds two entries of its choice
+    if piece.role_repeats or piece.error_message or piece.error_code:  # two entries of its choice; perhaps an end
         return None
     if not says_only(piece, _IN_A_ROW) and not (says_only(piece, _HELD) and is_plain([*filter(None, _beside(piece))])):
         return None
