@@ -20,8 +20,8 @@ from chatlogs.reading.lines import Ints
 NONE = -1  # the code, or number, of what a chunk does not say
 TEXTS = ("content", "reasoning", "refusal", "call_arguments")
 _CODED = (
-    "id", "model", "system_fingerprint", "service_tier", "usage", "role", "finish_reason", "call_id", "call_name",
-    "extra", "choice_extra", "content_filter", "flags",
+    "id", "model", "system_fingerprint", "service_tier", "provider", "request_id", "usage", "role", "finish_reason",
+    "call_id", "call_name", "extra", "choice_extra", "content_filter", "flags",
 )  # fmt: skip
 _NUMBERS = ("created", "choice_index", "call_index")
 _NOTHING = {"finish_reason": ("", "null"), "content_filter": ("{}",)}  # besides the empty text

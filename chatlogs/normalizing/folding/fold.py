@@ -58,8 +58,8 @@ _SAMPLE = 8, 512  # the lines that tell where others are cut: one in so many, an
 _CALL = pa.struct([("slot", pa.int64()), *((name, pa.string()) for name in ("id", "name", "arguments"))])
 _PARSED = pa.schema([
     ("line", pa.int64()), ("transcript", pa.int32()), ("created", pa.int64()), ("choice_index", pa.int64()),
-    *((name, pa.string()) for name in ("id", "model", "system_fingerprint", "service_tier", "usage", "role")),
-    *((name, pa.string()) for name in ("finish_reason", "content", "reasoning", "refusal")),
+    *((name, pa.string()) for name in ("id", "model", "system_fingerprint", "service_tier", "provider", "request_id")),
+    *((name, pa.string()) for name in ("usage", "role", "finish_reason", "content", "reasoning", "refusal")),
     ("tool_calls", pa.list_(_CALL)),
 ])  # fmt: skip
 

@@ -26,6 +26,8 @@ from chatlogs.normalizing.folding.projection import (
 )
 from chatlogs.normalizing.folding.templates import (
     CHOICE,
+    DECIMAL,
+    DECIMALS,
     FILTER,
     LINE_END,
     NUMBER,
@@ -40,6 +42,7 @@ from chatlogs.normalizing.folding.templates import (
     of_choice,
 )
 from chatlogs.normalizing.folding.unknown import says_no_more
+from chatlogs.normalizing.records.reasoning import says_nothing
 from chatlogs.normalizing.records.tokens import are_plain
 from chatlogs.reading.camelcase import NAMES_OF_USAGE, in_names_of_api
 from chatlogs.reading.exported import TYPED
@@ -48,13 +51,17 @@ Path = tuple[str | int, ...]
 
 _TOKEN = re.compile(rb'[ \t\r]*("(?:[^"\\]|\\.)*"|-?[0-9][-+.0-9eE]*|true|false|null|[{}\[\]:,])')
 _WHOLE_NUMBER = re.compile(rb"0|[1-9][0-9]{0,15}")
+_ANY_NUMBER = re.compile(DECIMALS.encode())
 _LONGEST = 1 << 16  # a longer line is read alone
 _MOST_CHOICES = 16
 _DEEPEST = 8
-_TOP_TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier", "obfuscation")
+_TOP_TEXTS = ("id", "object", "model", "system_fingerprint", "service_tier", "provider", "request_id", "obfuscation")
 _TOP_FIELDS = frozenset({*_TOP_TEXTS, "created"})
 _FILTERED = "content_filter_results"
-_SAID_TEXTS = ("role", "content", "refusal", "reasoning_content", "reasoning")
+_REASONING = ("reasoning_content", "reasoning")
+_SAID_TEXTS = ("role", "content", "refusal", *_REASONING)
+_DETAILS = "reasoning_details"
+_REPEATED = "text"  # Together's, of what the delta says
 _VERDICTS = ("base_resp",)  # no hole is in these, for what they say decides whether a call failed
 
 
@@ -125,7 +132,7 @@ def _check(record: Any) -> None:
     """Raise _Unfit unless all that the record says has a column."""
     choices = record.get("choices") if isinstance(record, dict) else None
     is_one = isinstance(choices, list) and len(choices) == 1
-    _only(record, KNOWN_TOP, more=is_one)
+    _only(record, KNOWN_TOP, more=is_one, kept=("x_groq",) if _is_only_kept(record.get("x_groq")) else ())
     _texts(record, _TOP_TEXTS)
     _whole(record.get("created"))
     usage = record.get("usage")
@@ -136,19 +143,20 @@ def _check(record: Any) -> None:
     if not isinstance(choices, list) or len(choices) > _MOST_CHOICES:
         raise _Unfit
     for choice in choices:
-        _only(choice, KNOWN_CHOICE, more=is_one)
+        _only(choice, KNOWN_CHOICE, more=is_one, kept=(_REPEATED,) if _is_repeated(choice) else ())
         _texts(choice, ("finish_reason",))
         _whole(choice.get("index"), absent=False)
         said = choice.get("delta", choice.get("message"))
-        if ("delta" in choice) == ("message" in choice) or choice.get("logprobs") is not None:
+        if ("delta" in choice and "message" in choice) or choice.get("logprobs") is not None:
             raise _Unfit
-        if "delta" in choice and not is_one:
+        if "message" not in choice and not is_one:
             raise _Unfit
-        _check_said(said, "delta" in choice, more=is_one)
+        if "message" in choice or "delta" in choice:
+            _check_said(said, "delta" in choice, more=is_one)
 
 
 def _check_said(said: Any, streamed: bool, *, more: bool) -> None:
-    _only(said, KNOWN_MESSAGE, more=more)
+    _only(said, KNOWN_MESSAGE, more=more, kept=(_DETAILS,) if _are_only_kept(said) else ())
     _texts(said, _SAID_TEXTS)
     reasons = said.get("reasoning_content"), said.get("reasoning")
     is_odd = said.get("audio") is not None or said.get("function_call") is not None or None not in reasons
@@ -166,12 +174,33 @@ def _check_said(said: Any, streamed: bool, *, more: bool) -> None:
     _texts(calls[0]["function"], ("name", "arguments"))
 
 
-def _only(value: Any, known: frozenset[str], *, more: bool = False) -> None:
-    """Only these fields, or more that have no column either."""
+def _is_repeated(choice: Any) -> bool:
+    """Whether the choice repeats its content in a field of its own."""
+    said = choice.get("delta", choice.get("message")) if isinstance(choice, dict) else None
+    text = choice.get(_REPEATED) if isinstance(choice, dict) else None
+    return isinstance(text, str) and isinstance(said, dict) and text == said.get("content")
+
+
+def _is_only_kept(groq: Any) -> bool:
+    """Whether Groq's own object says neither usage nor an error."""
+    return isinstance(groq, dict) and groq.keys().isdisjoint(("usage", "error"))
+
+
+def _are_only_kept(said: Any) -> bool:
+    """Whether details of reasoning add nothing to it: they hold no text, or the text that is told beside them."""
+    return isinstance(said, dict) and (_tells_reasoning(said) or says_nothing(said.get(_DETAILS)))
+
+
+def _tells_reasoning(said: Mapping[str, Any]) -> bool:
+    return any(isinstance(said.get(name), str) and said[name] for name in _REASONING)
+
+
+def _only(value: Any, known: frozenset[str], *, more: bool = False, kept: Sequence[str] = ()) -> None:
+    """Only these fields, or more that have no column either. kept: those of which no more is made here."""
     if not isinstance(value, dict):
         raise _Unfit
     names = {name for name, item in value.items() if name not in known and item is not None}
-    if names and (not more or names & READ_ELSEWHERE):
+    if names and (not more or names & READ_ELSEWHERE.difference(kept)):
         raise _Unfit
 
 
@@ -184,6 +213,8 @@ def unknown_of(record: Mapping[str, Any]) -> dict[str, Any]:
         level: {name: value for name, value in said.items() if name not in names and value is not None}
         for level, (said, names) in levels.items()
     }
+    if _is_repeated(choice):
+        del found[CHOICE][_REPEATED]
     return found | {FILTER: found[CHOICE].pop(_FILTERED, None)}
 
 
@@ -206,36 +237,53 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
     pieces, before = [], 0
     for value in scalars:
         start, end = (value.start + 1, value.end - 1) if value.kind == TEXT else (value.start, value.end)
-        if value.kind == NUMBER and not _WHOLE_NUMBER.fullmatch(line[start:end]):
-            return None
-        hole = Hole(value.kind, _behind(quotes, start), _before(quotes, line, end))
-        if value.kind == NUMBER and holes and holes[-1].kind == NUMBER and holes[-1].start[0] == hole.start[0]:
+        kind = value.kind
+        if kind == NUMBER and not _WHOLE_NUMBER.fullmatch(line[start:end]):
+            kind = DECIMAL
+            if str(value.path[-1]).endswith("_tokens") or not _ANY_NUMBER.fullmatch(line[start:end]):
+                return None  # a count is a whole number
+        hole = Hole(kind, _behind(quotes, start), _before(quotes, line, end))
+        if kind != TEXT and holes and holes[-1].kind != TEXT and holes[-1].start[0] == hole.start[0]:
             return None  # two numbers without a quote between them
         holes.append(hole)
         pieces.append(line[before:start])
         before = end
     pieces.append(line[before:])
-    said = "delta" if record["choices"] and "delta" in record["choices"][0] else "message"
+    choice = record["choices"][0] if record["choices"] else {}
+    said = "message" if "message" in choice else "delta"
     fields = {name: place for place, value in enumerate(scalars) if (name := _field(value.path, said))}
+    paths = [value.path for value in scalars]
+    repeated, content = ("choices", 0, _REPEATED), ("choices", 0, said, "content")
+    is_repeated = _is_repeated(choice)
     usage = next((value for value in values if value.path == ("usage",) and value.kind == "object"), None)
-    counted = tuple(p for p, value in enumerate(scalars) if value.path[0] == "usage" and value.kind == NUMBER)
+    of_usage = [place for place, value in enumerate(scalars) if value.path[0] == "usage"]
     return Template(
         count,
         tuple(pieces),
         tuple(holes),
-        CHUNK if not record["choices"] or said == "delta" else COMPLETION,
+        CHUNK if said == "delta" else COMPLETION,
         fields,
-        _text_field(scalars, fields) if said == "delta" else None,
+        _text_field(scalars, fields) if "delta" in choice else None,
         len(record["choices"]),
         (_behind(quotes, usage.start), _before(quotes, line, usage.end)) if usage else None,
         usage is None or len(msgspec.json.encode(record["usage"])) == usage.end - usage.start,
-        counted,
+        tuple(place for place in of_usage if holes[place].kind == NUMBER),
         tuple(
             Unknown(level, name, _behind(quotes, value.start), _before(quotes, line, value.end))
             for value in values
             for level, name in _unknown(value, line, said)
+            if not (is_repeated and value.path == repeated)
         ),
+        any(holes[place].kind == DECIMAL for place in of_usage),
+        ("reasoning",) if _has_details(choice.get(said)) else (),
+        (paths.index(repeated), paths.index(content)) if is_repeated else None,
+        not choice.keys() & {"delta", "message"},
     )
+
+
+def _has_details(said: dict[str, Any] | None) -> bool:
+    """Whether there are details of reasoning that is told beside them."""
+    return said is not None and bool(said.get(_DETAILS)) and _tells_reasoning(said)
 
 
 def _unknown(value: _Value, line: bytes, said: str) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,8 @@ import pyarrow.compute as pc
 from chatlogs.normalizing.folding.learning import learn
 from chatlogs.normalizing.folding.projection import COMPLETION
 from chatlogs.normalizing.folding.templates import (
+    DECIMAL,
+    DECIMALS,
     FILTER,
     LINE_END,
     NUMBER,
@@ -137,10 +140,17 @@ class Matcher:
         words = self.words
         plain = np.ones(len(line), bool)
         texts = {place for name, place in template.fields.items() if field_of(name) in TEXT_FIELDS}
-        decoded = texts if template.lane == COMPLETION else {template.fields.get(template.text or "")}
+        decoded = {*texts} if template.lane == COMPLETION else {template.fields.get(template.text or "")}
+        if template.same is not None:
+            repeated, content = (words.views(*holes[place]).cast(pa.string()) for place in template.same)
+            plain &= pc.equal(repeated, content).to_numpy(zero_copy_only=False)
+            decoded.add(template.same[0])
         for place, (hole, (start, end)) in enumerate(zip(template.holes, holes, strict=True)):
             if hole.kind == NUMBER:
                 plain &= words.are_numbers(start, end)
+            elif hole.kind == DECIMAL:
+                written = words.views(start, end).cast(pa.string())
+                plain &= pc.match_substring_regex(written, f"^{DECIMALS}$").to_numpy(zero_copy_only=False)
             elif place not in decoded:
                 plain &= ~words.contain(start, end, _BACKSLASH)
         sizes = {name: holes[place][1] - holes[place][0] for name, place in template.fields.items()}
@@ -154,8 +164,10 @@ class Matcher:
             for place in template.usage_numbers:
                 counted |= ~words.begin_with(holes[place][0], ord("0"))
             plain &= counted
-        if not template.choices:
+        if template.silent:
             plain &= self._says(template, holes, sizes, "object", _CHUNK_OBJECT)
+        for name in template.full:
+            plain &= sizes[name] > 0
         if "call_type" in sizes:
             plain &= (sizes["call_type"] == 0) | self._says(template, holes, sizes, "call_type", b"function")
         if template.lane == COMPLETION:  # within an SSE body it may be the end of a stream
@@ -190,7 +202,8 @@ class Matcher:
         usage = matched.template.usage
         if usage is None:
             return pa.nulls(len(matched.line), pa.string_view())
-        return self.words.views(*(self._place(border, matched.line) for border in usage))
+        found = self.words.views(*(self._place(border, matched.line) for border in usage))
+        return _as_kept(found) if matched.template.decimal else found
 
     def unknown(self, matched: Matched, level: str) -> pa.Array:
         """The fields of a level that have no column, as JSON objects; nulls where the lines have none."""
@@ -211,6 +224,13 @@ class Matcher:
         if quote == LINE_END:
             return self.lines.end[line] + offset
         return self.quotes.place[self.quotes.first[line] + quote].astype(np.int64) + offset
+
+
+def _as_kept(usage: pa.StringViewArray) -> pa.StringViewArray:
+    """The usage objects with their numbers as all other paths write them."""
+    encoded = pc.dictionary_encode(usage.cast(pa.string()))
+    kept = [as_json(msgspec.json.decode(text)) for text in encoded.dictionary.to_pylist()]
+    return pa.array(kept, pa.string()).take(encoded.indices).cast(pa.string_view())
 
 
 def _known() -> dict[int, list[Template]]:

@@ -21,8 +21,8 @@ from chatlogs.normalizing.folding.runs import Runs
 from chatlogs.normalizing.folding.templates import CHOICE, FILTER, SAID, TOP, of_choice
 
 _TEXTS = (
-    "id", "model", "system_fingerprint", "service_tier", "role", "content", "reasoning", "refusal", "finish_reason",
-    "call_id", "call_name", "call_arguments",
+    "id", "model", "system_fingerprint", "service_tier", "provider", "request_id", "role", "content", "reasoning",
+    "refusal", "finish_reason", "call_id", "call_name", "call_arguments",
 )  # fmt: skip
 _SAID = ("content", "reasoning", "refusal")
 _UNKNOWN = ("extra", "choice_extra", "content_filter")
@@ -111,7 +111,7 @@ def _columns(matcher: Matcher, lines: Matched) -> Columns:
         "line": pa.array(lines.line),
         "transcript": pa.array(matcher.lines.transcript[lines.line]),
         "usage": matcher.usages(lines),
-        "minified": pa.repeat(pa.scalar(lines.template.minified), len(lines.line)),
+        "minified": pa.repeat(pa.scalar(lines.template.minified or lines.template.decimal), len(lines.line)),
     }
 
 

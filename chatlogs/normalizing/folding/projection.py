@@ -11,7 +11,9 @@ import functools
 import json
 from dataclasses import dataclass
 
-KNOWN_TOP = frozenset("id object created model choices usage system_fingerprint service_tier obfuscation".split())
+KNOWN_TOP = frozenset(
+    "id object created model choices usage system_fingerprint service_tier provider request_id obfuscation".split()
+)
 KNOWN_CHOICE = frozenset("index delta message finish_reason logprobs".split())
 KNOWN_MESSAGE = frozenset(
     "role content refusal reasoning_content reasoning tool_calls annotations audio function_call".split()
@@ -19,10 +21,10 @@ KNOWN_MESSAGE = frozenset(
 KNOWN_CALL = frozenset("index id type function".split())
 KNOWN_FUNCTION = frozenset("name arguments".split())
 READ_ELSEWHERE = frozenset(
-    "provider request_id error x_groq usage text reasoning_text thinking reasoning_details thinking_blocks temperature "
+    "error x_groq usage text reasoning_text thinking reasoning_details thinking_blocks temperature "
     "top_p seed metadata tools tool_choice response_format presence_penalty frequency_penalty input_user message delta "
     "choices".split()
-)  # fields of which the careful path makes more than to keep them
+)  # fields of which the careful path may make more than to keep them
 MESSAGE_CALLS = 4  # tool calls of a stored completion that the fast path reads; a delta has one
 
 _TEXT = "VARCHAR"
@@ -47,6 +49,8 @@ STRUCTURE = json.dumps(
         "model": _TEXT,
         "system_fingerprint": _TEXT,
         "service_tier": _TEXT,
+        "provider": _TEXT,
+        "request_id": _TEXT,
         "usage": "JSON",
         "choices": [
             {

@@ -10,7 +10,7 @@ from chatlogs.normalizing.folding import unknown
 from chatlogs.normalizing.folding.probabilities import Tokens
 from chatlogs.normalizing.folding.strings import of_their_own
 
-_OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "usage")
+_OF_RESPONSE = ("id", "model", "system_fingerprint", "created", "service_tier", "provider", "request_id", "usage")
 _OF_CHOICE = ("choice_index", "role", "content", "reasoning", "refusal", "finish_reason")
 
 

@@ -1,6 +1,6 @@
 """Chunks of a block in, folded streams out: in columns where a stream is plain, and named where it is not.
 
-Plain: one id, model, backend, tier and usage; a choice starts once, ends with one reason and says nothing behind it;
+Plain: one id, model, backend and tier; a choice starts once, ends with one reason and says nothing behind it;
 a tool slot has one id; no two runs of one text overlap, so that joining whole runs keeps the order. All else needs
 judgement, and the careful path folds it.
 """
@@ -8,7 +8,7 @@ judgement, and the careful path folds it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +25,7 @@ from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.lines import Ints
 
 _CALL = len(TEXTS) - 1  # numbers of fields; a call's is larger by its slot
-_ONE_A_STREAM = ("id", "model", "system_fingerprint", "service_tier", "usage")
+_ONE_A_STREAM = ("id", "model", "system_fingerprint", "service_tier", "provider", "request_id")
 
 
 @dataclass
@@ -201,9 +201,9 @@ class Streams:
 
     @property
     def _mixed(self) -> Ints:
-        """Rows that begin before one ends that came before them, where unknown fields tell which came when."""
+        """Rows that begin before one ends that came before them, where usage or unknown fields tell which came when."""
         codes = self.chunks.codes
-        differ = ~self._by_stream.agree(codes["extra"].code)
+        differ = ~self._by_stream.agree(codes["extra"].code) | ~self._by_stream.agree(codes["usage"].code)
         for name in ("choice_extra", "content_filter"):
             differ[self._by_stream.of_row[self._by_choice.first[~self._by_choice.agree(codes[name].code)]]] = True
         rows = self._by_stream.order
@@ -261,6 +261,7 @@ class Streams:
         starts = np.bincount(by_stream.of_row[self._by_choice.first[with_role]], minlength=len(by_stream))
         created = by_stream.least(numbers["created"], numbers["created"] >= 0)
         varies = created < by_stream.most(numbers["created"])
+        usage_changed = ~by_stream.agree(codes["usage"].code)
         transcript = numbers["transcript"][by_stream.first]
         columns = {
             "transcript": pa.array(transcript[kept], pa.int64(), mask=transcript[kept] < 0),
@@ -269,17 +270,21 @@ class Streams:
             "form": pa.repeat(pa.scalar("stream"), int(kept.sum())),
             "created": pa.array(created[kept], mask=created[kept] == NEVER),
             "chunk_count": pa.array(by_stream.total(numbers["chunks"])[kept]),
-            "flags": self._flags(varies, kept),
+            "flags": self._flags({"created_varies": varies, "usage_changed": usage_changed}, kept),
             "opens": pa.array(self._opens[by_stream.first][kept]),
             "role_repeats": pa.array(((roles > starts) | (by_stream.most(numbers["chunks"], has_role) > 1))[kept]),
         }
         columns["extra"] = unknown(codes["extra"], by_stream, kept, ())
+        columns["usage"] = codes["usage"].take(by_stream.latest(codes["usage"].code)[kept])
         return pa.table(columns | {name: agreed(codes[name], by_stream, kept) for name in _ONE_A_STREAM})
 
-    def _flags(self, varies: Bools, kept: Bools) -> pa.Array:
-        """The flags of streams: of their chunks, and whether these were created at different times."""
+    def _flags(self, told: Mapping[str, Bools], kept: Bools) -> pa.Array:
+        """The flags of streams: those that their chunks have, and those that are told of whole streams."""
         column = self.chunks.codes["flags"]
-        found = [["created_varies"] if differs else [] for differs in varies.tolist()]
+        found: list[list[str]] = [[] for _ in range(len(self._by_stream))]
+        for flag, is_true in told.items():
+            for stream in np.flatnonzero(is_true).tolist():
+                found[stream].append(flag)
         rows = np.flatnonzero(column.code >= 0)
         texts = [msgspec.json.decode(text) for text in column.texts.to_pylist()] if len(rows) else []
         for stream, code in zip(self._by_stream.of_row[rows].tolist(), column.code[rows].tolist(), strict=True):

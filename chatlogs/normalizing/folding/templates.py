@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-TEXT, NUMBER = "text", "number"
+TEXT, NUMBER, DECIMAL = "text", "number", "decimal"
 LINE_END = -1
+DECIMALS = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE]-?[0-9]{1,2})?"  # as such a number is written
 
 Border = tuple[int, int]
 """A place in a line: so many bytes behind (or before, when negative) its quote of that number, or its end."""
@@ -22,7 +23,7 @@ TEXT_FIELDS = ("call_arguments", "content", "reasoning", "refusal")
 
 @dataclass(frozen=True)
 class Hole:
-    """Where lines differ: a string's text between its quotes, or a whole number."""
+    """Where lines differ: a string's text between its quotes, a whole number, or one that need not be whole."""
 
     kind: str
     start: Border
@@ -44,8 +45,10 @@ class Template:
     """A line with holes. pieces: the bytes before, between and behind them, one more than holes.
 
     quotes: how many such a line has. fields: the hole that fills each column. usage: from where to where that
-    object reaches, if it is there; minified: it has no blanks. usage_numbers: the holes in it. unknown: other fields.
-    text: the field that a stream's lines differ in. choices: how many there are; only a stored completion has several.
+    object reaches, if it is there; minified: it has no blanks. usage_numbers: the whole numbers in it. decimal: it has
+    others. unknown: other fields. text: the field that a stream's lines differ in. choices: how many there are; only a
+    stored completion has several. full: fields that are not empty. same: two holes with the same text, of which the
+    first only repeats the other. silent: there is neither a delta nor a message, so that its `object` tells a chunk.
     """
 
     quotes: int
@@ -59,6 +62,10 @@ class Template:
     minified: bool = True
     usage_numbers: tuple[int, ...] = ()
     unknown: tuple[Unknown, ...] = ()
+    decimal: bool = False
+    full: tuple[str, ...] = ()
+    same: tuple[int, int] | None = None
+    silent: bool = False
 
     def __hash__(self) -> int:
         return hash(self.pieces)

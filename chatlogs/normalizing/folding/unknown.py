@@ -19,8 +19,9 @@ from chatlogs.values import as_json
 
 SAID = ("message", "delta")  # what a choice says is in one of these
 _PLAIN = frozenset({
-    "id", "model", "system_fingerprint", "service_tier", "created", "form", "chunk_count", "usage", "extra", "choices",
-    "line_number", "byte_offset", "last_line", "last_offset", "part", "opens", "role_repeats",
+    "id", "model", "system_fingerprint", "service_tier", "provider", "request_id", "created", "form", "chunk_count",
+    "usage", "extra", "choices", "line_number", "byte_offset", "last_line", "last_offset", "part", "opens",
+    "role_repeats",
 })  # fmt: skip
 
 

@@ -37,6 +37,12 @@ def thoughts(value: object, level: int = 0) -> list[str]:
     return next((texts for texts in found if any(texts)), found[0] if found else [])
 
 
+def says_nothing(details: object) -> bool:
+    """Whether no text of reasoning can be in these details, whatever their fields say: signed or encrypted ones."""
+    items = details if isinstance(details, list) else [details]
+    return all(isinstance(item, dict) and item.keys().isdisjoint(_WITHIN) for item in items)
+
+
 def take_reasoning(body: dict[str, Any], thinking: list[str], unknown: dict[str, Any]) -> str | None:
     """The reasoning of a message or delta. thinking: that of its content; unknown: gets what else its fields say."""
     named = {name: body[name] for name in NAMES if body.get(name) is not None}

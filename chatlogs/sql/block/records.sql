@@ -34,6 +34,8 @@ select
     nullif(r.model, '') as model,
     nullif(r.system_fingerprint, '') as system_fingerprint,
     nullif(r.service_tier, '') as service_tier,
+    nullif(r.provider, '') as provider,
+    nullif(r.request_id, '') as request_id,
     try_cast(r.created as bigint) as created,
     r.usage::varchar as usage,
     try_cast(choice.index as bigint) as choice_index,
@@ -75,6 +77,8 @@ select
     and not may_be_no_text(r.object)
     and not may_be_no_text(r.system_fingerprint)
     and not may_be_no_text(r.service_tier)
+    and not may_be_no_text(r.provider)
+    and not may_be_no_text(r.request_id)
     and not may_be_no_text(choice.finish_reason)
     and not may_be_no_text(said.role)
     and not may_be_no_text(said.refusal)
