@@ -42,9 +42,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "seed": (5, None, 9949578379265081000, 1.5, -3, 10**30),
     "text": ("Hi", "", None, "same"),
     "token_id": (39814, 7, None, 1.25),
-    "reasoning": ("think", "", None, "more", 5),
+    "reasoning": ("think", "", None, "mo\n\"re", 5),
     "reasoning_details": (
-        [], [{"type": "reasoning.text", "text": "think", "format": "f", "index": 0}], [ENCRYPTED], None, "think",
+        [], [{"type": "reasoning.text", "text": "th\nink\\", "format": "f", "index": 0}], [ENCRYPTED], None, "think",
         [{"type": "reasoning.text", "text": "", "signature": "s"}], [{"type": "reasoning.summary", "summary": "sum"}],
         [ENCRYPTED, {"type": "reasoning.text", "text": "other"}], {"text": "t"}, [[]],
     ),
@@ -87,7 +87,7 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
     names = draw(st.lists(st.sampled_from([*VALUES]), max_size=4, unique=True))
     fields = {name: draw(said(length, name)) for name in names}
     silent = draw(st.integers(0, 3)) == 0
-    chunks = []
+    chunks: list[dict[str, Any]] = []
     for number in range(length):
         delta = {"role": "assistant", "content": f"w\u00e9{number}"} if draw(st.integers(0, 5)) else {"content": ""}
         choice = {"index": 0, "delta": delta, "finish_reason": "stop" if number == length - 1 else None}
@@ -100,6 +100,11 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
             value = delta["content"] if values[number] == "same" else values[number]
             _put((chunk, choice, delta), name, value)
         chunks.append(chunk)
+    if draw(st.booleans()):  # usage behind the end, in a chunk that says nothing else, as OpenRouter has it
+        delta = draw(st.sampled_from(({"role": "assistant", "content": ""}, {"content": ""}, {}, {"content": "late"})))
+        reason = draw(st.sampled_from((None, "stop", "length")))
+        chunks.append({**chunks[0], "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
+        chunks[-1]["usage"] = draw(st.sampled_from(USAGES))
     return chunks
 
 

@@ -255,6 +255,7 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
     paths = [value.path for value in scalars]
     repeated, content = ("choices", 0, _REPEATED), ("choices", 0, said, "content")
     is_repeated = _is_repeated(choice)
+    kept = {value.path for value in values if any(_unknown(value, line, said))}
     usage = next((value for value in values if value.path == ("usage",) and value.kind == "object"), None)
     of_usage = [place for place, value in enumerate(scalars) if value.path[0] == "usage"]
     return Template(
@@ -278,6 +279,7 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
         ("reasoning",) if _has_details(choice.get(said)) else (),
         (paths.index(repeated), paths.index(content)) if is_repeated else None,
         not choice.keys() & {"delta", "message"},
+        frozenset(at for at, path in enumerate(paths) if any(path[:n] in kept for n in range(len(path) + 1))),
     )
 
 

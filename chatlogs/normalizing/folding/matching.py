@@ -40,6 +40,7 @@ _MOST_LEARNED = 8  # of them in one block; what none of them fits is read otherw
 _SAMPLE = 3  # lines that may give no template, before the others with as many quotes are left alone
 _SLICE = 8192  # lines looked at together: few enough for the cache, and so many that threads seldom wait
 _BACKSLASH = 0x5C
+_ESCAPED = r'^([^\\]|\\["\\/bfnrt])*$'
 _CHUNK_OBJECT = b"chat.completion.chunk"
 
 _worker = threading.local()
@@ -151,6 +152,8 @@ class Matcher:
             elif hole.kind == DECIMAL:
                 written = words.views(start, end).cast(pa.string())
                 plain &= pc.match_substring_regex(written, f"^{DECIMALS}$").to_numpy(zero_copy_only=False)
+            elif place in template.kept and place not in decoded:
+                plain &= self._are_escaped(start, end)
             elif place not in decoded:
                 plain &= ~words.contain(start, end, _BACKSLASH)
         sizes = {name: holes[place][1] - holes[place][0] for name, place in template.fields.items()}
@@ -173,6 +176,15 @@ class Matcher:
         if template.lane == COMPLETION:  # within an SSE body it may be the end of a stream
             plain &= self.lines.transcript[line] == NO_TRANSCRIPT
         return plain
+
+    def _are_escaped(self, start: Ints, end: Ints) -> Bools:
+        """Which texts have no escapes but those that stand for one character each."""
+        fine = ~self.words.contain(start, end, _BACKSLASH)
+        rows = np.flatnonzero(~fine)
+        if len(rows):
+            written = self.words.views(start[rows], end[rows]).cast(pa.string())
+            fine[rows] = pc.match_substring_regex(written, _ESCAPED).to_numpy(zero_copy_only=False)
+        return fine
 
     def _says(
         self, template: Template, holes: list[tuple[Ints, Ints]], sizes: dict[str, Ints], name: str, text: bytes

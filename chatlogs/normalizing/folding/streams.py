@@ -129,15 +129,21 @@ class Streams:
     def _may_be_several(self) -> Bools:
         """Streams with chunks of different times, in which a choice begins behind the end of one: of another answer?"""
         by_stream, numbers = self._by_stream, self.chunks.numbers
-        line, created = numbers["line"], numbers["created"]
+        line = numbers["line"]
         begins = np.where(numbers["choice_index"] >= 0, self._by_choice.least(line)[self._by_choice.of_row], NONE)
         ends = self.chunks.codes["finish_reason"].code >= 0
-        varies = by_stream.least(created, created >= 0) < by_stream.most(created)
-        return varies & (by_stream.most(begins) > by_stream.least(line, ends))
+        return self._vary_in_time & (by_stream.most(begins) > by_stream.least(line, ends))
+
+    @cached_property
+    def _vary_in_time(self) -> Bools:
+        """Streams whose chunks were created at different times."""
+        created = self.chunks.numbers["created"]
+        return self._by_stream.least(created, created >= 0) < self._by_stream.most(created)
 
     @property
     def _choices_start_once(self) -> Bools:
-        ok = self._by_choice.total(self._opens) <= 1
+        at_once = ~self._vary_in_time[self._by_stream.of_row[self._by_choice.first]]
+        ok = at_once | (self._by_choice.total(self._opens) <= 1)  # servers send empty chunks, with a role, meanwhile
         ok &= self._by_choice.agree(self.chunks.codes["finish_reason"].code)
         ok[self._repeating] = False
         return ok
@@ -149,7 +155,9 @@ class Streams:
         has_role, speaks, ends = codes["role"].code >= 0, self._field >= 0, codes["finish_reason"].code >= 0
         begins = by_choice.least(line, has_role)
         ok = (begins <= by_choice.least(line, speaks)) | (begins == NEVER)
-        return ok & (by_choice.most(last_line, has_role | speaks) <= by_choice.least(line, ends))
+        # A role that is told again beside the usage, as OpenRouter tells it, says nothing new.
+        adds = speaks | self._opens | (has_role & (line == begins[by_choice.of_row]))
+        return ok & (by_choice.most(last_line, adds) <= by_choice.least(line, ends))
 
     @property
     def _repeating(self) -> list[int]:
@@ -260,7 +268,6 @@ class Streams:
         with_role = self._by_choice.total(has_role) > 0
         starts = np.bincount(by_stream.of_row[self._by_choice.first[with_role]], minlength=len(by_stream))
         created = by_stream.least(numbers["created"], numbers["created"] >= 0)
-        varies = created < by_stream.most(numbers["created"])
         usage_changed = ~by_stream.agree(codes["usage"].code)
         transcript = numbers["transcript"][by_stream.first]
         columns = {
@@ -270,7 +277,7 @@ class Streams:
             "form": pa.repeat(pa.scalar("stream"), int(kept.sum())),
             "created": pa.array(created[kept], mask=created[kept] == NEVER),
             "chunk_count": pa.array(by_stream.total(numbers["chunks"])[kept]),
-            "flags": self._flags({"created_varies": varies, "usage_changed": usage_changed}, kept),
+            "flags": self._flags({"created_varies": self._vary_in_time, "usage_changed": usage_changed}, kept),
             "opens": pa.array(self._opens[by_stream.first][kept]),
             "role_repeats": pa.array(((roles > starts) | (by_stream.most(numbers["chunks"], has_role) > 1))[kept]),
         }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 TEXT, NUMBER, DECIMAL = "text", "number", "decimal"
 LINE_END = -1
-DECIMALS = r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE]-?[0-9]{1,2})?"  # as such a number is written
+DECIMALS = r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,17})?([eE]-?[0-9]{1,2})?"  # as such a number is written
 
 Border = tuple[int, int]
 """A place in a line: so many bytes behind (or before, when negative) its quote of that number, or its end."""
@@ -49,6 +49,7 @@ class Template:
     others. unknown: other fields. text: the field that a stream's lines differ in. choices: how many there are; only a
     stored completion has several. full: fields that are not empty. same: two holes with the same text, of which the
     first only repeats the other. silent: there is neither a delta nor a message, so that its `object` tells a chunk.
+    kept: holes in unknown fields.
     """
 
     quotes: int
@@ -66,6 +67,7 @@ class Template:
     full: tuple[str, ...] = ()
     same: tuple[int, int] | None = None
     silent: bool = False
+    kept: frozenset[int] = frozenset()
 
     def __hash__(self) -> int:
         return hash(self.pieces)
