@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingested import shown
+from test_laws import same_in_any_blocks
 
 from chatlogs.normalizing.normalize import normalize
 from chatlogs.normalizing.records.oddlines import PLAINLY
@@ -139,6 +140,12 @@ def logs(draw: st.DrawFn) -> bytes:
             else:
                 lines += framed
     return "\n".join(lines).encode() + b"\n"
+
+
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=logs())
+def test_blocks_of_any_size_say_the_same_of_dialects(data: bytes) -> None:
+    same_in_any_blocks(data, (300, 1000), normalize)
 
 
 @pytest.mark.parametrize("asked", [PLAINLY, Asked(chunks=True)], ids=["asked for nothing", "asked for chunks"])

@@ -127,6 +127,16 @@ def test_odd_lists_among_plain_ones_are_read_as_one_by_one(odd: list[str], asked
     assert shown(fast.tables) == shown(slow.tables)
 
 
+@pytest.mark.parametrize("name", ["line", "sse"])
+def test_a_list_is_known_by_its_first_item(name: str) -> None:
+    items = ",".join(f'{{"at":"2026-01-01T00:00:00.{at}Z","{name}":{json.dumps(text)}}}'
+                     for at, text in enumerate(["", *(f"data: {chunk}" for chunk in CHUNKS)]))  # fmt: skip
+    block = Block.of("\n".join([f'{{"chunks":[{items}]}}', plain(1)] * 3).encode())
+    fast, slow = normalize(block), carefully(block)
+    assert fast.counts == slow.counts and fast.counts.records >= 3
+    assert shown(fast.tables) == shown(slow.tables)
+
+
 def test_lists_at_several_depths_keep_their_order() -> None:
     texts = f'"chunks":[{",".join(json.dumps(f"data: {chunk}") for chunk in CHUNKS)}]'
     lines = [f'{{"response":{{"status":200,{texts}}}}}', f'{{"status":200,{texts}}}'] * 3

@@ -334,6 +334,11 @@ AGREEMENTS = {
         *[chunk(obj(content=f"a long text {number}", reasoning="think")) for number in range(5)],
         chunk(obj(content="a long text", reasoning="think"), finish="stop"),
     ),
+    "numbers below zero where none are expected": lines(
+        *[chunk(obj(content=text), index=-1) for text in ("a", "b")],
+        *[chunk(obj(content=text), created=-170000000, id="c2") for text in ("a", "b")],
+        *[chunk(obj(tool_calls=[obj(index=-1, function=obj(arguments=text))]), id="c3") for text in ("a", "b")],
+    ),
     "a line that is not UTF-8": lines(HEL.replace(b"Hel", b"H\xe9l"), LO),
     "lines that are not UTF-8 among others": lines(
         *[HEL.replace(b"Hel", b"H\xe9l" if place % 50 in (3, 4, 9) else b"Hel") for place in range(130)],

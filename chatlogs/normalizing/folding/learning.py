@@ -233,15 +233,17 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
     if len(quotes) != count:
         return None
     scalars = [value for value in values if value.kind in (TEXT, NUMBER) and value.path[0] not in _VERDICTS]
+    choice = record["choices"][0] if record["choices"] else {}
+    said = "message" if "message" in choice else "delta"
     holes: list[Hole] = []
     pieces, before = [], 0
     for value in scalars:
         start, end = (value.start + 1, value.end - 1) if value.kind == TEXT else (value.start, value.end)
         kind = value.kind
         if kind == NUMBER and not _WHOLE_NUMBER.fullmatch(line[start:end]):
-            kind = DECIMAL
-            if str(value.path[-1]).endswith("_tokens") or not _ANY_NUMBER.fullmatch(line[start:end]):
-                return None  # a count is a whole number
+            kind, is_whole = DECIMAL, _field(value.path, said) or str(value.path[-1]).endswith("_tokens")
+            if is_whole or not _ANY_NUMBER.fullmatch(line[start:end]):
+                return None
         hole = Hole(kind, _behind(quotes, start), _before(quotes, line, end))
         if kind != TEXT and holes and holes[-1].kind != TEXT and holes[-1].start[0] == hole.start[0]:
             return None  # two numbers without a quote between them
@@ -249,8 +251,6 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
         pieces.append(line[before:start])
         before = end
     pieces.append(line[before:])
-    choice = record["choices"][0] if record["choices"] else {}
-    said = "message" if "message" in choice else "delta"
     fields = {name: place for place, value in enumerate(scalars) if (name := _field(value.path, said))}
     paths = [value.path for value in scalars]
     repeated, content = ("choices", 0, _REPEATED), ("choices", 0, said, "content")

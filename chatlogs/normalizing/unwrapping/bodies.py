@@ -88,8 +88,8 @@ def _are_lines(texts: Sequence[str]) -> bool:
     """Whether each of them is a line, or several, of a body, or all are objects."""
     if all(map(_is_object, texts)):
         return bool(texts)
-    if not all(text.startswith(_OF_BODY) or not text for text in texts):
-        return False
+    if not texts[0] or not all(text.startswith(_OF_BODY) or not text for text in texts):
+        return False  # by the first of them a list is known
     return all(text.endswith("\n") for text in texts) or not any("\n" in text for text in texts)
 
 
