@@ -57,6 +57,14 @@ PLACES = {
     "native_finish_reason": 1, "seed": 1, "text": 1, "content_filter_results": 1, "content_filter_offsets": 1,
     "token_id": 2, "reasoning": 2, "reasoning_details": 2,
 }  # fmt: skip
+CALLS = (
+    {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": "\u00e9\n"}'}},
+    {"id": "call_2", "type": "function", "function": {"name": "g", "arguments": ""}, "index": 0},
+    {"id": "", "type": None, "function": {"name": "f", "arguments": None}},
+    {"id": "call_3", "type": "custom", "custom": {"name": "f", "input": "x"}}, {"function": {"name": ""}}, {}, None,
+    {"id": "call_4", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}, {"index": -1, "id": "x"},
+    {"id": "call_5", "index": 3, "function": {"name": "f", "arguments": "HALF"}},
+)  # fmt: skip
 _ALWAYS, _FIRST, _LAST, _VARYING, _ONCE = HOW = ("always", "first", "last", "varying", "once")
 
 
@@ -113,6 +121,9 @@ def streams(draw: st.DrawFn) -> list[dict[str, Any]]:
 def stored(draw: st.DrawFn) -> list[dict[str, Any]]:
     names = draw(st.lists(st.sampled_from([*VALUES]), max_size=4, unique=True))
     message: dict[str, Any] = {"role": "assistant", "content": "Hello"}
+    calls = draw(st.lists(st.sampled_from(CALLS), max_size=2))
+    if calls:
+        message |= {"content": draw(st.sampled_from((None, "", "Hello"))), "tool_calls": calls}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     answer = {"id": "c%d", "object": "chat.completion", "created": 1700000000, "model": "m", "choices": [choice]}
     for name in names:
@@ -129,7 +140,7 @@ def logs(draw: st.DrawFn) -> bytes:
     for kind, answer in enumerate(draw(st.lists(st.one_of(streams(), streams(), stored()), min_size=1, max_size=3))):
         is_stream = answer[0]["object"] != "chat.completion"
         texts = [json.dumps(part, ensure_ascii=False, separators=None if spaced else (",", ":")) for part in answer]
-        texts = [text.replace("Infinity", "1e400") for text in texts]
+        texts = [text.replace("Infinity", "1e400").replace("HALF", "\\ud83d") for text in texts]
         for number in range(3):
             own = [text.replace("c%d", f"c{kind}-{number}") for text in texts]
             framed = [f"data: {text}\n" for text in own] + ["data: [DONE]\n"] if in_sse and is_stream else own

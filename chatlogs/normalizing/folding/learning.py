@@ -165,13 +165,14 @@ def _check_said(said: Any, streamed: bool, *, more: bool) -> None:
     calls = said.get("tool_calls")
     if calls is None or calls == []:
         return
-    if not streamed or not isinstance(calls, list) or len(calls) != 1:
+    call: Any = calls[0] if more and isinstance(calls, list) and len(calls) == 1 else None
+    _only(call, KNOWN_CALL)
+    _only(call.get("function"), KNOWN_FUNCTION)
+    _whole(call.get("index"), absent=not streamed)
+    _texts(call, ("id", "type"))
+    _texts(call["function"], ("name", "arguments"))
+    if not streamed and not call["function"].get("name"):
         raise _Unfit
-    _only(calls[0], KNOWN_CALL)
-    _only(calls[0].get("function"), KNOWN_FUNCTION)
-    _whole(calls[0].get("index"), absent=False)
-    _texts(calls[0], ("id", "type"))
-    _texts(calls[0]["function"], ("name", "arguments"))
 
 
 def _is_repeated(choice: Any) -> bool:

@@ -24,13 +24,15 @@ _TEXTS = (
     "id", "model", "system_fingerprint", "service_tier", "provider", "request_id", "role", "content", "reasoning",
     "refusal", "finish_reason", "call_id", "call_name", "call_arguments",
 )  # fmt: skip
-_SAID = ("content", "reasoning", "refusal")
+_DECODED = ("content", "reasoning", "refusal", "call_arguments")
+_CALL = ("id", "name", "arguments")
 _UNKNOWN = ("extra", "choice_extra", "content_filter")
 _NUMBERS = ("created", "choice_index", "call_index")
 _OF_CHOICE = ("role", "content", "reasoning", "refusal", "finish_reason")
 Columns = dict[str, pa.Array]
 _SCHEMA = pa.schema(
     [("line", pa.int64()), ("transcript", pa.int32()), ("usage", pa.string_view()), ("minified", pa.bool_())]
+    + [("calls", pa.bool_())]
     + [(name, pa.string_view()) for name in _TEXTS]
     + [(name, pa.int64()) for name in (*_NUMBERS, "place")]
     + [(name, pa.string()) for name in _UNKNOWN]
@@ -49,12 +51,22 @@ def completions(con: duckdb.DuckDBPyConnection, matcher: Matcher, fitted: Sequen
     columns = dict(zip(table.column_names, table.columns, strict=True))
     plain = pc.or_kleene(pc.is_null(table["place"]), pc.equal(table["place"], table["choice_index"]))
     for name in _TEXTS:
-        if name not in _SAID:
+        if name not in _DECODED:
             columns[name] = _if_said(name, table[name].cast(pa.string()))
         elif table[name].null_count < len(table):
             columns[name] = strings.decoded(con, table[name])
             plain = pc.and_(plain, pc.equal(pc.is_valid(table[name]), pc.is_valid(columns[name])))
+    if pc.any(table["calls"]).as_py():
+        columns["tool_calls"] = _calls(columns)
     return pa.table(columns | {"plain": plain})
+
+
+def _calls(columns: dict[str, pa.ChunkedArray]) -> pa.ListArray:
+    """The one call of each message that has one, as a list."""
+    has_one = columns["calls"].fill_null(False)
+    fields = [columns[f"call_{name}"].cast(pa.string()).filter(has_one).combine_chunks() for name in _CALL]
+    offsets = np.cumsum(np.concatenate([[0], has_one.to_numpy()]), dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(fields, names=_CALL))
 
 
 def _if_said(name: str, texts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -111,6 +123,7 @@ def _columns(matcher: Matcher, lines: Matched) -> Columns:
         "line": pa.array(lines.line),
         "transcript": pa.array(matcher.lines.transcript[lines.line]),
         "usage": matcher.usages(lines),
+        "calls": pa.repeat(pa.scalar("call_name" in lines.template.fields), len(lines.line)),
         "minified": pa.repeat(pa.scalar(lines.template.minified or lines.template.decimal), len(lines.line)),
     }
 

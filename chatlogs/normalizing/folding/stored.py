@@ -44,7 +44,8 @@ def completions(rows: pa.Table, tokens: Tokens | None) -> dict[str, pa.Table]:
     if tokens is not None:
         pieces["choices"] = tokens.of_stored(pieces["choices"])
     if "tool_calls" in rows.column_names:
-        calls = rows.filter(pc.greater(pc.list_value_length(rows["tool_calls"]), 0))
+        calls = rows.select(["line", "choice_index", "tool_calls"])
+        calls = calls.filter(pc.greater(pc.list_value_length(calls["tool_calls"]), 0))
         pieces["tool_calls"] = _tool_calls(calls)
     return pieces
 
