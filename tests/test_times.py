@@ -63,7 +63,7 @@ def test_times_read_together_are_those_read_one_by_one(parts: list[str]) -> None
 @given(st.lists(st.one_of(moments(), numerals, st.sampled_from((*USUAL, *ODD))), max_size=20))
 def test_times_before_lines_are_read_as_one_by_one(parts: list[str]) -> None:
     texts = [part.strip('"') for part in parts]
-    assert together(texts).to_pylist() == [moment(text) for text in texts]
+    assert together(pa.array(texts, pa.string())).to_pylist() == [moment(text) for text in texts]
 
 
 @pytest.mark.parametrize("unit", [1000, 1_000_000])
