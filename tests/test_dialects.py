@@ -41,7 +41,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "time_info": ({"queue_time": 8.772e-05, "created": 1781227199.6819508}, {"queue_time": 1e400}, {"queue_time": 0.1}),
     "native_finish_reason": ("stop", None, "STOP", 1),
     "seed": (5, None, 9949578379265081000, 1.5, -3, 10**30),
-    "text": ("Hi", "", None, "same"),
+    "text": ("w\u00e91", "same", "Hi", "", None),
     "token_id": (39814, 7, None, 1.25),
     "reasoning": ("think", "", None, "mo\n\"re", 5),
     "reasoning_details": (

@@ -334,6 +334,12 @@ AGREEMENTS = {
         *[chunk(obj(content=f"a long text {number}", reasoning="think")) for number in range(5)],
         chunk(obj(content="a long text", reasoning="think"), finish="stop"),
     ),
+    "a text beside the delta that repeats it in one chunk, and in the next does not": lines(
+        *[
+            chunk(obj(content=said), finish=finish).replace(b'"index"', b'"text":"a b c","index"')
+            for said, finish in (("a b c", None), ("other", None), ("a b c", None), ("a b c", "stop"))
+        ],
+    ),
     "numbers below zero where none are expected": lines(
         *[chunk(obj(content=text), index=-1) for text in ("a", "b")],
         *[chunk(obj(content=text), created=-170000000, id="c2") for text in ("a", "b")],

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chatlogs import sql
 from chatlogs.normalizing.folding.cuts import PADDING, Cuts, cut
@@ -111,7 +112,7 @@ def read(con: duckdb.DuckDBPyConnection, matcher: Matcher, cuts: Sequence[Cuts])
     first = found["first_line"].to_numpy()
     is_repeated = found["repeats"].to_numpy() > 0
     is_plain = found["text"].is_valid().to_numpy() & ~is_repeated
-    runs.matched, fits = _fitting(matcher, cuts, first, is_plain)
+    runs.matched, fits = _fitting(matcher, cuts, found, is_plain)
     runs.table = found.filter(pa.array(fits))
     runs.left, _ = runs.members(first[~fits & ~is_repeated])
     runs.repeated = joined([*aside, runs.members(first[is_repeated])[0]])
@@ -152,12 +153,13 @@ def _are_plain(matcher: Matcher, cuts: Cuts) -> Bools:
     return plain
 
 
-def _fitting(matcher: Matcher, cuts: Sequence[Cuts], first: Ints, plain: Bools) -> tuple[list[Matched], Bools]:
+def _fitting(matcher: Matcher, cuts: Sequence[Cuts], found: pa.Table, plain: Bools) -> tuple[list[Matched], Bools]:
     """The first lines of plain runs by template; and which of the runs these are.
 
     All lines of a run have the same bytes but for their text, so one tells for all whether a template fits: if its
-    quotes are where it was cut.
+    quotes are where it was cut, and, where that text stands once more in the line, if all add the same.
     """
+    first = found["first_line"].to_numpy()
     matcher.quotes.look(np.sort(first[matcher.quotes.count[first] == 0]))
     matched, fits = [], np.zeros(len(first), bool)
     place = np.empty(len(matcher.lines), np.int64)
@@ -171,7 +173,16 @@ def _fitting(matcher: Matcher, cuts: Sequence[Cuts], first: Ints, plain: Bools) 
         same = np.ones(len(ours), bool)
         for border, quoted in zip(as_cut.borders(), cut(matcher, asked).borders(), strict=True):
             same &= border == quoted
+        if each.template.same is not None:
+            same &= _are_alike(matcher, found.take(pa.array(ours)), as_cut)
         fits[ours[same]] = True
         if same.any():
             matched.append(asked.where(same))
     return matched, fits
+
+
+def _are_alike(matcher: Matcher, found: pa.Table, first: Cuts) -> Bools:
+    """Which runs add the text of their first line again and again."""
+    text = matcher.words.views(first.text_start, first.text_end).cast(pa.string())
+    alike = pc.equal(found["fragments"], pc.binary_repeat(text, found["chunks"].combine_chunks()))
+    return alike.to_numpy().astype(bool)
