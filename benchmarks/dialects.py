@@ -1,7 +1,4 @@
-"""Chunks as servers send them that have fields of their own: the lines of `generate.py`, changed one by one.
-
-No server adds more to each chunk than is added here, and most add less.
-"""
+"""Chunks as servers send them that have fields of their own: the lines of `generate.py`, changed one by one."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import duckdb
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,10 +29,10 @@ from chatlogs.normalizing.folding.streams import Streams
 from chatlogs.normalizing.folding.stretches import stretched
 from chatlogs.normalizing.folding.strings import of_their_own, streamed
 from chatlogs.normalizing.folding.templates import Template
+from chatlogs.normalizing.folding.unknown import all_kept
 from chatlogs.normalizing.scanning.words import Bools
 from chatlogs.reading.decoding import is_exact
 from chatlogs.reading.lines import OBJECT, Ints, Lines
-from chatlogs.values import as_json
 
 _SETTINGS = "set threads = 1; set preserve_insertion_order = true"
 _MACROS = (
@@ -228,8 +227,8 @@ def _as_kept(usage: pa.ChunkedArray) -> pa.ChunkedArray:
     is_other = pc.match_substring_regex(usage, _SMALL)
     if not pc.any(is_other).as_py():
         return usage
-    texts = [as_json(msgspec.json.decode(text)) for text in usage.filter(is_other).to_pylist()]
-    return pc.replace_with_mask(usage.combine_chunks(), pc.fill_null(is_other, False).combine_chunks(), pa.array(texts))
+    kept = all_kept(usage.filter(is_other).combine_chunks())
+    return pc.replace_with_mask(usage.combine_chunks(), pc.fill_null(is_other, False).combine_chunks(), kept)
 
 
 def _judged(table: pa.Table) -> tuple[pa.Table, Ints]:

@@ -276,11 +276,11 @@ def _template(line: bytes, count: int, record: dict[str, Any], values: Sequence[
             for level, name in _unknown(value, line, said)
             if not (is_repeated and value.path == repeated)
         ),
-        any(holes[place].kind == DECIMAL for place in of_usage),
-        ("reasoning",) if _has_details(choice.get(said)) else (),
-        (paths.index(repeated), paths.index(content)) if is_repeated else None,
-        not choice.keys() & {"delta", "message"},
-        frozenset(at for at, path in enumerate(paths) if any(path[:n] in kept for n in range(len(path) + 1))),
+        decimal=any(holes[place].kind == DECIMAL for place in of_usage),
+        full=("reasoning",) if _has_details(choice.get(said)) else (),
+        same=(paths.index(repeated), paths.index(content)) if is_repeated else None,
+        silent=not choice.keys() & {"delta", "message"},
+        kept=frozenset(at for at, path in enumerate(paths) if any(path[:n] in kept for n in range(len(path) + 1))),
     )
 
 

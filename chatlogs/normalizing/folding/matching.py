@@ -10,7 +10,6 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +28,7 @@ from chatlogs.normalizing.folding.templates import (
     Template,
     field_of,
 )
+from chatlogs.normalizing.folding.unknown import all_kept
 from chatlogs.normalizing.scanning.quotes import Quotes
 from chatlogs.normalizing.scanning.words import Bools, Words
 from chatlogs.reading.lines import NO_TRANSCRIPT, Ints, Lines
@@ -215,7 +215,7 @@ class Matcher:
         if usage is None:
             return pa.nulls(len(matched.line), pa.string_view())
         found = self.words.views(*(self._place(border, matched.line) for border in usage))
-        return _as_kept(found) if matched.template.decimal else found
+        return all_kept(found.cast(pa.string())).cast(pa.string_view()) if matched.template.decimal else found
 
     def unknown(self, matched: Matched, level: str) -> pa.Array:
         """The fields of a level that have no column, as JSON objects; nulls where the lines have none."""
@@ -236,13 +236,6 @@ class Matcher:
         if quote == LINE_END:
             return self.lines.end[line] + offset
         return self.quotes.place[self.quotes.first[line] + quote].astype(np.int64) + offset
-
-
-def _as_kept(usage: pa.StringViewArray) -> pa.StringViewArray:
-    """The usage objects with their numbers as all other paths write them."""
-    encoded = pc.dictionary_encode(usage.cast(pa.string()))
-    kept = [as_json(msgspec.json.decode(text)) for text in encoded.dictionary.to_pylist()]
-    return pa.array(kept, pa.string()).take(encoded.indices).cast(pa.string_view())
 
 
 def _known() -> dict[int, list[Template]]:

@@ -48,7 +48,7 @@ def says_no_more(line: bytes, lane: str, unknown: Mapping[str, Any]) -> bool:
 
 
 def all_kept(texts: pa.StringArray) -> pa.StringArray:
-    """The unknown fields of stored completions, or of their choices, as they are kept; nothing where there are none."""
+    """Objects such as usage, or the unknown fields of stored completions, as they are kept; null for empty ones."""
     encoded = pc.dictionary_encode(texts)
     return pa.array(map(_kept, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
 

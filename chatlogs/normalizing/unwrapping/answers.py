@@ -161,12 +161,7 @@ class Answers:
             parts.append(dataclasses.replace(items, owner=rows[some[items.owner]]))
         return Items.joined(parts) if len(parts) > 1 else parts[0] if parts else Items.none()
 
-    def _bodies(
-        self,
-        rows: Ints,
-        read: _Read,
-        bodies_of: Callable[[Items, Structure], Bodies],
-    ) -> Bodies:
+    def _bodies(self, rows: Ints, read: _Read, bodies_of: Callable[[Items, Structure], Bodies]) -> Bodies:
         """The lines that the lists of these rows hold, as bodies."""
         bodies = bodies_of(self._listed(rows, read), self._structure)
         self._structure.bad[self._planned.line[bodies.odd]] = True
@@ -197,18 +192,15 @@ class Answers:
         return _Found(row[is_event], np.ones(int(is_event.sum()), bool), lines.where(is_event), time)
 
     def _arrived(self) -> tuple[Ints, Bools]:
-        """See above; rows become bad of which only some chunks have a time."""
+        """When the first chunk of each row came, and of which that is told; those are bad of which only some tell."""
         first = np.full(len(self._planned), NEVER)
         for found in self._found:
             if found.time is None or found.time.null_count == len(found.time):
                 continue
             at = moments(found.time).fill_null(NEVER).to_numpy()
-            told, every = (
-                np.bincount(found.row[at != NEVER], minlength=len(first)),
-                np.bincount(found.row, minlength=len(first)),
-            )
+            told, every = (np.bincount(row, minlength=len(first)) for row in (found.row[at != NEVER], found.row))
             self._structure.bad[self._planned.line[(told > 0) & (told < every)]] = True
-            np.minimum.at(first, found.row[at != NEVER], at[at != NEVER])
+            np.minimum.at(first, found.row, at)
         return first, first != NEVER
 
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from chatlogs.normalizing.scanning.structure import Structure
 from chatlogs.normalizing.unwrapping.listed import Items
+from chatlogs.normalizing.unwrapping.texts import text_of
 from chatlogs.reading.lines import Ints
 
-_said = msgspec.json.Decoder(str).decode
 _OF_BODY = ("data:", ":")
 
 
@@ -68,7 +68,7 @@ def _by_row(items: Items, structure: Structure) -> Iterator[tuple[int, int, list
     borders = np.flatnonzero(np.diff(items.owner, prepend=-1, append=-1)).tolist()
     for first, behind in pairwise(borders):
         try:
-            texts = [_said(view[at:until]) for at, until in zip(start[first:behind], end[first:behind], strict=True)]
+            texts = [text_of(view[at:until]) for at, until in zip(start[first:behind], end[first:behind], strict=True)]
             "".join(texts).encode()
         except (msgspec.DecodeError, UnicodeError):
             texts = []

@@ -20,6 +20,7 @@ from chatlogs.normalizing.scanning.words import Offsets, Words, counts, places
 from chatlogs.normalizing.unwrapping.captured import Frame, frame_of_text, holds_chunk
 from chatlogs.normalizing.unwrapping.capturedlines import decoded
 from chatlogs.normalizing.unwrapping.framed import Framed
+from chatlogs.normalizing.unwrapping.texts import text_of
 from chatlogs.reading.lines import IGNORABLE, NO_TRANSCRIPT, OBJECT, PADDING, WINDOW, Block, Ints, Lines
 from chatlogs.reading.wrappers import CHUNK_KEYS
 from chatlogs.values import is_sound
@@ -37,7 +38,6 @@ class _Anything(msgspec.Struct, gc=False):
 
 
 _objects = msgspec.json.Decoder(_Anything).decode_lines
-_said = msgspec.json.Decoder(str).decode
 
 
 def _none() -> Ints:
@@ -200,7 +200,7 @@ def _object_in(quoted: bytes | memoryview) -> bytes | None:
 def _text(quoted: bytes | memoryview) -> str | None:
     """What the JSON string says; None where the frame misled, and it is more than one."""
     try:
-        return _said(quoted)
+        return text_of(quoted)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

@@ -64,7 +64,7 @@ class Outside:
         structure = Structure(lines, chosen)
         _set_typed_aside(structure)
         planned = listed_in(structure)
-        return self._take(structure, planned, asked) if len(planned) else []
+        return [] if planned is None else self._take(structure, planned, asked)
 
     def _take(self, structure: Structure, planned: Planned, asked: Asked) -> list[Taken]:
         _set_others_aside(structure, planned)

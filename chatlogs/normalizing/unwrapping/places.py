@@ -166,15 +166,14 @@ class Places:
         return paths
 
 
-def listed_in(structure: Structure) -> Planned:
-    """The lines of a structure whose roots are lists, as far as they are lists of chunks like the first one."""
+def listed_in(structure: Structure) -> Planned | None:
+    """The lines of a structure whose roots are lists: of chunks, as the first one is; None where that is none."""
     every = np.arange(len(structure.line))
-    first = structure.lines.text(int(structure.line[0])) if len(every) else b""
-    plan = plan_of_list(first)
-    start = structure.place[structure.root].astype(np.int64)
-    cells = Cells(structure, every, start, structure.place[structure.closing(structure.root, 1)].astype(np.int64) + 1)
-    planned = Planned(every, np.zeros_like(every), [] if plan is None else [plan], {ANSWER: cells})
-    return planned.where(np.full(len(every), plan is not None))
+    plan = plan_of_list(structure.lines.text(int(structure.line[0]))) if len(every) else None
+    if plan is None:
+        return None
+    start, end = (structure.place[at].astype(np.int64) for at in (structure.root, structure.closing(structure.root, 1)))
+    return Planned(every, np.zeros_like(every), [plan], {ANSWER: Cells(structure, every, start, end + 1)})
 
 
 def _may_be_answers(

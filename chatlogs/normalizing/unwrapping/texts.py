@@ -9,13 +9,14 @@ import msgspec
 from chatlogs.normalizing.unwrapping.cells import Cells
 from chatlogs.reading.lines import PADDING, Block, Lines, scan
 
-_said = msgspec.json.Decoder(str).decode
+text_of = msgspec.json.Decoder(str).decode
+"""What a JSON string says, quotes and all."""
 
 
 def texts_of(cells: Cells) -> list[bytes]:
     """What these strings say, each of which is there."""
     view = memoryview(cells.structure.lines.block.data)
-    return [_said(view[at:end]).encode() for at, end in zip(cells.start.tolist(), cells.end.tolist(), strict=True)]
+    return [text_of(view[at:end]).encode() for at, end in zip(cells.start.tolist(), cells.end.tolist(), strict=True)]
 
 
 def in_one_line(text: bytes) -> bytes:
